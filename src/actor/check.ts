@@ -1,0 +1,72 @@
+import type { AnyStateMachine, AnyStateNode } from "xstate";
+import type { Source } from "./definition.ts";
+
+interface Known {
+  readonly sources: ReadonlyMap<string, Source>;
+  /** Custom actions that the host implements outside the machine. */
+  readonly actions: ReadonlySet<string>;
+}
+
+type Action = string | { readonly type: string } | ((...args: ReadonlyArray<never>) => unknown);
+
+/**
+ * Lists what would keep a machine from being durable, with state paths and remedies: side effects and spawned logic
+ * without a stable name (they could not be found again after a restart), names that nothing implements, children
+ * without an id.
+ */
+export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyArray<string> => {
+  const problems: Array<string> = [];
+  if (machine.id === "(machine)" || machine.id === "") problems.push('the machine has no id: add `id: "order"` to its config, because addresses and stored rows begin with it');
+  else if (/[\u0000-\u001f\u007f/]/.test(machine.id)) problems.push(`the machine id "${machine.id}" has a slash or a control character: addresses are paths`);
+  const implemented = machine.implementations.actions as Record<string, Action | undefined>;
+  const seen = new Set<unknown>();
+
+  const checkAction = (action: Action, where: string): void => {
+    if (typeof action === "function" && !("resolve" in action)) {
+      const name = action.name === "" ? "an inline function" : `the inline function "${action.name}"`;
+      problems.push(`${where}: ${name} is a side effect without a stable name; move it to setup({ actions: { someName } }) and write actions: "someName"`);
+      return;
+    }
+    if (typeof action === "function") return checkBuiltin(action as unknown as Builtin, where);
+    const name = typeof action === "string" ? action : action.type;
+    const implementation = implemented[name];
+    if (implementation === undefined) {
+      if (!known.actions.has(name)) problems.push(`${where}: nothing implements the action "${name}"; add it to setup({ actions }) or to the actions given at registration`);
+      return;
+    }
+    if (typeof implementation === "function" && "resolve" in implementation && !seen.has(implementation)) {
+      seen.add(implementation);
+      checkBuiltin(implementation as unknown as Builtin, `action "${name}"`);
+    }
+  };
+  const checkBuiltin = (action: Builtin, where: string): void => {
+    if (action.type !== "xstate.spawnChild") return;
+    if (typeof action.src !== "string") problems.push(`${where}: spawnChild() of inline logic has no stable name; move the logic to setup({ actors: { someName } }) and write spawnChild("someName", { id })`);
+    else if (!known.sources.has(action.src)) problems.push(`${where}: nothing implements the actor "${action.src}"; add it to setup({ actors })`);
+    if (action.id === undefined) problems.push(`${where}: spawnChild() without an id can't be addressed; write spawnChild(…, { id: "someId" })`);
+  };
+  const checkNode = (node: AnyStateNode): void => {
+    const where = `state "${node.path.length === 0 ? node.id : node.path.join(".")}"`;
+    for (const action of node.entry as ReadonlyArray<Action>) checkAction(action, `${where}, entry`);
+    for (const action of node.exit as ReadonlyArray<Action>) checkAction(action, `${where}, exit`);
+    for (const transitions of node.transitions.values()) {
+      for (const transition of transitions) for (const action of transition.actions as ReadonlyArray<Action>) checkAction(action, `${where}, on "${transition.eventType}"`);
+    }
+    for (const transition of node.always ?? []) for (const action of transition.actions as ReadonlyArray<Action>) checkAction(action, `${where}, always`);
+    for (const action of (node.initial?.actions ?? []) as ReadonlyArray<Action>) checkAction(action, `${where}, initial`);
+    for (const invoked of node.invoke) {
+      const source = typeof invoked.src === "string" ? known.sources.get(invoked.src) : undefined;
+      if (source === undefined) problems.push(`${where}: nothing implements the invoked actor ${JSON.stringify(invoked.src)}; add it to setup({ actors })`);
+      else if (source.kind === "unknown") problems.push(`${where}: the invoked actor "${source.name}" is no logic that XState 5 makes (fromPromise, fromCallback, …, createMachine)`);
+    }
+    for (const child of Object.values(node.states)) checkNode(child);
+  };
+  checkNode(machine.root);
+  return problems;
+};
+
+interface Builtin {
+  readonly type: string;
+  readonly src?: unknown;
+  readonly id?: unknown;
+}

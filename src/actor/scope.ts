@@ -1,0 +1,116 @@
+import type { ActorSystem, AnyActorLogic, AnyActorScope, ExecutableActionObject } from "xstate";
+import type { ActorReference } from "./reference.ts";
+
+/**
+ * What XState's core asks of its surroundings during a transition, answered without a running actor: actions are
+ * recorded instead of executed, children are stubs, and ids come from a counter in the actor's state.
+ * The underscored names are XState's own (5.33); the conformance test is the proof that this is all it touches.
+ */
+export interface Recorded {
+  readonly actions: Array<ExecutableActionObject | SpawnedInAssign>;
+  /** XState's transition objects, a list per microstep. Formatted only if somebody asks. */
+  readonly microsteps: Array<RawMicrostep>;
+}
+
+export interface RawMicrostep {
+  readonly event: { readonly type: string };
+  readonly snapshot: { readonly value: unknown };
+  readonly _transitions: ReadonlyArray<RawTransition>;
+}
+
+export interface RawTransition {
+  readonly source: { readonly id: string };
+  readonly eventType: string;
+  readonly target?: ReadonlyArray<{ readonly id: string }> | undefined;
+  readonly guard?: unknown;
+  readonly reenter: boolean;
+}
+
+/** A child that `spawn` made inside an `assign`: XState returns no action for it. */
+export interface SpawnedInAssign {
+  readonly type: "taskwright.spawned";
+  readonly actor: SpawnedActor;
+}
+
+export interface SpawnedActor {
+  readonly id: string;
+  readonly src: unknown;
+  readonly systemId?: string | undefined;
+  readonly _syncSnapshot?: boolean | undefined;
+  readonly _snapshot: { readonly input?: unknown };
+}
+
+interface Current extends Recorded {
+  readonly ids: { next: number };
+  lastCreated: SpawnedActor | undefined;
+}
+
+export interface StepSystem {
+  readonly system: ActorSystem<any>;
+  /** The logic that stands in for every actor source of a machine, so that spawning runs none of its code. */
+  readonly stub: AnyActorLogic;
+  readonly record: (self: ActorReference, firstId: number) => { scope: AnyActorScope; recorded: Recorded };
+}
+
+const noop = () => {};
+
+export const makeStepSystem = (): StepSystem => {
+  let current: Current = { actions: [], microsteps: [], ids: { next: 0 }, lastCreated: undefined };
+  const impure = (): never => {
+    throw new Error("a transition is pure: events are sent with sendTo(), not by calling an actor");
+  };
+  const system = {
+    _snapshot: { _scheduledEvents: {} },
+    _bookId: () => `x:${current.ids.next++}`,
+    _register: (id: string) => id,
+    _unregister: noop,
+    _set: noop,
+    _relay: impure,
+    _sendInspectionEvent: (event: RawMicrostep & { type: string }) => {
+      if (event.type === "@xstate.microstep") current.microsteps.push(event);
+    },
+    get: () => undefined,
+    getAll: () => ({}),
+    inspect: () => ({ unsubscribe: noop }),
+    scheduler: { schedule: noop, cancel: noop, cancelAll: noop },
+    getSnapshot: () => ({ _scheduledEvents: {} }),
+    start: noop,
+    _clock: { setTimeout: () => 0, clearTimeout: noop },
+    _logger: noop,
+  } as unknown as ActorSystem<any>;
+  const stub = {
+    transition: (snapshot: unknown) => snapshot,
+    getInitialSnapshot: (scope: AnyActorScope, input: unknown) => {
+      current.lastCreated = scope.self as unknown as SpawnedActor;
+      return { status: "active", output: undefined, error: undefined, input };
+    },
+    getPersistedSnapshot: (snapshot: unknown) => snapshot,
+    restoreSnapshot: (snapshot: unknown) => snapshot,
+  } as unknown as AnyActorLogic;
+  return {
+    system,
+    stub,
+    record: (self, firstId) => {
+      const recorded: Current = { actions: [], microsteps: [], ids: { next: firstId }, lastCreated: undefined };
+      current = recorded;
+      const scope = {
+        self,
+        system,
+        id: self.id,
+        sessionId: self.sessionId,
+        logger: noop,
+        emit: noop,
+        stopChild: noop,
+        // Called by `spawn` inside an assign, right after it made the child: the only trace that XState leaves of it.
+        defer: () => {
+          if (recorded.lastCreated !== undefined) recorded.actions.push({ type: "taskwright.spawned", actor: recorded.lastCreated });
+          recorded.lastCreated = undefined;
+        },
+        actionExecutor: (action: ExecutableActionObject) => {
+          recorded.actions.push(action);
+        },
+      } as unknown as AnyActorScope;
+      return { scope, recorded };
+    },
+  };
+};

@@ -1,0 +1,36 @@
+/**
+ * Where an actor lives: `machine/id` for an actor that a host started, and the parent's address, a slash and the
+ * child's id for a child: `task/42/assignment`. The path is the supervision tree.
+ */
+export type Address = string;
+
+const idLengthMax = 200;
+// Control characters and the slash would make an address ambiguous in a path, a log line or a URL.
+const refused = /[\u0000-\u001f\u007f/]/;
+
+/** Says what is wrong with the id of an actor, or nothing. */
+export const wrongId = (id: unknown): string | undefined => {
+  if (typeof id !== "string" || id === "") return "an actor's id must be a non-empty string";
+  if (id.length > idLengthMax) return `an actor's id has at most ${idLengthMax} characters`;
+  if (refused.test(id)) return "an actor's id has no slash and no control characters";
+  if (id === "__proto__") return "the id __proto__ is refused";
+  return undefined;
+};
+
+/** The address of an actor that a host starts. */
+export const rootAddress = (machine: string, id: string): Address => `${machine}/${id}`;
+
+/** The address of a child. Slashes in the child's own id are escaped, so that the path stays a tree. */
+export const childAddress = (parent: Address, child: string): Address => `${parent}/${child.replaceAll("%", "%25").replaceAll("/", "%2F")}`;
+
+/** The address one level up, or nothing for an actor that a host started. */
+export const parentAddress = (address: Address): Address | undefined => {
+  const last = address.lastIndexOf("/");
+  return address.indexOf("/") === last ? undefined : address.slice(0, last);
+};
+
+/** The id of the child within its parent. */
+export const childId = (address: Address): string => address.slice(address.lastIndexOf("/") + 1).replaceAll("%2F", "/").replaceAll("%25", "%");
+
+/** The machine id that an address of a root actor names. */
+export const machineOf = (address: Address): string => address.slice(0, address.indexOf("/"));

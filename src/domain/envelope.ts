@@ -1,0 +1,21 @@
+import type { Address } from "./address.ts";
+import type { EngineEvent, Event } from "./event.ts";
+
+/** An event on its way to one actor. `at` is the only clock that a machine ever sees. */
+export interface Envelope {
+  readonly to: Address;
+  readonly event: Event | EngineEvent;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The actor that sent it; absent for an event from the host. */
+  readonly from?: Address | undefined;
+  /** The idempotency key that the host gave. */
+  readonly key?: string | undefined;
+}
+
+/**
+ * What became of an envelope: `handled` by a transition, `ignored` because the state at that moment takes no such
+ * event, `stale` because it belongs to a timer or child that is over, `ended` because the actor is final,
+ * `failed` because the machine threw (the event is among the dead letters).
+ */
+export type Outcome = "handled" | "ignored" | "stale" | "ended" | "failed";

@@ -1,0 +1,25 @@
+import type { Failure, Json } from "./json.ts";
+
+/** What a machine is told: an object with a `type`, otherwise anything that JSON carries. */
+export interface Event {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+/**
+ * The engine's own events. Their names are ours, not XState's: stored histories must outlive a version of XState.
+ * Nobody outside may send them; `token` tells the generation of a timer or a child that they belong to.
+ */
+export type EngineEvent =
+  | { readonly type: "taskwright.start"; readonly input?: Json; readonly token?: number }
+  | { readonly type: "taskwright.stop"; readonly token?: number }
+  | { readonly type: "taskwright.restart"; readonly input?: Json; readonly scope?: string }
+  | { readonly type: "taskwright.fail"; readonly error: Failure }
+  | { readonly type: "taskwright.timer"; readonly id: string; readonly token: number }
+  | { readonly type: "taskwright.done"; readonly child: string; readonly token: number; readonly output?: Json }
+  | { readonly type: "taskwright.error"; readonly child: string; readonly token: number; readonly error: Failure };
+
+/** Event types with one of these beginnings are the engine's and XState's own: a host's event may not use them. */
+export const reservedPrefixes = ["taskwright.", "xstate.", "@xstate."] as const;
+
+export const isReserved = (type: string): boolean => reservedPrefixes.some((prefix) => type.startsWith(prefix));

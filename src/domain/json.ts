@@ -1,0 +1,179 @@
+/** A value that JSON carries without loss. */
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json };
+
+/** Says where in a value JSON would lose something, and what. `path` is like `context.items[3].at`. */
+export class NotJson extends Error {
+  readonly path: string;
+  readonly what: string;
+  constructor(path: string, what: string) {
+    super(`${path || "the value"}: ${what}`);
+    this.name = "NotJson";
+    this.path = path;
+    this.what = what;
+  }
+}
+
+export interface NormalizeOptions {
+  /** The deepest nesting that is accepted. */
+  readonly depthMax: number;
+  /** Stands in for values that know how to store themselves (references to actors): what is kept, or nothing. */
+  readonly convert?: (value: object) => object | undefined;
+  /** Build new objects and arrays all the way down, so that later writes of the caller can't be seen. */
+  readonly copy?: boolean;
+}
+
+/**
+ * Returns a value that a JSON round trip gives back unchanged: `value` itself where nothing needs to change (or a
+ * copy, if asked), otherwise a copy in which keys with `undefined` are gone and errors are plain records.
+ * Subtrees that are the same object as in `known` (an earlier result) are not walked again.
+ * Throws `NotJson` for what JSON cannot carry: NaN, infinities, BigInt, functions, symbols, dates, maps, sets,
+ * class instances, `__proto__` keys, and nesting beyond `depthMax` (which is also how a cycle ends).
+ */
+export const normalize = (value: unknown, known: unknown, options: NormalizeOptions, path = "", depth = 0): unknown => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value;
+    case "number":
+      if (Number.isFinite(value)) return Object.is(value, -0) ? 0 : value;
+      throw new NotJson(path, `${value} has no JSON form; use null or a string`);
+    case "undefined":
+      return undefined;
+    case "object":
+      break;
+    default:
+      throw new NotJson(path, `a ${typeof value} has no JSON form; store plain data`);
+  }
+  if (value === null || (value === known && options.copy !== true)) return value;
+  if (depth >= options.depthMax) throw new NotJson(path, `is nested deeper than ${options.depthMax} levels, or contains itself`);
+  if (Array.isArray(value)) {
+    const before = Array.isArray(known) ? known : undefined;
+    let copy: Array<unknown> | undefined = options.copy ? [] : undefined;
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      if (item === undefined) throw new NotJson(`${path}[${i}]`, "undefined in a list becomes null; write null");
+      const kept = typeof item === "string" ? item : normalize(item, before?.[i], options, `${path}[${i}]`, depth + 1);
+      if (copy !== undefined) copy[i] = kept;
+      else if (kept !== item) {
+        copy = value.slice();
+        copy[i] = kept;
+      }
+    }
+    return copy ?? value;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    const converted = options.convert?.(value);
+    if (converted !== undefined) return converted;
+    if (value instanceof RevivedError) return value.failure;
+    if (value instanceof Error) return normalize(failureOf(value), undefined, options, path, depth);
+    const kind = value.constructor?.name ?? "object";
+    throw new NotJson(path, `a ${kind} does not survive JSON; store ${kind === "Date" ? "its time in milliseconds" : "plain objects and lists"}`);
+  }
+  const record = value as Record<string, unknown>;
+  const before = typeof known === "object" && known !== null ? (known as Record<string, unknown>) : undefined;
+  let copy: Record<string, unknown> | undefined = options.copy ? {} : undefined;
+  for (const key of Object.keys(record)) {
+    if (key === "__proto__") throw new NotJson(join(path, key), "the key __proto__ is refused");
+    const item = record[key];
+    const kept = typeof item === "string" ? item : normalize(item, before?.[key], options, path === "" ? key : `${path}.${key}`, depth + 1);
+    if (kept === undefined) {
+      copy ??= { ...record };
+      delete copy[key];
+    } else if (copy !== undefined) copy[key] = kept;
+    else if (kept !== item) {
+      copy = { ...record };
+      copy[key] = kept;
+    }
+  }
+  return copy ?? value;
+};
+
+const join = (path: string, key: string) => (path === "" ? key : `${path}.${key}`);
+
+/** An error as plain data: what is stored, sent and shown of something that was thrown. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  /** The stable code or tag of the error, if it has one. */
+  readonly code?: string;
+  readonly stack?: string;
+  /** Own enumerable fields that JSON carries. */
+  readonly data?: { readonly [key: string]: Json };
+  readonly cause?: Failure;
+}
+
+const plain: NormalizeOptions = { depthMax: 20, copy: true };
+
+const asJson = (value: unknown): Json | undefined => {
+  try {
+    return normalize(value, undefined, plain) as Json | undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const read = (value: object, key: string): unknown => {
+  try {
+    return (value as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+};
+
+const text = (value: unknown): string => {
+  try {
+    return String(value);
+  } catch {
+    return "a value that can't be shown as text";
+  }
+};
+
+/** Turns anything that was thrown (also null, strings, objects with throwing getters) into a `Failure`. */
+export const failureOf = (thrown: unknown, depth = 0): Failure => {
+  if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: text(thrown) };
+  const name = read(thrown, "name");
+  const message = read(thrown, "message");
+  const code = read(thrown, "_tag") ?? read(thrown, "code");
+  const stack = read(thrown, "stack");
+  const cause = read(thrown, "cause");
+  const data: Record<string, Json> = {};
+  for (const key of ownKeys(thrown)) {
+    if (key === "name" || key === "message" || key === "stack" || key === "cause" || key === "_tag" || key === "code" || key === "__proto__") continue;
+    const json = asJson(read(thrown, key));
+    if (json !== undefined) data[key] = json;
+  }
+  return {
+    name: typeof name === "string" && name !== "" ? name : "Error",
+    message: typeof message === "string" ? message : thrown instanceof Error ? "" : (JSON.stringify(asJson(thrown)) ?? text(thrown)),
+    ...(typeof code === "string" ? { code } : {}),
+    ...(typeof stack === "string" ? { stack } : {}),
+    ...(Object.keys(data).length > 0 ? { data } : {}),
+    ...(cause !== undefined && depth < 8 ? { cause: failureOf(cause, depth + 1) } : {}),
+  };
+};
+
+const ownKeys = (value: object): ReadonlyArray<string> => {
+  try {
+    return Object.keys(value);
+  } catch {
+    return [];
+  }
+};
+
+/** An `Error` again, for machines that look at `event.error.message` or test `instanceof Error`. */
+export class RevivedError extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = failure.name;
+    this.failure = failure;
+    if (failure.stack !== undefined) this.stack = failure.stack;
+    if (failure.cause !== undefined) this.cause = new RevivedError(failure.cause);
+    if (failure.code !== undefined) Object.assign(this, { code: failure.code });
+    if (failure.data !== undefined) Object.assign(this, failure.data);
+  }
+  toJSON(): Failure {
+    return this.failure;
+  }
+}

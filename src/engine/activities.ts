@@ -1,0 +1,127 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ActivityContext } from "../../machines/activity.ts";
+import type { Address } from "../domain/address.ts";
+import type { Event } from "../domain/event.ts";
+import { failureOf } from "../domain/json.ts";
+import { admit } from "./intake.ts";
+import { failpoint } from "./failpoint.ts";
+import type { Registered } from "./registry.ts";
+import type { Resident } from "./resident.ts";
+import type { Limits } from "../domain/limits.ts";
+
+/** What the promise of an activity can ask about itself while it runs. */
+export interface ActivityInfo {
+  readonly address: Address;
+  /** Counted from 1; interruptions of the process count too. With the address an idempotency key per attempt. */
+  readonly attempt: number;
+  /** What the last heartbeat of an earlier attempt said. */
+  readonly details: unknown;
+  /** Says that the attempt is alive; `details` are there for the next attempt. */
+  readonly heartbeat: (details?: unknown) => void;
+  /** Aborted when the actor leaves the state, the attempt times out, or the engine closes. */
+  readonly signal: AbortSignal;
+}
+
+const running = new AsyncLocalStorage<ActivityInfo>();
+
+/** Inside an activity: its address, attempt, signal and heartbeat. Elsewhere: nothing. */
+export const currentActivity = (): ActivityInfo | undefined => running.getStore();
+
+type PromiseLogic = { readonly config: (args: { readonly input: unknown; readonly signal: AbortSignal; readonly self: unknown; readonly system: unknown; readonly emit: (event: unknown) => void }) => unknown };
+
+interface Job {
+  readonly attempt: number;
+  readonly controller: AbortController;
+}
+
+export interface ActivityPool {
+  /** Compares what runs with what the stored state says should run. Called after every commit that touched the actor. */
+  readonly follow: (actor: Resident) => void;
+  readonly isRunning: (address: Address, attempt: number) => boolean;
+  readonly running: () => number;
+  readonly abortAll: (reason: string) => void;
+}
+
+/** The running promises of one engine. Holds no decision: those stand in `machines/activity.ts`. */
+export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Registered | undefined, now: () => number, post: (to: Address, event: Event) => void): ActivityPool => {
+  const jobs = new Map<Address, Job>();
+  const waiting: Array<() => void> = [];
+
+  const begin = (address: Address, context: ActivityContext, logic: PromiseLogic) => {
+    const controller = new AbortController();
+    const job: Job = { attempt: context.attempt, controller };
+    const { attempt } = context;
+    const isCurrent = () => jobs.get(address) === job;
+    const end = (event: Event) => {
+      if (!isCurrent()) return;
+      jobs.delete(address);
+      failpoint("activity.ended");
+      post(address, event);
+      waiting.shift()?.();
+    };
+    const fail = (error: unknown) => end({ type: "FAILED", attempt, error: failureOf(error), at: now() });
+    const info: ActivityInfo = {
+      address,
+      attempt,
+      details: context.details,
+      signal: controller.signal,
+      heartbeat: (details) => {
+        if (!isCurrent()) return;
+        const said = details === undefined ? {} : { details: admit(address, details, limits).value };
+        post(address, { type: "HEARTBEAT", attempt, at: now(), ...said });
+      },
+    };
+    jobs.set(address, job);
+    failpoint("activity.started");
+    const self = { id: address, address, sessionId: address };
+    new Promise((resolve) => resolve(running.run(info, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then(
+      (output) => {
+        try {
+          end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
+        } catch (error) {
+          fail(error);
+        }
+      },
+      fail,
+    );
+  };
+
+  const abort = (address: Address, reason: string) => {
+    const job = jobs.get(address);
+    if (job === undefined) return;
+    jobs.delete(address);
+    job.controller.abort(new Error(reason));
+    waiting.shift()?.();
+  };
+
+  return {
+    follow: (actor) => {
+      const { snapshot } = actor.state;
+      const context = snapshot.context as ActivityContext;
+      const job = jobs.get(actor.address);
+      const shouldRun = snapshot.status === "active" && typeof snapshot.value === "object" && "running" in snapshot.value;
+      if (job !== undefined && (!shouldRun || job.attempt !== context.attempt)) abort(actor.address, "the attempt is over");
+      if (!shouldRun || jobs.get(actor.address)?.attempt === context.attempt) return;
+      const source = machineOf(context.machine)?.definition.sources.get(context.src);
+      if (source === undefined || source.kind !== "promise") {
+        post(actor.address, { type: "FAILED", attempt: context.attempt, at: now(), error: { name: "UnknownActivity", message: `the machine "${context.machine}" has no promise actor "${context.src}"` } });
+        return;
+      }
+      const logic = source.logic as unknown as PromiseLogic;
+      const go = () => begin(actor.address, context, logic);
+      if (jobs.size < limits.activitiesMax) go();
+      else
+        waiting.push(() => {
+          const now = actor.state.snapshot;
+          if (now.status === "active" && (now.context as ActivityContext).attempt === context.attempt) go();
+          else waiting.shift()?.();
+        });
+    },
+    isRunning: (address, attempt) => jobs.get(address)?.attempt === attempt,
+    running: () => jobs.size + waiting.length,
+    abortAll: (reason) => {
+      waiting.length = 0;
+      for (const address of [...jobs.keys()]) abort(address, reason);
+    },
+  };
+};

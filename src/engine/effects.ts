@@ -1,0 +1,68 @@
+import * as Effect from "effect/Effect";
+import type { Address } from "../domain/address.ts";
+import type { EngineEvent, Event } from "../domain/event.ts";
+import { failureOf } from "../domain/json.ts";
+import { parseJson } from "../actor/index.ts";
+import type { DeadLetterRow, EffectRow } from "../journal/journal.ts";
+import { failpoint } from "./failpoint.ts";
+import type { ActionInfo, Registered } from "./registry.ts";
+
+/** A custom action that is owed: its transition is stored, it was not carried out yet (or nobody knows). */
+export interface OwedEffect {
+  readonly row: EffectRow;
+  readonly address: Address;
+  readonly registered: Registered;
+  readonly event: Event | EngineEvent;
+  readonly context: unknown;
+}
+
+export interface Effects {
+  readonly run: (owed: OwedEffect) => void;
+  readonly running: () => number;
+}
+
+/**
+ * Carries out custom actions after their transition is stored: a host's implementation first, else the machine's own.
+ * At least once: after a crash an action that was not struck from the list runs again. One that throws is not
+ * repeated; it goes to the dead letters.
+ */
+export const makeEffects = (now: () => number, send: (to: Address, event: Event) => void, done: (id: number, deadLetter?: DeadLetterRow) => void): Effects => {
+  let running = 0;
+  const call = ({ row, address, registered, event, context }: OwedEffect): unknown => {
+    const params = row.params === "" ? undefined : parseJson(row.params);
+    const host = registered.actions.get(row.action);
+    if (host !== undefined) return host({ address, seq: row.seq, event, context, params } as ActionInfo);
+    const own = (registered.definition.original.implementations.actions as Record<string, unknown>)[row.action];
+    if (typeof own !== "function") throw new Error(`nothing implements the action "${row.action}" any more`);
+    const self = { id: address, address, sessionId: address, send: (told: Event) => send(address, told), getSnapshot: () => undefined };
+    return own({ context, event, self, system: { get: () => undefined } }, params);
+  };
+  return {
+    running: () => running,
+    run: (owed) => {
+      const { row, address, event } = owed;
+      const end = () => {
+        failpoint("effect.ended");
+        running--;
+        done(row.id);
+      };
+      const fail = (error: unknown) => {
+        running--;
+        const envelope = JSON.stringify({ to: address, event, from: "", action: row.action, seq: row.seq });
+        done(row.id, { address, at: now(), envelope, error: JSON.stringify(failureOf(error)) });
+      };
+      running++;
+      failpoint("effect.started");
+      let result: unknown;
+      try {
+        result = call(owed);
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      if (Effect.isEffect(result)) Effect.runPromise(result as Effect.Effect<unknown>).then(end, fail);
+      else if (result instanceof Promise) result.then(end, fail);
+      else end();
+    },
+  };
+};

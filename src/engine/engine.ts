@@ -1,0 +1,132 @@
+import * as Context from "effect/Context";
+import type * as Duration from "effect/Duration";
+import type * as Effect from "effect/Effect";
+import type * as Stream from "effect/Stream";
+import type { StateValue } from "xstate";
+import type { Status, StoredState } from "../actor/index.ts";
+import type { Address } from "../domain/address.ts";
+import type { Outcome } from "../domain/envelope.ts";
+import type { Failure } from "../domain/json.ts";
+import type { JournalError } from "../journal/errors.ts";
+import type { ActorFilter, CountRow, OwnerRow } from "../journal/journal.ts";
+import type { ActorFailed, EngineClosed, SendError, TimedOut, Unanswered } from "./errors.ts";
+import type { Receipt } from "./intake.ts";
+import type { EngineState } from "./lifecycle.ts";
+import type { Transition } from "./turn.ts";
+
+export type { Receipt } from "./intake.ts";
+export type { Transition } from "./turn.ts";
+
+/**
+ * A durable actor engine over one journal. What it promises:
+ * - A receipt means stored: the event, the new state and everything that follows from it survive a crash.
+ * - Events of one actor are handled one at a time, in the order in which they were stored.
+ * - A failed call stored nothing, except `ActorFailed`, which stored the attempt and the dead letter.
+ * - Activities and custom actions run at least once, and only after the transition that asked for them is stored.
+ */
+export interface Engine {
+  /** Starts an actor. The same address again answers with `duplicate: true` and changes nothing. */
+  readonly start: (machine: string, id: string, input?: unknown) => Effect.Effect<Receipt, SendError>;
+  /** Starts many actors in as few transactions as possible; receipts in the order of the list. */
+  readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Effect.Effect<ReadonlyArray<Receipt>, SendError>;
+  /** Sends one event. The receipt tells what became of it, also when the state ignored it. */
+  readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Effect.Effect<Receipt, SendError>;
+  /** Sends an event that carries `replyTo`, and waits for what the machine sends there. */
+  readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Effect.Effect<SentEvent, SendError | TimedOut | Unanswered>;
+  /** The actor as it is stored now. */
+  readonly snapshot: (address: Address) => Effect.Effect<ActorView, SendError | JournalError>;
+  /** Waits until the actor's snapshot satisfies the predicate; the present one counts. */
+  readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Effect.Effect<ActorView, SendError | JournalError | TimedOut>;
+  /** What happened to the actor, from `after` (a sequence number, exclusive). */
+  readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<HistoryEntry>, JournalError>;
+  /** The actor's snapshots from now on, the present one first. */
+  readonly watch: (address: Address) => Stream.Stream<ActorView, SendError | JournalError>;
+  readonly list: (filter: Partial<ActorFilter>) => Effect.Effect<ReadonlyArray<ActorView>, JournalError>;
+  readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
+  readonly deadLetters: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError>;
+  /** Hears every stored transition, in order, on the engine's own stack: be quick. Returns how to stop. */
+  readonly observe: (listener: (transition: Transition) => void) => () => void;
+  /** Hears what machines `emit`. */
+  readonly onEmitted: (listener: (address: Address, event: SentEvent) => void) => () => void;
+  readonly status: () => EngineStatus;
+  /** Resolves when nothing is queued and no effect or activity is running. Timers do not count. */
+  readonly settled: Effect.Effect<void>;
+  /** Stops taking work, stores what was accepted, lets activities end within `grace`, and gives the journal up. */
+  readonly close: (options?: { readonly grace?: Duration.DurationInput }) => Effect.Effect<void>;
+}
+export const Engine = Context.GenericTag<Engine>("taskwright/Engine");
+
+export interface SentEvent {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+export interface ActorToStart {
+  readonly machine: string;
+  readonly id: string;
+  readonly input?: unknown;
+}
+export interface SendOptions {
+  /** An idempotency key: the same key for the same actor is handled once; the later call gets the first receipt. */
+  readonly key?: string;
+}
+export interface AskOptions extends SendOptions {
+  readonly timeout?: Duration.DurationInput;
+}
+export interface WaitOptions {
+  readonly timeout?: Duration.DurationInput;
+}
+
+/** An actor, read from outside. */
+export interface ActorView {
+  readonly address: Address;
+  readonly machine: string;
+  readonly version: string;
+  readonly hash: string;
+  readonly status: Status;
+  readonly value: StateValue;
+  readonly context: unknown;
+  readonly tags: ReadonlyArray<string>;
+  readonly output: unknown;
+  readonly error: Failure | undefined;
+  readonly children: StoredState["children"];
+  /** What it waits for, and until when (milliseconds since 1970). */
+  readonly timers: StoredState["timers"];
+  readonly seq: number;
+  readonly at: number;
+  readonly createdAt: number;
+}
+
+export interface HistoryEntry {
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly event: SentEvent;
+  readonly outcome: Outcome;
+  /** The sending actor; empty for the host. */
+  readonly from: Address;
+  /** Fingerprint of the state after this entry. */
+  readonly stateHash: string;
+}
+
+export interface DeadLetter {
+  readonly id: number;
+  readonly address: Address;
+  readonly at: number;
+  readonly event: SentEvent;
+  readonly from: Address;
+  readonly error: Failure;
+}
+
+export interface EngineStatus {
+  readonly state: EngineState;
+  /** Why it is degraded or stopped, if it is. */
+  readonly cause: Failure | undefined;
+  readonly waiting: number;
+  readonly activities: number;
+  readonly residents: number;
+  readonly turns: number;
+  readonly transitions: number;
+  readonly owner: Pick<OwnerRow, "epoch" | "id">;
+}
+
+export type { ActorFailed, EngineClosed };

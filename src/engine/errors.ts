@@ -1,0 +1,131 @@
+import * as Schema from "effect/Schema";
+
+/*
+ * One class per cause. Each has a stable `code`, an HTTP `status`, and `retryable`: whether the same call may succeed
+ * later. Nothing of the refused call was stored unless the class says so.
+ */
+
+export class UnknownMachine extends Schema.TaggedError<UnknownMachine>()("UnknownMachine", { machine: Schema.String, known: Schema.Array(Schema.String) }) {
+  readonly code = "unknown_machine";
+  readonly status = 404;
+  readonly retryable = false;
+  override get message() {
+    return `no machine "${this.machine}" is registered (registered: ${this.known.join(", ") || "none"}); pass it in the engine's machines`;
+  }
+}
+
+export class UnknownActor extends Schema.TaggedError<UnknownActor>()("UnknownActor", { address: Schema.String }) {
+  readonly code = "unknown_actor";
+  readonly status = 404;
+  readonly retryable = false;
+  override get message() {
+    return `there is no actor "${this.address}"; start it first`;
+  }
+}
+
+export class InvalidAddress extends Schema.TaggedError<InvalidAddress>()("InvalidAddress", { address: Schema.String, detail: Schema.String }) {
+  readonly code = "invalid_address";
+  readonly status = 400;
+  readonly retryable = false;
+  override get message() {
+    return `${JSON.stringify(this.address)} is no address: ${this.detail}; write "machine/id"`;
+  }
+}
+
+/** The event or input is not what may be sent: no string type, a reserved type, values JSON cannot carry, or refused by its schema. */
+export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", { address: Schema.String, path: Schema.String, detail: Schema.String }) {
+  readonly code = "invalid_event";
+  readonly status = 400;
+  readonly retryable = false;
+  override get message() {
+    return `the event for "${this.address}" is refused: ${this.path === "" ? "" : `${this.path}: `}${this.detail}`;
+  }
+}
+
+export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("PayloadTooLarge", { address: Schema.String, bytes: Schema.Number, bytesMax: Schema.Number }) {
+  readonly code = "payload_too_large";
+  readonly status = 413;
+  readonly retryable = false;
+  override get message() {
+    return `the event for "${this.address}" has ${this.bytes} bytes as JSON, at most ${this.bytesMax} are taken; store the data elsewhere and send a reference, or raise limits.payloadBytesMax`;
+  }
+}
+
+/** The machine threw while it handled the event. The attempt is in the history, the event among the dead letters. */
+export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed", { address: Schema.String, event: Schema.String, detail: Schema.String, cause: Schema.optional(Schema.Defect) }) {
+  readonly code = "actor_failed";
+  readonly status = 422;
+  readonly retryable = false;
+  override get message() {
+    return `"${this.address}" could not handle "${this.event}": ${this.detail}; correct the machine, then requeue the dead letter`;
+  }
+}
+
+/** The stored row of this actor can't be read by the machines that are registered. It is left as it is. */
+export class ActorParked extends Schema.TaggedError<ActorParked>()("ActorParked", { address: Schema.String, detail: Schema.String }) {
+  readonly code = "actor_parked";
+  readonly status = 409;
+  readonly retryable = false;
+  override get message() {
+    return `"${this.address}" is parked: ${this.detail}; register the machine that wrote it`;
+  }
+}
+
+export class EngineBusy extends Schema.TaggedError<EngineBusy>()("EngineBusy", { waiting: Schema.Number, waitingMax: Schema.Number }) {
+  readonly code = "engine_busy";
+  readonly status = 429;
+  readonly retryable = true;
+  override get message() {
+    return `${this.waiting} events wait for a turn, at most ${this.waitingMax} may; send again later, or raise limits.intakeMax`;
+  }
+}
+
+/** The store refuses at the moment. The event was not stored. */
+export class EngineDegraded extends Schema.TaggedError<EngineDegraded>()("EngineDegraded", { detail: Schema.String, reason: Schema.String, cause: Schema.optional(Schema.Defect) }) {
+  readonly code = "engine_degraded";
+  readonly status = 503;
+  readonly retryable = true;
+  override get message() {
+    return `nothing can be stored at the moment: ${this.detail}; the engine tries again by itself, send again later`;
+  }
+}
+
+export class EngineClosed extends Schema.TaggedError<EngineClosed>()("EngineClosed", { detail: Schema.String }) {
+  readonly code = "engine_closed";
+  readonly status = 503;
+  readonly retryable = false;
+  override get message() {
+    return `the engine takes no more work: ${this.detail}`;
+  }
+}
+
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { address: Schema.String, what: Schema.String, ms: Schema.Number }) {
+  readonly code = "timed_out";
+  readonly status = 504;
+  readonly retryable = true;
+  override get message() {
+    return `"${this.address}": ${this.what} within ${this.ms} ms`;
+  }
+}
+
+/** A machine can't be made durable, or the options don't fit together. Lists everything that is wrong. */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", { problems: Schema.Array(Schema.String) }) {
+  readonly code = "invalid_options";
+  readonly status = 400;
+  readonly retryable = false;
+  override get message() {
+    return this.problems.join("\n");
+  }
+}
+
+export type SendError = UnknownMachine | UnknownActor | InvalidAddress | InvalidEvent | PayloadTooLarge | ActorFailed | ActorParked | EngineBusy | EngineDegraded | EngineClosed;
+
+/** Nobody will answer: the state at that moment takes no such event, or the actor is final. */
+export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { address: Schema.String, event: Schema.String, outcome: Schema.String }) {
+  readonly code = "unanswered";
+  readonly status = 422;
+  readonly retryable = false;
+  override get message() {
+    return `"${this.address}" will not answer "${this.event}": the event was ${this.outcome}`;
+  }
+}

@@ -1,0 +1,36 @@
+export { type ActivityInfo, currentActivity } from "./activities.ts";
+export {
+  type ActorToStart,
+  type ActorView,
+  type AskOptions,
+  type DeadLetter,
+  Engine,
+  type EngineStatus,
+  type HistoryEntry,
+  type Receipt,
+  type SendOptions,
+  type SentEvent,
+  type Transition,
+  type WaitOptions,
+} from "./engine.ts";
+export {
+  ActorFailed,
+  ActorParked,
+  EngineBusy,
+  EngineClosed,
+  EngineDegraded,
+  InvalidAddress,
+  InvalidEvent,
+  InvalidOptions,
+  PayloadTooLarge,
+  type SendError,
+  TimedOut,
+  Unanswered,
+  UnknownActor,
+  UnknownMachine,
+} from "./errors.ts";
+export type { EngineState } from "./lifecycle.ts";
+export { type EngineOptions, type LogEntry, layer, make, viewOfStored } from "./make.ts";
+export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
+export type { ActionInfo, ActivityOptions, DurableMachine, MachineOptions } from "./registry.ts";
+export { systemTime, Time } from "./time.ts";

@@ -1,0 +1,74 @@
+import type { Address } from "../domain/address.ts";
+import type { Outcome } from "../domain/envelope.ts";
+import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
+import { NotJson, normalize } from "../domain/json.ts";
+import type { Limits } from "../domain/limits.ts";
+import { InvalidEvent, PayloadTooLarge } from "./errors.ts";
+
+/** What a sender learns once its event is stored. */
+export interface Receipt {
+  readonly address: Address;
+  /** The history row that holds the event. */
+  readonly seq: number;
+  /** When it was stepped, in milliseconds since 1970. */
+  readonly at: number;
+  readonly outcome: Outcome;
+  /** True where an earlier call with the same idempotency key (or start of the same actor) did this already. */
+  readonly duplicate: boolean;
+}
+
+/** One envelope inside the engine, with the text that will be stored. */
+export interface Delivery {
+  readonly to: Address;
+  readonly event: Event | EngineEvent;
+  /** The event as JSON. */
+  readonly json: string;
+  /** An address, or empty for the host. */
+  readonly from: string;
+  readonly key?: string | undefined;
+  /** Set where the actor must be made if it does not exist. */
+  readonly create?: Creation | undefined;
+  /** The mailbox row that this came from. */
+  readonly mail?: number | undefined;
+  /** The engine itself sent it: it is kept when a commit fails. */
+  readonly internal?: boolean | undefined;
+  /** Answers the sender after the commit, or when it is refused. */
+  readonly settle?: ((error: unknown, receipt: Receipt | undefined) => void) | undefined;
+}
+
+export interface Creation {
+  readonly machine: string;
+  readonly parentId: number;
+  readonly parent: Address | undefined;
+  readonly token: number;
+  readonly replaces: boolean;
+}
+
+/**
+ * Makes sure that a payload can be stored and read again as it is: returns a copy that the sender can't change any
+ * more, and its JSON text. Throws `InvalidEvent` or `PayloadTooLarge`.
+ */
+export const admit = <A>(address: Address, payload: A, limits: Limits): { readonly value: A; readonly json: string } => {
+  let value: A;
+  try {
+    value = normalize(payload, undefined, { depthMax: limits.payloadDepthMax, copy: true }) as A;
+  } catch (error) {
+    if (error instanceof NotJson) throw new InvalidEvent({ address, path: error.path, detail: error.what });
+    throw new InvalidEvent({ address, path: "", detail: error instanceof Error ? error.message : "can't be read" });
+  }
+  const json = JSON.stringify(value);
+  if (json.length > limits.payloadBytesMax / 3) {
+    const bytes = Buffer.byteLength(json);
+    if (bytes > limits.payloadBytesMax) throw new PayloadTooLarge({ address, bytes, bytesMax: limits.payloadBytesMax });
+  }
+  return { value, json };
+};
+
+/** An event from outside: an object with a type of its own that is not the engine's. */
+export const admitEvent = (address: Address, event: unknown, limits: Limits): { readonly value: Event; readonly json: string } => {
+  if (typeof event !== "object" || event === null || Array.isArray(event)) throw new InvalidEvent({ address, path: "", detail: "an event is an object with a string type" });
+  const type = (event as { type?: unknown }).type;
+  if (typeof type !== "string" || type === "") throw new InvalidEvent({ address, path: "type", detail: "an event has a non-empty string type" });
+  if (type === "*" || isReserved(type)) throw new InvalidEvent({ address, path: "type", detail: `the type "${type}" belongs to the engine; nobody outside may send it` });
+  return admit(address, event as Event, limits);
+};

@@ -1,0 +1,395 @@
+import * as Effect from "effect/Effect";
+import * as Cause from "effect/Cause";
+import { type Address, childAddress, parentAddress } from "../domain/address.ts";
+import type { EngineEvent } from "../domain/event.ts";
+import { type Failure, failureOf } from "../domain/json.ts";
+import type { Limits } from "../domain/limits.ts";
+import { JournalError, type JournalFenced } from "../journal/errors.ts";
+import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/journal.ts";
+import { EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
+import { failpoint } from "./failpoint.ts";
+import type { Delivery, Receipt } from "./intake.ts";
+import type { EngineState } from "./lifecycle.ts";
+import type { Pump } from "./pump.ts";
+import { awaken, Resident } from "./resident.ts";
+import type { Time } from "./time.ts";
+import { Turn, type World } from "./turn.ts";
+
+/** How long an unreadable actor's due timer is left alone before it is looked at again. */
+const parkedWakeMs = 60_000;
+
+export interface LoopOptions {
+  readonly journal: Journal;
+  readonly world: World;
+  /** Machines whose chart is stored. */
+  readonly charts: Set<string>;
+  readonly limits: Limits;
+  readonly time: Time;
+  readonly pump: Pump;
+  readonly state: () => EngineState;
+  /** The turn is stored; everybody who waits for it may know. */
+  readonly onStored: (turn: Turn) => void;
+  readonly onCommitted: () => void;
+  readonly onCommitFailed: (cause: Failure) => void;
+  readonly onFenced: (cause: Failure) => void;
+}
+
+/**
+ * Takes what waits in the intake, a bounded turn at a time, and stores it. One turn runs at a time; between two turns
+ * the event loop runs, so that timers and sockets live and callers can fill the next turn.
+ */
+export class Loop {
+  turns = 0;
+  transitions = 0;
+  readonly #options: LoopOptions;
+  #queue: Array<Delivery> = [];
+  #scheduled = false;
+  #running = false;
+  #renewDue = false;
+  #effectsDone: Array<number> = [];
+  #deadLetters: Array<DeadLetterRow> = [];
+  /** A turn whose commit failed, until it is known whether it was stored. */
+  #doubtful: Attempt | undefined;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && !this.#scheduled && !this.#running && this.#effectsDone.length === 0 && this.#deadLetters.length === 0;
+  }
+
+  /** Takes an envelope into the intake, or refuses it. */
+  post(delivery: Delivery): void {
+    if (delivery.internal !== true) {
+      const refusal = this.#refusal();
+      if (refusal !== undefined) {
+        delivery.settle?.(refusal, undefined);
+        return;
+      }
+    }
+    this.#queue.push(delivery);
+    this.request();
+  }
+
+  #refusal(): EngineBusy | EngineClosed | EngineDegraded | undefined {
+    const { state, limits } = this.#options;
+    switch (state()) {
+      case "degraded":
+        return new EngineDegraded({ detail: "the store refuses", reason: "degraded" });
+      case "draining":
+        return new EngineClosed({ detail: "it is closing" });
+      case "stopped":
+        return new EngineClosed({ detail: "it is closed" });
+      default:
+        return this.#queue.length >= limits.intakeMax ? new EngineBusy({ waiting: this.#queue.length, waitingMax: limits.intakeMax }) : undefined;
+    }
+  }
+
+  /** A custom action was carried out: the next turn strikes it from the list. */
+  effectDone(id: number, deadLetter?: DeadLetterRow): void {
+    this.#effectsDone.push(id);
+    if (deadLetter !== undefined) this.#deadLetters.push(deadLetter);
+    this.request();
+  }
+
+  renew(): void {
+    this.#renewDue = true;
+    this.request();
+  }
+
+  /** Runs a turn soon: after what runs now, and after the callers that wake up by it have spoken. */
+  request(): void {
+    if (this.#scheduled || this.#running) return;
+    this.#scheduled = true;
+    setImmediate(this.#begin);
+  }
+
+  readonly #begin = (): void => {
+    this.#scheduled = false;
+    const state = this.#options.state();
+    if (state === "stopped") return this.#refuseAll();
+    if (state === "degraded") return;
+    this.#run(this.#turn());
+  };
+
+  #run(effect: Effect.Effect<void>): void {
+    this.#running = true;
+    Effect.runCallback(effect, {
+      onExit: () => {
+        this.#running = false;
+        if (this.#hasWork()) this.request();
+        else this.onIdle?.();
+      },
+    });
+  }
+  onIdle: (() => void) | undefined;
+
+  #hasWork(): boolean {
+    const state = this.#options.state();
+    if (state === "degraded" || state === "stopped") return false;
+    return this.#queue.length > 0 || this.#renewDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0 || this.#options.pump.isDue();
+  }
+
+  /** One turn: load, step, store, tell. A failure before the commit leaves nothing; one in the commit is looked into. */
+  #turn(): Effect.Effect<void> {
+    const attempt: Attempt = { batch: this.#take(), turn: new Turn(this.#options.world, ++this.turns, this.#options.time.now()), stored: undefined };
+    return Effect.catchAllCause(this.#attempt(attempt), (cause) => this.#afterFailure(attempt, Cause.squash(cause)));
+  }
+
+  readonly #attempt = Effect.fnUntraced(function* (this: Loop, attempt: Attempt) {
+    const { journal, pump, time } = this.#options;
+    const { turn, batch } = attempt;
+    if (this.#renewDue) {
+      this.#renewDue = false;
+      yield* journal.renew(time.now());
+    }
+    const absent = this.#absent(batch);
+    if (absent.length > 0) yield* this.#load(turn, absent);
+    failpoint("turn.loaded");
+    const known = yield* this.#known(batch);
+    for (const delivery of batch) {
+      if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
+      else this.#deliver(turn, delivery, known);
+    }
+    if (pump.isDue()) yield* this.#deliverTimers(turn);
+    while (turn.missing.size > 0) yield* this.#deliverMissing(turn);
+    failpoint("turn.stepped");
+    if (turn.isEmpty && this.#effectsDone.length === 0 && this.#deadLetters.length === 0) return this.#tell(turn);
+    turn.deadLetters.push(...this.#deadLetters);
+    const stored = turn.conclude(this.#effectsDone);
+    attempt.stored = stored;
+    this.#effectsDone = [];
+    this.#deadLetters = [];
+    yield* journal.commit(stored);
+    this.#commited(turn, stored);
+  });
+
+  #commited(turn: Turn, stored: StoredTurn): void {
+    failpoint("turn.committed");
+    for (const machine of stored.machines) this.#options.charts.add(machine.hash);
+    this.transitions += stored.history.length;
+    this.#options.pump.arm(turn.stored(stored.wakes));
+    this.#tell(turn);
+    failpoint("turn.told");
+  }
+
+  #tell(turn: Turn): void {
+    // Mail that this turn stored is the next turn's first work: it was sent before anything that waits.
+    if (turn.postponed.length > 0) this.#queue = [...turn.postponed, ...this.#queue];
+    this.#options.onStored(turn);
+    this.#options.world.residents.evict();
+  }
+
+  #take(): ReadonlyArray<Delivery> {
+    const max = this.#options.limits.turnEnvelopesMax;
+    if (this.#queue.length <= max) {
+      const all = this.#queue;
+      this.#queue = [];
+      return all;
+    }
+    return this.#queue.splice(0, max);
+  }
+
+  #absent(batch: ReadonlyArray<Delivery>): ReadonlyArray<Address> {
+    const absent: Array<Address> = [];
+    for (const { to } of batch) if (this.#options.world.residents.get(to) === undefined) absent.push(to);
+    return absent.length > 1 ? [...new Set(absent)] : absent;
+  }
+
+  readonly #load = Effect.fnUntraced(function* (this: Loop, turn: Turn, addresses: ReadonlyArray<Address>) {
+    const { journal, world } = this.#options;
+    const rows = yield* journal.actors(addresses);
+    for (const row of rows) {
+      const actor = awaken(world.registry, row);
+      if (actor instanceof Resident) world.residents.set(actor);
+      else turn.parked.set(row.address, actor);
+    }
+    if (rows.length === addresses.length) return;
+    const found = new Set(rows.map((row) => row.address));
+    for (const address of addresses) if (!found.has(address)) turn.absent.add(address);
+  });
+
+  /** Receipts of earlier calls with the same idempotency keys. */
+  readonly #known = Effect.fnUntraced(function* (this: Loop, batch: ReadonlyArray<Delivery>) {
+    const wanted = batch.flatMap((delivery) => (delivery.key === undefined ? [] : [{ address: delivery.to, key: delivery.key }]));
+    const known = new Map<string, Receipt>();
+    if (wanted.length === 0) return known;
+    for (const { address, key, seq, at, outcome } of yield* this.#options.journal.keys(wanted)) known.set(`${address}\n${key}`, { address, seq, at, outcome, duplicate: true });
+    return known;
+  });
+
+  #deliver(turn: Turn, delivery: Delivery, known: Map<string, Receipt>): void {
+    const { to, key } = delivery;
+    if (key !== undefined) {
+      const earlier = known.get(`${to}\n${key}`);
+      if (earlier !== undefined) {
+        turn.settlements.push({ delivery, error: undefined, receipt: earlier });
+        return;
+      }
+    }
+    if (turn.parked.has(to) || (turn.absent.has(to) && delivery.create === undefined && !turn.missing.has(to) && this.#options.world.residents.get(to) === undefined)) return turn.undeliverable(delivery);
+    if (delivery.internal !== true && delivery.create === undefined && this.#options.world.residents.get(to)?.registered.internal === true) {
+      turn.settlements.push({ delivery, error: new InvalidAddress({ address: to, detail: "this actor is the engine's own" }), receipt: undefined });
+      return;
+    }
+    turn.deliver(delivery);
+    if (key !== undefined) {
+      const stored = turn.keys.at(-1);
+      if (stored !== undefined && stored.address === to && stored.key === key) known.set(`${to}\n${key}`, { address: to, seq: stored.seq, at: stored.at, outcome: stored.outcome, duplicate: true });
+    }
+  }
+
+  /** Actors that a step wanted to reach and that were not in memory: all of them with one query. */
+  readonly #deliverMissing = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
+    const missing = turn.missing;
+    const unknown = [...missing.keys()].filter((address) => !turn.absent.has(address) && !turn.parked.has(address));
+    if (unknown.length > 0) yield* this.#load(turn, unknown);
+    turn.missing = new Map();
+    for (const [address, deliveries] of missing) {
+      for (const delivery of deliveries) {
+        const isThere = this.#options.world.residents.get(address) !== undefined || delivery.create !== undefined;
+        if (isThere && !turn.parked.has(address)) turn.deliver(delivery);
+        else turn.undeliverable(delivery);
+      }
+    }
+  });
+
+  /** Timers that are due, in the order in which they fell due. */
+  readonly #deliverTimers = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
+    const { journal, pump, world, limits } = this.#options;
+    const due = yield* journal.due(turn.at, limits.dueTimersMax);
+    const absent = due.map((wake) => wake.address).filter((address) => world.residents.get(address) === undefined);
+    if (absent.length > 0) yield* this.#load(turn, absent);
+    for (const { address, actor: id } of due) {
+      const actor = world.residents.get(address);
+      if (actor === undefined || actor.id !== id) {
+        // Parked, or an earlier incarnation: nothing is due there that we could step.
+        turn.asleep.push({ actor: id, due: turn.parked.has(address) ? turn.at + parkedWakeMs : undefined });
+        continue;
+      }
+      turn.wake(actor);
+      for (const [timer, { token }] of dueTimers(actor, turn.at)) {
+        const event = { type: "taskwright.timer" as const, id: timer, token };
+        turn.deliver({ to: address, from: "", event, json: JSON.stringify(event), internal: true });
+      }
+    }
+    pump.taken(due.length === limits.dueTimersMax ? turn.at : yield* journal.nextWakeAfter(turn.at));
+  });
+
+  /** Begins an actor again, and the siblings that share its fate, each with the input that it was started with. */
+  readonly #restart = Effect.fnUntraced(function* (this: Loop, turn: Turn, delivery: Delivery) {
+    const { journal, world } = this.#options;
+    if (delivery.mail !== undefined) turn.mailTaken.push(delivery.mail);
+    const { scope } = delivery.event as Extract<EngineEvent, { type: "taskwright.restart" }>;
+    const parent = parentAddress(delivery.to);
+    let addresses: ReadonlyArray<Address> = [delivery.to];
+    if (parent !== undefined && scope !== undefined && scope !== "one_for_one") {
+      if (world.residents.get(parent) === undefined) yield* this.#load(turn, [parent]);
+      const children = Object.entries(world.residents.get(parent)?.state.children ?? {}).sort(([, left], [, right]) => left.token - right.token);
+      const siblings = children.map(([id]) => childAddress(parent, id));
+      addresses = scope === "one_for_all" ? siblings : siblings.slice(siblings.indexOf(delivery.to));
+    }
+    const absent = addresses.filter((address) => world.residents.get(address) === undefined);
+    if (absent.length > 0) yield* this.#load(turn, absent);
+    for (const address of addresses) {
+      const [first] = yield* journal.history(address, 0, 1);
+      const input = first === undefined ? undefined : (JSON.parse(first.event) as { input?: never }).input;
+      const event = { type: "taskwright.restart" as const, ...(input === undefined ? {} : { input }) };
+      this.#deliver(turn, { to: address, from: "", event, json: JSON.stringify(event), internal: true }, new Map());
+    }
+  });
+
+  /**
+   * The turn may or may not be on disk. Memory is thrown away, the journal opened anew and asked; until it answers,
+   * nobody is told anything.
+   */
+  readonly #afterFailure = Effect.fnUntraced(function* (this: Loop, attempt: Attempt, error: unknown) {
+    this.#options.world.residents.clear();
+    if (isFenced(error)) return this.#fenced(attempt, error);
+    this.#doubtful = attempt;
+    yield* this.#resolve(error);
+  });
+
+  /** Finds out what became of a doubtful turn. While the store can't be read, the doubt stays. */
+  readonly #resolve = Effect.fnUntraced(function* (this: Loop, error: unknown) {
+    const opened = yield* Effect.either(this.#options.journal.reopen);
+    const attempt = this.#doubtful;
+    if (opened._tag === "Left") {
+      if (isFenced(opened.left)) {
+        this.#doubtful = undefined;
+        return attempt === undefined ? this.#options.onFenced(failureOf(opened.left)) : this.#fenced(attempt, opened.left);
+      }
+      return this.#options.onCommitFailed(failureOf(opened.left));
+    }
+    this.#doubtful = undefined;
+    this.#options.pump.arm(this.#options.time.now());
+    if (attempt === undefined) return;
+    const { turn, stored, batch } = attempt;
+    const firstId = stored?.history[0]?.id;
+    if (stored !== undefined && firstId !== undefined && opened.right.history >= firstId) {
+      for (const actor of turn.touched) this.#options.world.residents.set(actor);
+      this.#commited(turn, stored);
+      return;
+    }
+    this.#undo(attempt);
+    const detail = error instanceof Error ? error.message : String(error);
+    const isStore = error instanceof JournalError;
+    for (const delivery of batch) {
+      if (delivery.internal !== true || delivery.settle !== undefined) delivery.settle?.(new EngineDegraded({ detail, reason: isStore ? error.reason : "defect", cause: error }), undefined);
+      // What the engine owes itself is tried again; after a defect of its own that could go on for ever.
+      else if (!isStore) this.#deadLetters.push({ address: delivery.to, at: turn.at, envelope: JSON.stringify({ to: delivery.to, event: delivery.event, from: delivery.from }), error: JSON.stringify(failureOf(error)) });
+    }
+    if (isStore) this.#queue = [...batch.filter((delivery) => delivery.internal === true && delivery.settle === undefined), ...this.#queue];
+    this.#options.onCommitFailed(failureOf(error));
+  });
+
+  /** Puts back what the turn had taken besides its deliveries. */
+  #undo({ stored }: Attempt): void {
+    if (stored === undefined) return;
+    this.#effectsDone = [...stored.effectsDone, ...this.#effectsDone];
+  }
+
+  /** Called by the engine's machine while it is degraded: is the store back? */
+  probe(): void {
+    if (this.#running) return;
+    const { journal, time, onCommitted, onCommitFailed, onFenced } = this.#options;
+    this.#run(
+      Effect.gen(this, function* () {
+        if (this.#doubtful !== undefined) yield* this.#resolve(new Error("the outcome was unknown"));
+        else yield* journal.reopen;
+        yield* journal.renew(time.now());
+        if (this.#doubtful === undefined) onCommitted();
+      }).pipe(Effect.catchAll((error) => Effect.sync(() => (isFenced(error) ? onFenced(failureOf(error)) : onCommitFailed(failureOf(error)))))),
+    );
+  }
+
+  #fenced(attempt: Attempt, error: JournalFenced): void {
+    this.#queue = [...attempt.batch, ...this.#queue];
+    this.#options.onFenced(failureOf(error));
+    this.#refuseAll();
+  }
+
+  #refuseAll(): void {
+    const refused = this.#queue;
+    this.#queue = [];
+    for (const delivery of refused) delivery.settle?.(new EngineClosed({ detail: "it stopped before this event was stored" }), undefined);
+  }
+}
+
+interface Attempt {
+  readonly batch: ReadonlyArray<Delivery>;
+  readonly turn: Turn;
+  stored: StoredTurn | undefined;
+}
+
+const isFenced = (error: unknown): error is JournalFenced => typeof error === "object" && error !== null && "_tag" in error && error._tag === "JournalFenced";
+
+const dueTimers = (actor: Resident, at: number) =>
+  Object.entries(actor.state.timers)
+    .filter(([, timer]) => timer.due <= at)
+    .sort(([, left], [, right]) => left.due - right.due || left.token - right.token);

@@ -1,0 +1,89 @@
+import * as Cause from "effect/Cause";
+import type * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Layer from "effect/Layer";
+import * as ManagedRuntime from "effect/ManagedRuntime";
+import * as Stream from "effect/Stream";
+import type { AnyStateMachine } from "xstate";
+import type { Address } from "../domain/address.ts";
+import type { ActorFilter, CountRow, Journal } from "../journal/journal.ts";
+import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
+import { type ActorToStart, type ActorView, type AskOptions, type DeadLetter, Engine, type EngineStatus, type HistoryEntry, type SendOptions, type SentEvent, type WaitOptions } from "./engine.ts";
+import type { Receipt } from "./intake.ts";
+import { type EngineCore, type EngineOptions, layer } from "./make.ts";
+import type { Transition } from "./turn.ts";
+
+export interface OpenOptions extends EngineOptions {
+  /** The database file; made if it is not there. Absent: in memory, gone with the process. */
+  readonly database?: string;
+  /** A journal of another kind. */
+  readonly journal?: Layer.Layer<Journal, unknown>;
+}
+
+/** The engine for hosts that don't use Effect: the same calls, as promises that reject with the same typed errors. */
+export interface Taskwright {
+  readonly start: (machine: string | AnyStateMachine, id: string, input?: unknown) => Promise<Receipt>;
+  readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Promise<ReadonlyArray<Receipt>>;
+  readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Promise<Receipt>;
+  readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Promise<SentEvent>;
+  readonly snapshot: (address: Address) => Promise<ActorView>;
+  readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Promise<ActorView>;
+  readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<HistoryEntry>>;
+  readonly watch: (address: Address) => AsyncIterable<ActorView>;
+  readonly list: (filter?: Partial<ActorFilter>) => Promise<ReadonlyArray<ActorView>>;
+  readonly counts: () => Promise<ReadonlyArray<CountRow>>;
+  readonly deadLetters: (options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<DeadLetter>>;
+  readonly observe: (listener: (transition: Transition) => void) => () => void;
+  readonly onEmitted: (listener: (address: Address, event: SentEvent) => void) => () => void;
+  readonly status: () => EngineStatus;
+  readonly settled: () => Promise<void>;
+  readonly close: (options?: { readonly grace?: Duration.DurationInput }) => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+  /** The same engine for Effect programs. */
+  readonly effect: Engine;
+}
+
+/** Opens an engine. Rejects with `JournalOwned`, `JournalError` or `InvalidOptions`. */
+export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
+  const journal = options.journal ?? (options.database === undefined ? MemoryJournal.layer() : SqliteJournal.layer({ file: options.database }));
+  const runtime = ManagedRuntime.make(layer(options).pipe(Layer.provide(journal as Layer.Layer<Journal>)));
+  const run = async <A>(effect: Effect.Effect<A, unknown, Engine>): Promise<A> => {
+    const exit = await runtime.runPromiseExit(effect);
+    if (Exit.isSuccess(exit)) return exit.value;
+    throw Cause.squash(exit.cause);
+  };
+  let core: EngineCore;
+  try {
+    core = (await run(Engine)) as EngineCore;
+  } catch (error) {
+    await runtime.dispose();
+    throw error;
+  }
+  const receipt = (call: (settle: (error: unknown, receipt: Receipt | undefined) => void) => void): Promise<Receipt> =>
+    new Promise((resolve, reject) => call((error, stored) => (error === undefined ? resolve(stored as Receipt) : reject(error))));
+  const close = async (closeOptions?: { readonly grace?: Duration.DurationInput }) => {
+    await Effect.runPromise(core.close(closeOptions));
+    await runtime.dispose();
+  };
+  return {
+    start: (machine, id, input) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, settle)),
+    startAll: (actors) => Promise.all(actors.map(({ machine, id, input }) => receipt((settle) => core.post.start(machine, id, input, settle)))),
+    send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions?.key, settle)),
+    ask: (address, event, askOptions) => run(core.ask(address, event, askOptions)),
+    snapshot: (address) => run(core.snapshot(address)),
+    waitFor: (address, predicate, waitOptions) => run(core.waitFor(address, predicate, waitOptions)),
+    history: (address, historyOptions) => run(core.history(address, historyOptions)),
+    watch: (address) => Stream.toAsyncIterable(core.watch(address)),
+    list: (filter) => run(core.list(filter ?? {})),
+    counts: () => run(core.counts),
+    deadLetters: (letterOptions) => run(core.deadLetters(letterOptions)),
+    observe: core.observe,
+    onEmitted: core.onEmitted,
+    status: core.status,
+    settled: () => run(core.settled),
+    close,
+    [Symbol.asyncDispose]: () => close(),
+    effect: core,
+  };
+};

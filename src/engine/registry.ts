@@ -1,0 +1,140 @@
+import * as Schema from "effect/Schema";
+import type { AnyStateMachine } from "xstate";
+import { activity, activityActions } from "../../machines/activity.ts";
+import { supervisor, supervisorActions } from "../../machines/supervisor.ts";
+import { type Definition, define, MachineRefused } from "../actor/index.ts";
+import type { Limits } from "../domain/limits.ts";
+import { RetryPolicy } from "../domain/retry.ts";
+import { defaultSupervision, type Supervision } from "../domain/supervision.ts";
+import { InvalidOptions } from "./errors.ts";
+
+/** How one invoked promise is carried out. Times in milliseconds. */
+export interface ActivityOptions {
+  readonly retry?: RetryPolicy;
+  readonly timeoutMs?: number;
+  readonly heartbeatTimeoutMs?: number;
+  readonly interruptionsMax?: number;
+}
+
+/** What a host's implementation of a custom action is given. It runs after the transition is stored, at least once. */
+export interface ActionInfo {
+  readonly address: string;
+  /** The history row that asked for it: with the address and the action's name an idempotency key. */
+  readonly seq: number;
+  readonly event: { readonly type: string; readonly [key: string]: unknown };
+  /** The actor's context when the action runs. */
+  readonly context: unknown;
+  readonly params: unknown;
+}
+
+export interface MachineOptions {
+  /** What happens to an actor whose transition throws. Default: resume. */
+  readonly supervision?: Partial<Supervision>;
+  /** By the name in `setup({ actors })`. */
+  readonly activities?: Readonly<Record<string, ActivityOptions>>;
+  /** Implementations of custom actions outside the machine; they go before the machine's own. */
+  readonly actions?: Readonly<Record<string, (info: ActionInfo) => unknown>>;
+  /** Refuses events before they are stored: by event type, or one schema for all. */
+  readonly events?: Schema.Schema.AnyNoContext;
+  readonly input?: Schema.Schema.AnyNoContext;
+}
+
+/** A machine with its options, as it stands in the engine's list of machines. */
+export interface DurableMachine extends MachineOptions {
+  readonly machine: AnyStateMachine;
+}
+
+export interface Registered {
+  readonly definition: Definition;
+  readonly supervision: Supervision;
+  readonly activities: Readonly<Record<string, ActivityOptions>>;
+  readonly actions: ReadonlyMap<string, (info: ActionInfo) => unknown>;
+  readonly checkEvent: ((event: unknown) => string | undefined) | undefined;
+  readonly checkInput: ((input: unknown) => string | undefined) | undefined;
+  /** The engine's own machines: the host can't start or address them as its own. */
+  readonly internal: boolean;
+}
+
+export interface Registry {
+  readonly byId: ReadonlyMap<string, Registered>;
+  readonly byHash: ReadonlyMap<string, Registered>;
+  readonly activity: Registered;
+  readonly supervisor: Registered;
+}
+
+const isDurable = (entry: AnyStateMachine | DurableMachine): entry is DurableMachine => "machine" in entry && !("implementations" in entry);
+
+/** Throws `InvalidOptions` with everything that is wrong with all machines. */
+export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMachine>, limits: Limits): Registry => {
+  const problems: Array<string> = [];
+  const byId = new Map<string, Registered>();
+  const byHash = new Map<string, Registered>();
+  const add = (registered: Registered) => {
+    const { id, hash } = registered.definition;
+    if (byId.has(id)) problems.push(`two machines have the id "${id}"`);
+    byId.set(id, registered);
+    byHash.set(hash, registered);
+    return registered;
+  };
+  const internal = (machine: AnyStateMachine, actions: ReadonlyArray<string>) =>
+    add({
+      definition: define(machine, { limits, actions }),
+      supervision: defaultSupervision,
+      activities: {},
+      actions: new Map(),
+      checkEvent: undefined,
+      checkInput: undefined,
+      internal: true,
+    });
+  const activities = internal(activity, activityActions);
+  const supervisors = internal(supervisor, supervisorActions);
+  const visit = (entry: DurableMachine) => {
+    const actions = new Map(Object.entries(entry.actions ?? {}));
+    try {
+      const definition = define(entry.machine, { limits, actions: [...actions.keys()] });
+      if (byHash.get(definition.hash)?.definition.original === entry.machine) return;
+      for (const [name, options] of Object.entries(entry.activities ?? {})) problems.push(...checkActivity(definition, name, options));
+      add({
+        definition,
+        supervision: { ...defaultSupervision, ...entry.supervision },
+        activities: entry.activities ?? {},
+        actions,
+        checkEvent: entry.events === undefined ? undefined : checker(entry.events),
+        checkInput: entry.input === undefined ? undefined : checker(entry.input),
+        internal: false,
+      });
+      for (const source of definition.sources.values()) {
+        if (source.kind !== "promise" && source.kind !== "machine") problems.push(`machine "${definition.id}": the actor "${source.name}" is a ${source.kind} actor; promises and machines are durable so far`);
+        // A child machine is known by being a source of its parent; a registration of its own only adds options.
+        if (source.kind === "machine" && !entries.some((other) => (isDurable(other) ? other.machine : other) === (source.logic as unknown))) visit({ machine: source.logic as AnyStateMachine });
+      }
+    } catch (error) {
+      if (!(error instanceof MachineRefused)) throw error;
+      problems.push(error.message);
+    }
+  };
+  for (const entry of entries) visit(isDurable(entry) ? entry : { machine: entry });
+  if (problems.length > 0) throw new InvalidOptions({ problems });
+  return { byId, byHash, activity: activities, supervisor: supervisors };
+};
+
+const checker = (schema: Schema.Schema.AnyNoContext) => {
+  const decode = Schema.decodeUnknownEither(schema);
+  return (value: unknown): string | undefined => {
+    const decoded = decode(value);
+    return decoded._tag === "Left" ? decoded.left.message : undefined;
+  };
+};
+
+const checkActivity = (definition: Definition, name: string, options: ActivityOptions): ReadonlyArray<string> => {
+  const where = `machine "${definition.id}", activity "${name}"`;
+  const problems: Array<string> = [];
+  const source = definition.sources.get(name);
+  if (source === undefined) problems.push(`${where}: the machine has no such actor (it has: ${[...definition.sources.keys()].join(", ") || "none"})`);
+  if (options.retry !== undefined && !Schema.is(RetryPolicy)(options.retry)) problems.push(`${where}: the retry policy is not valid (attemptsMax and backoff { kind, baseMs } are needed)`);
+  for (const key of ["timeoutMs", "heartbeatTimeoutMs", "interruptionsMax"] as const) {
+    const value = options[key];
+    if (value !== undefined && !(Number.isFinite(value) && value > 0)) problems.push(`${where}: ${key} must be a positive number`);
+  }
+  return problems;
+};

@@ -1,0 +1,143 @@
+import * as crypto from "node:crypto";
+import { type ActorState, decode, encode, nextDue, StateMismatch, type Step } from "../actor/index.ts";
+import { type Address, parentAddress } from "../domain/address.ts";
+import type { ActorRow } from "../journal/journal.ts";
+import type { Delivery } from "./intake.ts";
+import type { Registered, Registry } from "./registry.ts";
+
+/**
+ * One actor in memory. It is changed in place while a turn runs; if the turn can't be stored it is thrown away.
+ * Invariant: outside of a turn it equals its stored row.
+ */
+export class Resident {
+  readonly id: number;
+  readonly address: Address;
+  readonly parentId: number;
+  readonly registered: Registered;
+  readonly token: number;
+  readonly createdAt: number;
+  state: ActorState;
+  json: string;
+  stateHash: string;
+  seq: number;
+  at: number;
+  /** The status and machine hash that are stored. */
+  storedStatus: string;
+  storedHash: string;
+  /** The wake that is stored. */
+  wake: number | undefined;
+  /** The turn that touched it last; `created` tells that this turn also made it. */
+  turn = 0;
+  created = false;
+  replaces = false;
+  /** The pump asked for it in this turn, so its stored wake is used up. */
+  woken = false;
+  /** True while its own step or what follows from it runs: what arrives meanwhile waits in `queue`. */
+  processing = false;
+  queue: Array<Delivery> = [];
+
+  constructor(row: ActorRow, registered: Registered, state: ActorState) {
+    this.id = row.id;
+    this.address = row.address;
+    this.parentId = row.parent;
+    this.registered = registered;
+    this.token = row.token;
+    this.createdAt = row.createdAt;
+    this.state = state;
+    this.json = row.state;
+    this.stateHash = row.seq === 0 ? "" : hashOf(row.state);
+    this.seq = row.seq;
+    this.at = row.at;
+    this.storedStatus = row.status;
+    this.storedHash = row.hash;
+    this.wake = row.wake;
+  }
+
+  get status(): string {
+    return this.state.snapshot.status;
+  }
+
+  /** Takes the result of a step; returns false where nothing changed. */
+  apply(result: Step, bytesMax: number): boolean {
+    if (result.state === this.state) return false;
+    const json = encode(result.state);
+    if (json.length > bytesMax) throw new Error(`the state would have ${json.length} bytes, at most ${bytesMax} are taken (limit stateBytesMax)`);
+    this.state = result.state;
+    if (json !== this.json) {
+      this.json = json;
+      this.stateHash = hashOf(json);
+    }
+    return true;
+  }
+
+  /** The wake that must be stored now, if it differs: only an earlier one is written at once, a later one when the old one comes due. */
+  nextWake(): { readonly due: number | undefined } | undefined {
+    const due = this.status === "active" ? nextDue(this.state) : undefined;
+    if (due === this.wake) return undefined;
+    if (due !== undefined && (this.wake === undefined || due < this.wake || this.woken)) return { due };
+    if (due === undefined && (this.woken || this.status !== "active")) return { due: undefined };
+    return undefined;
+  }
+}
+
+/** Fingerprint of a state: 22 characters, 128 bits of SHA-256. */
+export const hashOf: (json: string) => string =
+  typeof crypto.hash === "function" ? (json) => crypto.hash("sha256", json, "base64url").slice(0, 22) : (json) => crypto.createHash("sha256").update(json).digest("base64url").slice(0, 22);
+
+/** Why a stored actor can't be put to work. */
+export interface Unreadable {
+  readonly address: Address;
+  readonly detail: string;
+}
+
+/** Puts a stored row to work, or says why that can't be. */
+export const awaken = (registry: Registry, row: ActorRow): Resident | Unreadable => {
+  const registered = registry.byHash.get(row.hash) ?? registry.byId.get(row.machine);
+  if (registered === undefined) return { address: row.address, detail: `no machine "${row.machine}" is registered` };
+  try {
+    return new Resident(row, registered, decode(registered.definition, row.address, parentAddress(row.address), row.state));
+  } catch (error) {
+    if (!(error instanceof StateMismatch)) throw error;
+    return { address: row.address, detail: error.message };
+  }
+};
+
+/**
+ * The actors in memory: two halves, the younger of which is filled; when it is full the older one is dropped. Looking
+ * an actor up makes it young again. What is dropped is loaded when it is next needed.
+ */
+export class Residents {
+  readonly #halfMax: number;
+  #young = new Map<Address, Resident>();
+  #old = new Map<Address, Resident>();
+  constructor(max: number) {
+    this.#halfMax = Math.max(1, Math.floor(max / 2));
+  }
+  get(address: Address): Resident | undefined {
+    const young = this.#young.get(address);
+    if (young !== undefined) return young;
+    const old = this.#old.get(address);
+    if (old !== undefined) this.#young.set(address, old);
+    return old;
+  }
+  set(actor: Resident): void {
+    this.#young.set(actor.address, actor);
+  }
+  delete(address: Address): void {
+    this.#young.delete(address);
+    this.#old.delete(address);
+  }
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+  /** Between two turns only: a turn may hold no actor that was dropped. */
+  evict(): void {
+    if (this.#young.size <= this.#halfMax) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+}

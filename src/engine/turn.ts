@@ -1,0 +1,487 @@
+import { type ActorState, type Command, type Status, type Step, start, step } from "../actor/index.ts";
+import { type Address, childAddress, childId, parentAddress } from "../domain/address.ts";
+import type { Outcome } from "../domain/envelope.ts";
+import type { EngineEvent, Event } from "../domain/event.ts";
+import { type Failure, failureOf } from "../domain/json.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, Turn as StoredTurn } from "../journal/journal.ts";
+import { ActorFailed, ActorParked, UnknownActor } from "./errors.ts";
+import type { Delivery, Receipt } from "./intake.ts";
+import type { Registered, Registry } from "./registry.ts";
+import { Resident, type Residents, type Unreadable } from "./resident.ts";
+
+/** What one event did, for everybody who listens after the commit. */
+export interface Transition {
+  readonly address: Address;
+  readonly machine: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly from: string;
+  readonly event: Event | EngineEvent;
+  readonly outcome: Outcome;
+  readonly status: Status;
+  readonly state: ActorState;
+  readonly step: Step | undefined;
+}
+
+/** A custom action that was stored with its transition and runs after the commit. */
+export interface Owed {
+  readonly row: EffectRow;
+  readonly actor: Resident;
+  readonly event: Event | EngineEvent;
+}
+
+/** The ids that the next rows get. One writer counts them; the journal only checks. */
+export interface Ids {
+  actor: number;
+  history: number;
+  mail: number;
+  effect: number;
+}
+
+/** What a turn works with, and what it leaves behind when it is stored or thrown away. */
+export interface World {
+  readonly registry: Registry;
+  readonly limits: Limits;
+  readonly residents: Residents;
+  readonly ids: Ids;
+  /** Machines whose chart is already stored, by hash. */
+  readonly charts: ReadonlySet<string>;
+  /** Somebody listens to every transition. */
+  readonly observed: () => boolean;
+  readonly log: (address: Address, label: string | undefined, value: unknown) => void;
+}
+
+/** Nested deliveries beyond this depth wait for their turn in a line instead of on the stack. */
+const nestingMax = 64;
+
+/**
+ * One turn: takes deliveries, steps the actors that they reach, and collects what the journal must store. Messages
+ * between actors are followed as XState follows them: a target that is at rest is stepped at once, one that is under
+ * way takes the message when it comes to rest. Nothing here waits or touches the store.
+ */
+export class Turn {
+  readonly number: number;
+  readonly at: number;
+  readonly touched: Array<Resident> = [];
+  readonly history: Array<HistoryRow & { readonly id: number }> = [];
+  readonly keys: Array<KeyRow> = [];
+  readonly mail: Array<MailRow> = [];
+  readonly mailTaken: Array<number> = [];
+  readonly effectRows: Array<EffectRow> = [];
+  readonly deadLetters: Array<DeadLetterRow> = [];
+  /** Deliveries whose actor is not in memory: the engine loads it and delivers them again, in order. */
+  missing = new Map<Address, Array<Delivery>>();
+  /** Addresses at which the store has nobody. */
+  readonly absent = new Set<Address>();
+  /** Actors whose row can't be read by the machines that are registered. */
+  readonly parked = new Map<Address, Unreadable>();
+  /** Wakes that lead to nobody, to be moved or removed. */
+  readonly asleep: Array<{ readonly actor: number; readonly due: number | undefined }> = [];
+  /** Mail that this turn stored instead of stepping, for the next one. */
+  readonly postponed: Array<Delivery> = [];
+  readonly owed: Array<Owed> = [];
+  readonly emitted: Array<{ readonly address: Address; readonly event: Event }> = [];
+  readonly transitions: Array<Transition> = [];
+  readonly answers: Array<{ readonly to: Address; readonly event: Event }> = [];
+  readonly settlements: Array<{ readonly delivery: Delivery; readonly error: unknown; readonly receipt: Receipt | undefined }> = [];
+  readonly #world: World;
+  readonly #line: Array<Delivery> = [];
+  readonly #woken: Array<Resident> = [];
+  readonly #charts = new Map<string, MachineRow>();
+  #depth = 0;
+  #messages = 0;
+
+  constructor(world: World, number: number, at: number) {
+    this.#world = world;
+    this.number = number;
+    this.at = at;
+  }
+
+  get isEmpty(): boolean {
+    return this.history.length === 0 && this.mail.length === 0 && this.mailTaken.length === 0 && this.deadLetters.length === 0 && this.touched.length === 0 && this.#woken.length === 0 && this.asleep.length === 0;
+  }
+
+  /** Follows one delivery and everything that comes of it. */
+  deliver(delivery: Delivery): void {
+    this.#route(delivery);
+    for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) this.#route(next);
+  }
+
+  /** The store has no such actor, or one that can't be read. */
+  undeliverable(delivery: Delivery): void {
+    const unreadable = this.parked.get(delivery.to);
+    const error = unreadable === undefined ? new UnknownActor({ address: delivery.to }) : new ActorParked({ ...unreadable });
+    if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+    // The host is told; what actors sent to nobody is kept for an operator.
+    if (delivery.settle !== undefined) this.settlements.push({ delivery, error, receipt: undefined });
+    else if (delivery.event.type !== "taskwright.timer") this.#bury(delivery, failureOf(error));
+  }
+
+  /** The pump found this actor's wake due: it is set anew at the end of the turn. */
+  wake(actor: Resident): void {
+    actor.woken = true;
+    this.#woken.push(actor);
+  }
+
+  #route(delivery: Delivery): void {
+    const actor = this.#world.residents.get(delivery.to);
+    const waiting = this.missing.get(delivery.to);
+    if (waiting !== undefined) {
+      waiting.push(delivery);
+      return;
+    }
+    const { create } = delivery;
+    if (create !== undefined && (create.token > 0 || actor !== undefined || this.absent.has(delivery.to))) return this.#create(delivery, create, actor);
+    if (actor === undefined) {
+      this.missing.set(delivery.to, [delivery]);
+      return;
+    }
+    if (actor.processing) {
+      actor.queue.push(delivery);
+      return;
+    }
+    if (this.#depth >= nestingMax) {
+      this.#line.push(delivery);
+      return;
+    }
+    this.#run(actor, delivery);
+  }
+
+  #run(actor: Resident, first: Delivery): void {
+    actor.processing = true;
+    this.#depth++;
+    for (let delivery: Delivery | undefined = first; delivery !== undefined; delivery = actor.queue.shift()) this.#process(actor, delivery);
+    this.#depth--;
+    actor.processing = false;
+  }
+
+  /** Makes an actor, or answers that it is there already. */
+  #create(delivery: Delivery, creation: NonNullable<Delivery["create"]>, existing: Resident | undefined): void {
+    const registered = this.#world.registry.byId.get(creation.machine) as Registered;
+    if (creation.token === 0 && existing !== undefined) {
+      this.settlements.push({ delivery, error: undefined, receipt: { address: delivery.to, seq: existing.seq, at: this.at, outcome: "handled", duplicate: true } });
+      return;
+    }
+    if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+    let first: Step;
+    try {
+      first = start(registered.definition, delivery.to, creation.parent, (delivery.event as { input?: unknown }).input, this.at);
+    } catch (error) {
+      this.#refuseStart(delivery, creation, error);
+      return;
+    }
+    const { definition } = registered;
+    const actor = new Resident(
+      {
+        id: ++this.#world.ids.actor,
+        address: delivery.to,
+        parent: creation.parentId,
+        createdAt: this.at,
+        machine: definition.id,
+        hash: definition.hash,
+        status: "",
+        seq: 0,
+        at: this.at,
+        state: "",
+        token: creation.token,
+        wake: undefined,
+      },
+      registered,
+      first.state,
+    );
+    actor.created = true;
+    actor.replaces = creation.replaces;
+    try {
+      actor.state = undefined as never; // so that `apply` sees a change
+      actor.apply(first, this.#world.limits.stateBytesMax);
+    } catch (error) {
+      this.#refuseStart(delivery, creation, error);
+      return;
+    }
+    this.#world.residents.set(actor);
+    if (!this.#world.charts.has(definition.hash)) this.#charts.set(definition.hash, { hash: definition.hash, id: definition.id, version: definition.version, chart: definition.chart, at: this.at });
+    this.#touch(actor);
+    this.#record(actor, delivery, "handled", first);
+    actor.processing = true;
+    this.#depth++;
+    this.#follow(actor, delivery.event, first, "");
+    for (let next = actor.queue.shift(); next !== undefined; next = actor.queue.shift()) this.#process(actor, next);
+    this.#depth--;
+    actor.processing = false;
+  }
+
+  #refuseStart(delivery: Delivery, creation: NonNullable<Delivery["create"]>, error: unknown): void {
+    const failure = failureOf(causeOf(error));
+    if (creation.parent !== undefined) {
+      this.#internal(creation.parent, { type: "taskwright.error", child: childId(delivery.to), token: creation.token, error: failure }, delivery.to);
+    } else this.settlements.push({ delivery, error: new ActorFailed({ address: delivery.to, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }), receipt: undefined });
+  }
+
+  #process(actor: Resident, delivery: Delivery): void {
+    const { event } = delivery;
+    if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+    // A parent stops the child that it knows; a child that has begun again since is not meant.
+    if (event.type === "taskwright.stop" && "token" in event && event.token !== actor.token) return;
+    this.#touch(actor);
+    const before = actor.status;
+    let result: Step;
+    try {
+      result = step(actor.registered.definition, actor.state, event, this.at);
+      actor.apply(result, this.#world.limits.stateBytesMax);
+    } catch (error) {
+      this.#fail(actor, delivery, error);
+      return;
+    }
+    this.#record(actor, delivery, result.outcome, result);
+    if (result.commands.length > 0 || actor.status !== before) this.#follow(actor, event, result, before);
+  }
+
+  /** The machine threw: the actor stays where it was, the event goes to the dead letters, its supervisor decides. */
+  #fail(actor: Resident, delivery: Delivery, error: unknown): void {
+    const failure = failureOf(causeOf(error));
+    this.#record(actor, delivery, "failed", undefined, new ActorFailed({ address: actor.address, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }));
+    this.#bury(delivery, failure);
+    const { supervision, internal } = actor.registered;
+    if (internal || supervision.strategy === "resume") return;
+    const group = parentAddress(actor.address) ?? actor.address;
+    const supervisor = `supervisor/${group.replaceAll("/", ":")}`;
+    this.#route({
+      to: supervisor,
+      from: "",
+      event: { type: "taskwright.start", input: { supervises: group } },
+      json: JSON.stringify({ type: "taskwright.start", input: { supervises: group } }),
+      create: { machine: "supervisor", parentId: 0, parent: undefined, token: 0, replaces: false },
+      internal: true,
+    });
+    this.#internal(supervisor, { type: "ACTOR_FAILED", address: actor.address, supervision, failure, at: this.at } as unknown as Event, actor.address);
+  }
+
+  #touch(actor: Resident): void {
+    if (actor.turn === this.number) return;
+    actor.turn = this.number;
+    this.touched.push(actor);
+  }
+
+  #record(actor: Resident, delivery: Delivery, outcome: Outcome, result: Step | undefined, error?: ActorFailed): void {
+    const seq = ++actor.seq;
+    actor.at = this.at;
+    this.history.push({
+      id: ++this.#world.ids.history,
+      actor: actor.id,
+      seq,
+      at: this.at,
+      type: delivery.event.type,
+      event: delivery.json,
+      outcome,
+      from: delivery.from,
+      stateHash: actor.stateHash,
+    });
+    if (delivery.key !== undefined) this.keys.push({ address: delivery.to, key: delivery.key, seq, at: this.at, outcome });
+    if (delivery.settle !== undefined) {
+      this.settlements.push({ delivery, error, receipt: error === undefined ? { address: delivery.to, seq, at: this.at, outcome, duplicate: false } : undefined });
+    }
+    if (this.#world.observed()) {
+      this.transitions.push({
+        address: actor.address,
+        machine: actor.registered.definition.id,
+        seq,
+        at: this.at,
+        from: delivery.from,
+        event: delivery.event,
+        outcome,
+        status: actor.status as Status,
+        state: actor.state,
+        step: result,
+      });
+    }
+  }
+
+  /** Carries out the commands of one step, in order. */
+  #follow(actor: Resident, event: Event | EngineEvent, result: Step, before: string): void {
+    for (const command of result.commands) this.#carryOut(actor, event, command);
+    if (actor.status === before || actor.status === "active" || actor.status === "stopped") return;
+    const parent = parentAddress(actor.address);
+    if (parent === undefined || actor.parentId === 0) return;
+    const { output, error } = actor.state.snapshot as { output: unknown; error: unknown };
+    this.#internal(parent, completionOf(actor, output, error), actor.address);
+  }
+
+  #carryOut(actor: Resident, event: Event | EngineEvent, command: Command): void {
+    switch (command.type) {
+      case "timer.set":
+      case "timer.cancel":
+        return; // they stand in the state; the wake is computed once, at the end of the turn
+      case "send": {
+        const { to } = command;
+        switch (to.kind) {
+          case "self":
+            return this.#send(actor.address, command.event, actor.address);
+          case "parent": {
+            const parent = parentAddress(actor.address);
+            if (parent !== undefined) this.#send(parent, command.event, actor.address);
+            return;
+          }
+          case "child": {
+            const child = actor.state.children[to.id];
+            const source = child === undefined ? undefined : actor.registered.definition.sources.get(child.src);
+            // As in XState, a promise takes no events.
+            if (source?.kind === "machine") this.#send(childAddress(actor.address, to.id), command.event, actor.address);
+            return;
+          }
+          case "address":
+            if (to.address.startsWith("ask/")) this.answers.push({ to: to.address, event: command.event });
+            else this.#send(to.address, command.event, actor.address);
+            return;
+        }
+        return;
+      }
+      case "child.start":
+        return this.#startChild(actor, command);
+      case "child.stop":
+        return this.#internal(childAddress(actor.address, command.id), { type: "taskwright.stop", token: command.token }, actor.address);
+      case "emit":
+        this.emitted.push({ address: actor.address, event: command.event });
+        return;
+      case "log":
+        this.#world.log(actor.address, command.label, command.value);
+        return;
+      case "act":
+        if (actor.registered.internal) return this.#supervise(command.action, command.params);
+        this.#act(actor, event, command.action, command.params);
+    }
+  }
+
+  #act(actor: Resident, event: Event | EngineEvent, action: string, params: unknown): void {
+    const row: EffectRow = { id: ++this.#world.ids.effect, actor: actor.id, seq: actor.seq, action, params: params === undefined ? "" : JSON.stringify(params) };
+    this.effectRows.push(row);
+    this.owed.push({ row, actor, event });
+  }
+
+  #startChild(actor: Resident, command: Extract<Command, { type: "child.start" }>): void {
+    const address = childAddress(actor.address, command.id);
+    const { definition, activities } = actor.registered;
+    const source = definition.sources.get(command.src);
+    const isMachine = source?.kind === "machine";
+    const machine = isMachine ? (source.logic as unknown as { id: string }).id : "activity";
+    const input = isMachine ? command.input : { ...activities[command.src], address, machine: definition.id, src: command.src, input: command.input, at: this.at };
+    const event = { type: "taskwright.start" as const, ...(input === undefined ? {} : { input: input as never }), token: command.token };
+    this.#message({
+      to: address,
+      event,
+      json: JSON.stringify(event),
+      from: actor.address,
+      internal: true,
+      create: { machine, parentId: actor.id, parent: actor.address, token: command.token, replaces: !actor.created || actor.replaces },
+    });
+  }
+
+  /** The supervisor's decisions, carried out within the turn. */
+  #supervise(action: string, params: unknown): void {
+    const { address, scope, failure } = (params ?? {}) as { address: Address; scope?: string; failure?: Failure };
+    switch (action) {
+      case "stopActor":
+        return this.#internal(address, { type: "taskwright.stop" }, "");
+      case "escalateFailure":
+        return this.#internal(address, { type: "taskwright.fail", error: failure as Failure }, "");
+      case "restartActor":
+        // Needs the inputs from the history, and the siblings: the next turn looks them up before it steps.
+        return this.postpone({ to: address, event: { type: "taskwright.restart", ...(scope === undefined ? {} : { scope }) }, json: "", from: "", internal: true });
+    }
+  }
+
+  #send(to: Address, event: Event, from: Address): void {
+    this.#message({ to, event, json: JSON.stringify(event), from, internal: true });
+  }
+
+  #internal(to: Address, event: Event | EngineEvent, from: Address): void {
+    this.#message({ to, event, json: JSON.stringify(event), from, internal: true });
+  }
+
+  #message(delivery: Delivery): void {
+    if (++this.#messages > this.#world.limits.turnMessagesMax) this.postpone(delivery);
+    else this.#route(delivery);
+  }
+
+  /** Stores a message for the next turn. */
+  postpone(delivery: Delivery): void {
+    const id = ++this.#world.ids.mail;
+    const { to, event, from, create } = delivery;
+    this.mail.push({ id, envelope: JSON.stringify({ to, event, from, create }) });
+    this.postponed.push({ ...delivery, mail: id });
+  }
+
+  #bury(delivery: Delivery, error: Failure): void {
+    const { to, event, from } = delivery;
+    this.deadLetters.push({ address: to, at: this.at, envelope: JSON.stringify({ to, event, from }), error: JSON.stringify(error) });
+  }
+
+  /** What the journal must store. Called once, when nothing is left to deliver. */
+  conclude(effectsDone: ReadonlyArray<number>): StoredTurn {
+    const created: Array<CreatedActor> = [];
+    const moved: Array<MovedActor> = [];
+    const wakes: Array<{ actor: number; due: number | undefined }> = [...this.asleep];
+    for (const actor of this.#woken) if (actor.turn !== this.number) this.#setWake(actor, wakes);
+    for (const actor of this.touched) {
+      const { id, seq, at, json: state, status } = actor;
+      const { hash } = actor.registered.definition;
+      if (actor.created) {
+        const { address, parentId, createdAt, token, replaces } = actor;
+        created.push({ id, address, parent: parentId, createdAt, machine: actor.registered.definition.id, hash, status, seq, at, state, token, replaces });
+      } else if (status === actor.storedStatus && hash === actor.storedHash) moved.push({ id, seq, at, state });
+      else moved.push({ id, seq, at, state, changed: { status, hash, token: actor.token } });
+      this.#setWake(actor, wakes);
+    }
+    return {
+      created,
+      moved,
+      history: this.history,
+      keys: this.keys,
+      wakes,
+      mail: this.mail,
+      mailTaken: this.mailTaken,
+      effects: this.effectRows,
+      effectsDone,
+      deadLetters: this.deadLetters,
+      machines: [...this.#charts.values()],
+    };
+  }
+
+  #setWake(actor: Resident, wakes: Array<{ actor: number; due: number | undefined }>): void {
+    const wake = actor.nextWake();
+    if (wake !== undefined) wakes.push({ actor: actor.id, due: wake.due });
+  }
+
+  /** The turn is stored: what it touched now equals its rows. Returns the earliest wake that was set. */
+  stored(wakes: StoredTurn["wakes"]): number {
+    const due = new Map(wakes.map((wake) => [wake.actor, wake.due]));
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const actor of this.#woken) {
+      actor.woken = false;
+      if (due.has(actor.id)) actor.wake = due.get(actor.id);
+      if (actor.wake !== undefined && actor.wake < earliest) earliest = actor.wake;
+    }
+    for (const actor of this.touched) {
+      actor.created = false;
+      actor.replaces = false;
+      actor.storedStatus = actor.status;
+      actor.storedHash = actor.registered.definition.hash;
+      if (due.has(actor.id)) actor.wake = due.get(actor.id);
+      if (actor.wake !== undefined && actor.wake < earliest) earliest = actor.wake;
+    }
+    return earliest;
+  }
+}
+
+const causeOf = (error: unknown): unknown => (error instanceof Error && error.name === "TransitionFailed" ? error.cause : error);
+
+/** How a child's end is told to its parent. An activity speaks for the promise that it carried out. */
+const completionOf = (actor: Resident, output: unknown, error: unknown): EngineEvent => {
+  const child = childId(actor.address);
+  const { token } = actor;
+  if (actor.state.snapshot.status === "error") return { type: "taskwright.error", child, token, error: failureOf(error) };
+  if (actor.registered.definition.id !== "activity") return { type: "taskwright.done", child, token, ...(output === undefined ? {} : { output: output as never }) };
+  const ended = output as { result: string; output?: unknown; error?: Failure };
+  if (ended.result === "failed") return { type: "taskwright.error", child, token, error: ended.error as Failure };
+  return { type: "taskwright.done", child, token, ...(ended.output === undefined ? {} : { output: ended.output as never }) };
+};

@@ -1,0 +1,109 @@
+import type { Connection as SqlConnection } from "@effect/sql/SqlConnection";
+import type { SqlError } from "@effect/sql/SqlError";
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import * as Schedule from "effect/Schedule";
+import * as Scope from "effect/Scope";
+import type { Driver } from "./driver.ts";
+import type { JournalError } from "./errors.ts";
+import { fromDriver, isBusy, saysNoTransaction } from "./failure.ts";
+
+/**
+ * One reserved SQLite connection with its transactions in our own hands. The client's `withTransaction` would turn a
+ * failed COMMIT into a defect and leave the transaction open, so that the next acknowledged write may be lost.
+ * Not for concurrent use: the journal lets one operation in at a time.
+ */
+export interface Connection {
+  /** Runs one statement. */
+  readonly run: (sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<void, SqlError>;
+  readonly rows: <A>(sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, SqlError>;
+  /** Reads outside of a transaction: errors mapped, locks of others waited for. */
+  readonly read: <A>(sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, JournalError>;
+  /**
+   * BEGIN IMMEDIATE, `body`, COMMIT. Whatever fails, the transaction is over afterwards. A failed COMMIT has an
+   * unknown outcome and is a typed failure.
+   */
+  readonly transaction: <A, E>(body: Effect.Effect<A, E | SqlError>) => Effect.Effect<A, Exclude<E, SqlError> | JournalError>;
+  readonly close: Effect.Effect<void>;
+}
+
+export type Synchronous = "FULL" | "NORMAL" | "OFF";
+
+export interface ConnectionOptions {
+  readonly file: string;
+  readonly reader: boolean;
+  readonly synchronous: Synchronous;
+}
+
+/** Milliseconds that SQLite itself waits for a lock. Such a wait blocks the event loop, so it is short... */
+const busyTimeoutMs = 50;
+/** ...and repeated, with the loop running in between, for about this many milliseconds. */
+const busyTotalMs = 5_000;
+
+/** Pages of the write-ahead log (of 4 KiB) at which a COMMIT moves them into the database: about 32 MB. */
+const checkpointPages = 8_000;
+/** Bytes to which the log is cut after it grew beyond them. */
+const logBytesMax = 64 * 1024 * 1024;
+/** KiB of pages in memory. */
+const cacheKiB = 32 * 1024;
+
+const patience = Schedule.exponential("5 millis", 1.5).pipe(Schedule.union(Schedule.spaced("100 millis")), Schedule.jittered, Schedule.upTo(busyTotalMs));
+
+/** Waits for a lock that somebody else holds, without holding up the event loop. */
+const patiently = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.catchAll(effect, (error) => (isBusy(error) ? Effect.retry(Effect.delay(effect, "5 millis"), { schedule: patience, while: isBusy }) : Effect.fail(error)));
+
+/** Opens a connection and changes nothing in the file; `tune` comes after the file proved to be ours. */
+export const open = (driver: Driver, options: ConnectionOptions): Effect.Effect<Connection, JournalError> =>
+  Effect.uninterruptible(
+    Effect.gen(function* () {
+      const scope = yield* Scope.make();
+      const reserved = driver.client({ filename: options.file, readonly: options.reader }).pipe(
+        Effect.flatMap((client) => client.reserve),
+        Scope.extend(scope),
+        // The drivers throw from their constructors inside an Effect: as a defect.
+        Effect.catchAllCause((cause) => Effect.fail(fromDriver(options.file, Cause.squash(cause)))),
+      );
+      const connection = make(options.file, yield* Effect.onError(reserved, () => Scope.close(scope, Exit.void)), scope);
+      yield* Effect.onError(connection.read(`PRAGMA busy_timeout = ${busyTimeoutMs}`), () => connection.close);
+      return connection;
+    }),
+  );
+
+const make = (where: string, sql: SqlConnection, scope: Scope.CloseableScope): Connection => {
+  const none: ReadonlyArray<unknown> = [];
+  const run: Connection["run"] = (text, params = none) => sql.executeRaw(text, params) as Effect.Effect<void, SqlError>;
+  const rows = <A>(text: string, params: ReadonlyArray<unknown> = none) => sql.executeRaw(text, params) as Effect.Effect<ReadonlyArray<A>, SqlError>;
+  const rollback = Effect.catchAll(run("ROLLBACK"), (error) =>
+    saysNoTransaction(error) ? Effect.void : Effect.logWarning(`${where}: a rollback failed`, fromDriver(where, error)),
+  );
+  const begin = patiently(run("BEGIN IMMEDIATE"));
+  const commit = run("COMMIT");
+  return {
+    run,
+    rows,
+    read: (text, params) => Effect.mapError(patiently(rows(text, params)), (error) => fromDriver(where, error)) as never,
+    transaction: (body) =>
+      Effect.uninterruptible(
+        Effect.zipRight(
+          begin,
+          Effect.onError(Effect.zipLeft(body, commit), () => rollback),
+        ),
+      ).pipe(Effect.mapError((error) => (isSqlError(error) ? fromDriver(where, error) : error))) as never,
+    close: Scope.close(scope, Exit.void).pipe(Effect.catchAllCause((cause) => Effect.logDebug(`${where}: closing failed`, cause))),
+  };
+};
+
+const isSqlError = (error: unknown): error is SqlError => typeof error === "object" && error !== null && (error as { _tag?: unknown })._tag === "SqlError";
+
+/**
+ * Settings that SQLite forgets with the connection. `synchronous` above all: it is FULL on a new file and silently
+ * NORMAL when a WAL database is opened again, which would lose acknowledged turns at a power failure.
+ */
+export const tune = (connection: Connection, options: ConnectionOptions): Effect.Effect<void, JournalError> =>
+  Effect.gen(function* () {
+    const settings = [`cache_size = -${cacheKiB}`, "temp_store = MEMORY", "foreign_keys = OFF"];
+    if (!options.reader) settings.push("journal_mode = WAL", `synchronous = ${options.synchronous}`, `wal_autocheckpoint = ${checkpointPages}`, `journal_size_limit = ${logBytesMax}`);
+    for (const setting of settings) yield* connection.read(`PRAGMA ${setting}`);
+  });

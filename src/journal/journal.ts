@@ -1,0 +1,220 @@
+import * as Context from "effect/Context";
+import type * as Effect from "effect/Effect";
+import type { Address } from "../domain/address.ts";
+import type { Outcome } from "../domain/envelope.ts";
+import type { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
+
+/**
+ * The store of one engine: who is where (actors), how it came there (history), when to wake it (wakes), and what is
+ * still owed (mail, effects). One interface; SQLite and memory behind it, one conformance suite over both.
+ *
+ * What an implementation promises:
+ * - `commit` is all or nothing, and durable when it succeeds (fsync before the answer).
+ * - A `commit` or read by an owner whose epoch is over fails with `JournalFenced`, and writes nothing.
+ * - A failed `commit` has an *unknown* outcome (the disk may have taken it). After it the caller calls `reopen` and
+ *   compares `Counters.history` with what it meant to write; it never assumes.
+ * - History is append-only; `(actor, seq)` is unique; ids are given by the caller and only grow.
+ * - Readers (`reader: true`) work while an owner writes, and never claim, migrate or write.
+ */
+export interface Journal {
+  /** Opens (again): verifies that the store is ours and its schema known, migrates, and claims it. */
+  readonly open: (owner: OwnerInfo) => Effect.Effect<Opened, JournalOwned | JournalError>;
+  /** After a failed commit: a fresh connection under the same claim. Fails with `JournalFenced` if it was taken. */
+  readonly reopen: Effect.Effect<Counters, JournalFenced | JournalError>;
+  /** Extends the lease to `now + leaseMs`. */
+  readonly renew: (now: number) => Effect.Effect<void, JournalFenced | JournalError>;
+  /** Gives the claim up, so that the next engine need not wait for the lease. */
+  readonly release: Effect.Effect<void, JournalError>;
+
+  /** One turn, in one transaction. */
+  readonly commit: (turn: Turn) => Effect.Effect<void, JournalFenced | JournalError>;
+
+  /** The actors at these addresses; unknown ones are absent. */
+  readonly actors: (addresses: ReadonlyArray<Address>) => Effect.Effect<ReadonlyArray<ActorRow>, JournalError>;
+  readonly actorsById: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<ActorRow>, JournalError>;
+  /** What became of earlier envelopes with these idempotency keys. */
+  readonly keys: (wanted: ReadonlyArray<KeyWanted>) => Effect.Effect<ReadonlyArray<KeyRow>, JournalError>;
+  /** Actors to wake at or before `until`, earliest first, at most `limit`. */
+  readonly due: (until: number, limit: number) => Effect.Effect<ReadonlyArray<WakeRow>, JournalError>;
+  /** When the earliest actor wants to be woken after `after` (exclusive; 0: at all). */
+  readonly nextWakeAfter: (after: number) => Effect.Effect<number | undefined, JournalError>;
+  /** Messages between actors that no turn has taken yet, oldest first, with an id above `after`. */
+  readonly mail: (after: number, limit: number) => Effect.Effect<ReadonlyArray<MailRow>, JournalError>;
+  /** Custom actions that were not carried out yet, oldest first, with an id above `after`. */
+  readonly effects: (after: number, limit: number) => Effect.Effect<ReadonlyArray<EffectRow>, JournalError>;
+
+  /** Actors by filter, in order of their row id; page with `after`. */
+  readonly list: (filter: ActorFilter) => Effect.Effect<ReadonlyArray<ActorRow>, JournalError>;
+  /** How many actors there are per machine and status. */
+  readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
+  /** The history of one actor in order, from `after` (a seq, exclusive), at most `limit`. */
+  readonly history: (address: Address, after: number, limit: number) => Effect.Effect<ReadonlyArray<HistoryRow & { readonly id: number }>, JournalError>;
+  readonly deadLetters: (after: number, limit: number) => Effect.Effect<ReadonlyArray<DeadLetterRow & { readonly id: number }>, JournalError>;
+  /** Charts of all machines that ever wrote here, by hash. */
+  readonly machines: Effect.Effect<ReadonlyArray<MachineRow>, JournalError>;
+  /** Who owns the journal, if anybody. */
+  readonly owner: Effect.Effect<OwnerRow | undefined, JournalError>;
+  /** Removes idempotency keys that were stored before `before`, at most `limit`; returns how many. */
+  readonly pruneKeys: (before: number, limit: number) => Effect.Effect<number, JournalFenced | JournalError>;
+}
+export const Journal = Context.GenericTag<Journal>("taskwright/Journal");
+
+export interface OwnerInfo {
+  /** Unique per opened engine. */
+  readonly id: string;
+  readonly pid: number;
+  readonly host: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly leaseMs: number;
+  /** Tells whether a process of this host lives; lets a dead owner's lease end at once. */
+  readonly isAlive: (pid: number) => boolean;
+}
+
+export interface OwnerRow {
+  readonly id: string;
+  readonly epoch: number;
+  readonly pid: number;
+  readonly host: string;
+  readonly since: number;
+  /** The lease ends here, in milliseconds since 1970. 0: released. */
+  readonly until: number;
+}
+
+export interface Opened {
+  readonly epoch: number;
+  readonly counters: Counters;
+  /** The latest moment that any stored row carries: the engine's clock never reads below it. */
+  readonly latestAt: number;
+}
+
+/** The highest ids in use; 0 where there is none. */
+export interface Counters {
+  readonly actor: number;
+  readonly history: number;
+  readonly mail: number;
+  readonly effect: number;
+}
+
+/** Everything that one turn writes. Lists may be empty; each actor stands in `created` or `moved` at most once. */
+export interface Turn {
+  readonly created: ReadonlyArray<CreatedActor>;
+  readonly moved: ReadonlyArray<MovedActor>;
+  readonly history: ReadonlyArray<HistoryRow & { readonly id: number }>;
+  readonly keys: ReadonlyArray<KeyRow>;
+  /** Set or, with `due` undefined, remove the wake of an actor. */
+  readonly wakes: ReadonlyArray<{ readonly actor: number; readonly due: number | undefined }>;
+  readonly mail: ReadonlyArray<MailRow>;
+  readonly mailTaken: ReadonlyArray<number>;
+  readonly effects: ReadonlyArray<EffectRow>;
+  readonly effectsDone: ReadonlyArray<number>;
+  readonly deadLetters: ReadonlyArray<DeadLetterRow>;
+  readonly machines: ReadonlyArray<MachineRow>;
+}
+
+export interface CreatedActor {
+  readonly id: number;
+  readonly address: Address;
+  /** The actor whose child this is; 0 for one that a host started. */
+  readonly parent: number;
+  readonly createdAt: number;
+  readonly machine: string;
+  readonly hash: string;
+  readonly status: string;
+  readonly seq: number;
+  readonly at: number;
+  /** The encoded state. */
+  readonly state: string;
+  /** The generation under which the parent knows this child; 0 for one that a host started. */
+  readonly token: number;
+  /**
+   * An earlier incarnation may stand at this address: before the insert it is moved to `address~token` (with its own
+   * token), where its history stays readable. In a turn, `replaces` goes before all inserts.
+   */
+  readonly replaces: boolean;
+}
+
+export interface MovedActor {
+  readonly id: number;
+  readonly seq: number;
+  readonly at: number;
+  readonly state: string;
+  /** Present only when one of them changed: they are indexed, so an unchanged one is not written. */
+  readonly changed?: { readonly status: string; readonly hash: string; readonly token: number };
+}
+
+export interface ActorRow extends Omit<CreatedActor, "replaces"> {
+  /** When the actor wants to be woken, as it is stored. */
+  readonly wake: number | undefined;
+}
+
+export interface HistoryRow {
+  readonly actor: number;
+  /** Counts from 1 without gaps, per actor. */
+  readonly seq: number;
+  readonly at: number;
+  readonly type: string;
+  /** The event as JSON. */
+  readonly event: string;
+  readonly outcome: Outcome;
+  /** Who sent it: an address, or empty for the host. */
+  readonly from: string;
+  /** Fingerprint of the state after this row. */
+  readonly stateHash: string;
+}
+
+export interface KeyWanted {
+  readonly address: Address;
+  readonly key: string;
+}
+export interface KeyRow extends KeyWanted {
+  readonly seq: number;
+  readonly at: number;
+  readonly outcome: Outcome;
+}
+export interface WakeRow {
+  readonly actor: number;
+  readonly address: Address;
+  readonly due: number;
+}
+export interface MailRow {
+  readonly id: number;
+  /** The envelope as JSON. */
+  readonly envelope: string;
+}
+export interface EffectRow {
+  readonly id: number;
+  readonly actor: number;
+  /** The history row that asked for it. */
+  readonly seq: number;
+  readonly action: string;
+  /** The parameters as JSON, or empty. */
+  readonly params: string;
+}
+export interface DeadLetterRow {
+  readonly address: Address;
+  readonly at: number;
+  /** The envelope as JSON. */
+  readonly envelope: string;
+  /** The failure as JSON. */
+  readonly error: string;
+}
+export interface MachineRow {
+  readonly hash: string;
+  readonly id: string;
+  readonly version: string;
+  readonly chart: string;
+  readonly at: number;
+}
+export interface ActorFilter {
+  readonly machine?: string | undefined;
+  readonly status?: string | undefined;
+  readonly parent?: number | undefined;
+  readonly after?: number | undefined;
+  readonly limit: number;
+}
+export interface CountRow {
+  readonly machine: string;
+  readonly status: string;
+  readonly count: number;
+}

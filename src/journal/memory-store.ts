@@ -1,0 +1,173 @@
+import type { Address } from "../domain/address.ts";
+import type { ActorFilter, ActorRow, Counters, CountRow, DeadLetterRow, EffectRow, HistoryRow, KeyRow, KeyWanted, MachineRow, MailRow, OwnerRow, Turn, WakeRow } from "./journal.ts";
+
+type StoredHistory = HistoryRow & { readonly id: number };
+
+/** The tables of a `MemoryJournal`. It outlives the journals over it, as a file outlives processes. */
+export class MemoryStore {
+  owner: OwnerRow | undefined;
+  /** By id. Map keeps the order of insertion, and ids only grow: so each of these is in order of ids. */
+  readonly #actors = new Map<number, Omit<ActorRow, "wake">>();
+  readonly mail = new Map<number, MailRow>();
+  readonly effects = new Map<number, EffectRow>();
+  readonly keys = new Map<string, KeyRow>();
+  readonly machines = new Map<string, MachineRow>();
+  readonly deadLetters: Array<DeadLetterRow & { readonly id: number }> = [];
+  latestAt = 0;
+  readonly #ids = new Map<Address, number>();
+  readonly #history = new Map<number, Array<StoredHistory>>();
+  readonly #wakes = new Map<number, number>();
+  #lastHistory = 0;
+
+  actorAt(address: Address): ActorRow | undefined {
+    const id = this.#ids.get(address);
+    return id === undefined ? undefined : this.actor(id);
+  }
+
+  actor(id: number): ActorRow | undefined {
+    const row = this.#actors.get(id);
+    return row === undefined ? undefined : { ...row, wake: this.#wakes.get(id) };
+  }
+
+  // Escaped by JSON, so that no address and key can look like another pair.
+  keyOf(row: KeyWanted): string {
+    return JSON.stringify([row.address, row.key]);
+  }
+
+  counters(): Counters {
+    return { actor: last(this.#actors), history: this.#lastHistory, mail: last(this.mail), effect: last(this.effects) };
+  }
+
+  due(until: number, limit: number): ReadonlyArray<WakeRow> {
+    const rows: Array<WakeRow> = [];
+    for (const [actor, due] of this.#wakes) if (due <= until) rows.push({ actor, address: this.#actors.get(actor)?.address ?? "", due });
+    return rows.sort((a, b) => a.due - b.due || a.actor - b.actor).slice(0, limit);
+  }
+
+  nextWakeAfter(after: number): number | undefined {
+    let next: number | undefined;
+    for (const due of this.#wakes.values()) if (due > after && (next === undefined || due < next)) next = due;
+    return next;
+  }
+
+  list({ machine, status, parent, after = 0, limit }: ActorFilter): ReadonlyArray<ActorRow> {
+    const found: Array<ActorRow> = [];
+    for (const row of this.#actors.values()) {
+      if (found.length >= limit) break;
+      const fits = (machine === undefined || row.machine === machine) && (status === undefined || row.status === status) && (parent === undefined || row.parent === parent);
+      if (fits && row.id > after) found.push({ ...row, wake: this.#wakes.get(row.id) });
+    }
+    return found;
+  }
+
+  counts(): ReadonlyArray<CountRow> {
+    const found = new Map<string, CountRow>();
+    for (const { machine, status } of this.#actors.values()) {
+      const key = JSON.stringify([machine, status]);
+      found.set(key, { machine, status, count: (found.get(key)?.count ?? 0) + 1 });
+    }
+    const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+    return [...found.values()].sort((a, b) => order(a.machine, b.machine) || order(a.status, b.status));
+  }
+
+  historyOf(address: Address, after: number, limit: number): ReadonlyArray<StoredHistory> {
+    const id = this.#ids.get(address);
+    const rows = id === undefined ? undefined : this.#history.get(id);
+    return rows === undefined ? [] : rows.filter((row) => row.seq > after).slice(0, limit);
+  }
+
+  pruneKeys(before: number, limit: number): number {
+    const old = [...this.keys].filter(([, row]) => row.at < before).sort(([, a], [, b]) => a.at - b.at).slice(0, limit);
+    for (const [key] of old) this.keys.delete(key);
+    return old.length;
+  }
+
+  /** Says why a turn can't be stored, in words, before anything of it is. */
+  refuses(turn: Turn): string | undefined {
+    const addresses = new Set<Address>();
+    const moved = new Set<Address>();
+    for (const row of turn.created) {
+      const earlier = row.replaces ? this.actorAt(row.address) : undefined;
+      if (earlier !== undefined && this.#ids.has(incarnation(earlier))) return `there is an actor ${incarnation(earlier)} already`;
+      if (earlier !== undefined) moved.add(row.address);
+    }
+    for (const row of turn.created) {
+      if (this.#actors.has(row.id)) return `there is an actor ${row.id} already`;
+      if ((this.#ids.has(row.address) && !moved.has(row.address)) || addresses.has(row.address)) return `there is an actor ${row.address} already`;
+      addresses.add(row.address);
+    }
+    const seqs = new Map<number, number>();
+    let previous = this.#lastHistory;
+    for (const row of turn.history) {
+      const seq = seqs.get(row.actor) ?? this.#history.get(row.actor)?.at(-1)?.seq ?? 0;
+      if (row.id <= previous || row.seq <= seq) return `there is a history row ${row.id}, or seq ${row.seq} of actor ${row.actor}, already`;
+      previous = row.id;
+      seqs.set(row.actor, row.seq);
+    }
+    if (turn.mail.some((row) => this.mail.has(row.id))) return "there is a message with this id already";
+    if (turn.effects.some((row) => this.effects.has(row.id))) return "there is an effect with this id already";
+    return undefined;
+  }
+
+  /** Stores a turn that `refuses` has nothing against. */
+  apply(turn: Turn): void {
+    for (const row of turn.machines) {
+      if (!this.machines.has(row.hash)) this.machines.set(row.hash, { ...row });
+      this.#saw(row.at);
+    }
+    for (const { address, replaces } of turn.created) {
+      const earlier = replaces ? this.actorAt(address) : undefined;
+      if (earlier === undefined) continue;
+      this.#ids.delete(address);
+      this.#ids.set(incarnation(earlier), earlier.id);
+      this.#actors.set(earlier.id, { ...this.#actors.get(earlier.id)!, address: incarnation(earlier) });
+    }
+    for (const { replaces: _, ...row } of turn.created) {
+      this.#actors.set(row.id, row);
+      this.#ids.set(row.address, row.id);
+      this.#saw(row.at);
+      this.#saw(row.createdAt);
+    }
+    for (const row of turn.history) {
+      const rows = this.#history.get(row.actor);
+      if (rows === undefined) this.#history.set(row.actor, [{ ...row }]);
+      else rows.push({ ...row });
+      this.#lastHistory = row.id;
+      this.#saw(row.at);
+    }
+    for (const { id, seq, at, state, changed } of turn.moved) {
+      const row = this.#actors.get(id);
+      if (row !== undefined) this.#actors.set(id, { ...row, ...changed, seq, at, state });
+      this.#saw(at);
+    }
+    for (const { actor, due } of turn.wakes) {
+      if (due === undefined) this.#wakes.delete(actor);
+      else this.#wakes.set(actor, due);
+    }
+    for (const row of turn.keys) {
+      this.keys.set(this.keyOf(row), { ...row });
+      this.#saw(row.at);
+    }
+    for (const row of turn.mail) this.mail.set(row.id, { ...row });
+    for (const id of turn.mailTaken) this.mail.delete(id);
+    for (const row of turn.effects) this.effects.set(row.id, { ...row });
+    for (const id of turn.effectsDone) this.effects.delete(id);
+    for (const row of turn.deadLetters) {
+      this.deadLetters.push({ ...row, id: (this.deadLetters.at(-1)?.id ?? 0) + 1 });
+      this.#saw(row.at);
+    }
+  }
+
+  #saw(at: number): void {
+    if (at > this.latestAt) this.latestAt = at;
+  }
+}
+
+/** Where an actor is found after another one took its address. */
+const incarnation = (row: { readonly address: Address; readonly token: number }): Address => `${row.address}~${row.token}`;
+
+const last = (rows: ReadonlyMap<number, unknown>): number => {
+  let id = 0;
+  for (const key of rows.keys()) if (key > id) id = key;
+  return id;
+};

@@ -1,0 +1,136 @@
+import * as Effect from "effect/Effect";
+import type { Address } from "../domain/address.ts";
+import type { Connection } from "./connection.ts";
+import type { JournalError } from "./errors.ts";
+import type { ActorFilter, ActorRow, Counters, CountRow, DeadLetterRow, EffectRow, HistoryRow, KeyRow, KeyWanted, MachineRow, MailRow, OwnerRow, WakeRow } from "./journal.ts";
+
+/**
+ * The queries of the journal. Lists of ids and addresses travel as one JSON parameter: one prepared text for any
+ * length, and faster than a query for each.
+ */
+type Read<A> = Effect.Effect<A, JournalError>;
+
+const actor = `SELECT a.id, a.address, a.parent, a.created_at AS createdAt, a.machine, a.hash, a.status, s.seq, s.at, s.state, a.token, w.due AS wake
+  FROM actors a JOIN states s ON s.actor = a.id LEFT JOIN wakes w ON w.actor = a.id`;
+
+/** Rows of actors; SQL's null for an actor without a wake becomes undefined in place, as nobody else holds the rows. */
+const actorRows = (connection: Connection, where: string, params: ReadonlyArray<unknown>): Read<ReadonlyArray<ActorRow>> =>
+  Effect.map(connection.read<Omit<ActorRow, "wake"> & { wake: number | null | undefined }>(`${actor} ${where}`, params), (rows) => {
+    for (const row of rows) row.wake ??= undefined;
+    return rows as ReadonlyArray<ActorRow>;
+  });
+
+export const actors = (connection: Connection, addresses: ReadonlyArray<Address>): Read<ReadonlyArray<ActorRow>> => {
+  if (addresses.length === 0) return Effect.succeed([]);
+  if (addresses.length === 1) return actorRows(connection, `WHERE a.address = ?`, addresses);
+  return actorRows(connection, `WHERE a.address IN (SELECT value FROM json_each(?))`, [JSON.stringify(addresses)]);
+};
+
+export const actorsById = (connection: Connection, ids: ReadonlyArray<number>): Read<ReadonlyArray<ActorRow>> => {
+  if (ids.length === 0) return Effect.succeed([]);
+  if (ids.length === 1) return actorRows(connection, `WHERE a.id = ?`, ids);
+  return actorRows(connection, `WHERE a.id IN (SELECT value FROM json_each(?))`, [JSON.stringify(ids)]);
+};
+
+export const keys = (connection: Connection, wanted: ReadonlyArray<KeyWanted>): Read<ReadonlyArray<KeyRow>> => {
+  if (wanted.length === 0) return Effect.succeed([]);
+  const select = "SELECT k.address, k.key, k.seq, k.at, k.outcome FROM";
+  if (wanted.length === 1) return connection.read(`${select} keys k WHERE k.address = ? AND k.key = ?`, [wanted[0]!.address, wanted[0]!.key]);
+  return connection.read(`${select} (SELECT DISTINCT value ->> 0 AS address, value ->> 1 AS key FROM json_each(?)) w CROSS JOIN keys k ON k.address = w.address AND k.key = w.key`, [
+    JSON.stringify(wanted.map((row) => [row.address, row.key])),
+  ]);
+};
+
+export const due = (connection: Connection, until: number, limit: number): Read<ReadonlyArray<WakeRow>> =>
+  connection.read("SELECT w.actor, a.address, w.due FROM wakes w CROSS JOIN actors a ON a.id = w.actor WHERE w.due <= ? ORDER BY w.due, w.actor LIMIT ?", [until, limit]);
+
+export const nextWakeAfter = (connection: Connection, after: number): Read<number | undefined> =>
+  Effect.map(connection.read<{ due: number | null }>("SELECT min(due) AS due FROM wakes WHERE due > ?", [after]), ([row]) => row?.due ?? undefined);
+
+export const mail = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<MailRow>> =>
+  connection.read("SELECT id, envelope FROM mail WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);
+
+export const effects = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<EffectRow>> =>
+  connection.read("SELECT id, actor, seq, action, params FROM effects WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);
+
+type Kind = Pick<CountRow, "machine" | "status">;
+
+/** The pairs of machine and status in use, by jumping from one to the next in their index: as fast as there are few. */
+const kinds = (connection: Connection): Read<ReadonlyArray<Kind>> =>
+  connection.read(
+    `WITH RECURSIVE kind (machine, status) AS (
+      SELECT * FROM (SELECT machine, status FROM actors ORDER BY machine, status LIMIT 1)
+      UNION ALL
+      SELECT next.machine, next.status FROM kind, actors next
+      WHERE next.id = (SELECT id FROM actors WHERE (machine, status) > (kind.machine, kind.status) ORDER BY machine, status LIMIT 1)
+    ) SELECT machine, status FROM kind`,
+  );
+
+export const list = (connection: Connection, filter: ActorFilter): Read<ReadonlyArray<ActorRow>> => {
+  const { machine, status, parent, after = 0, limit } = filter;
+  if (parent !== undefined && parent > 0) {
+    return actorRows(connection, `WHERE a.parent = ?1 AND a.parent > 0 AND a.id > ?2 AND (?3 IS NULL OR a.machine = ?3) AND (?4 IS NULL OR a.status = ?4) ORDER BY a.id LIMIT ?5`, [
+      parent,
+      after,
+      machine ?? null,
+      status ?? null,
+      limit,
+    ]);
+  }
+  const roots = parent === 0 ? "AND a.parent = 0" : "";
+  if (machine === undefined && status === undefined) return actorRows(connection, `WHERE a.id > ? ${roots} ORDER BY a.id LIMIT ?`, [after, limit]);
+  // One page costs at most `limit` index entries per kind, however many actors there are.
+  return Effect.flatMap(kinds(connection), (all) => {
+    const wanted = all.filter((kind) => (machine === undefined || kind.machine === machine) && (status === undefined || kind.status === status));
+    if (wanted.length === 0) return Effect.succeed([]);
+    const page = `SELECT * FROM (SELECT a.id FROM actors a WHERE a.machine = ? AND a.status = ? AND a.id > ? ${roots} ORDER BY a.id LIMIT ?)`;
+    const params = wanted.flatMap((kind) => [kind.machine, kind.status, after, limit]);
+    return actorRows(connection, `WHERE a.id IN (SELECT id FROM (${wanted.map(() => page).join(" UNION ALL ")}) ORDER BY id LIMIT ?) ORDER BY a.id`, [...params, limit]);
+  });
+};
+
+export const counts = (connection: Connection): Read<ReadonlyArray<CountRow>> =>
+  connection.read("SELECT machine, status, count(*) AS count FROM actors GROUP BY machine, status ORDER BY machine, status");
+
+export const history = (connection: Connection, address: Address, after: number, limit: number): Read<ReadonlyArray<HistoryRow & { readonly id: number }>> =>
+  connection.read(
+    `SELECT id, actor, seq, at, type, event, outcome, source AS "from", state_hash AS stateHash FROM history
+     WHERE actor = (SELECT id FROM actors WHERE address = ?) AND seq > ? ORDER BY seq LIMIT ?`,
+    [address, after, limit],
+  );
+
+export const deadLetters = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<DeadLetterRow & { readonly id: number }>> =>
+  connection.read("SELECT id, address, at, envelope, error FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);
+
+export const machines = (connection: Connection): Read<ReadonlyArray<MachineRow>> => connection.read("SELECT hash, id, version, chart, at FROM machines ORDER BY at, hash");
+
+export const ownerText = "SELECT id, epoch, pid, host, since, until FROM owner";
+export const owner = (connection: Connection): Read<OwnerRow | undefined> => Effect.map(connection.read<OwnerRow>(ownerText), ([row]) => row);
+
+export const counters = (connection: Connection): Read<Counters> =>
+  Effect.map(
+    connection.read<Counters>(
+      `SELECT coalesce((SELECT max(id) FROM actors), 0) AS actor, coalesce((SELECT max(id) FROM history), 0) AS history,
+        coalesce((SELECT max(id) FROM mail), 0) AS mail, coalesce((SELECT max(id) FROM effects), 0) AS effect`,
+    ),
+    ([row]) => row!,
+  );
+
+/**
+ * Rows at the end of a table that are looked at for the latest moment. The engine's clock never goes back, so within
+ * a table a later turn carries no earlier moment; a turn has fewer rows than this.
+ */
+const tail = 20_000;
+
+export const latestAt = (connection: Connection): Read<number> => {
+  const last = (table: string, column: string, key: string) => `SELECT max(at) AS at FROM (SELECT ${column} AS at FROM ${table} ORDER BY ${key} DESC LIMIT ${tail})`;
+  const moments = [
+    last("history", "at", "id"),
+    last("actors", "created_at", "id"),
+    last("states", "at", "actor"),
+    last("dead_letters", "at", "id"),
+    "SELECT max(at) FROM keys",
+    "SELECT max(at) FROM machines",
+  ];
+  return Effect.map(connection.read<{ at: number | null }>(`SELECT max(at) AS at FROM (${moments.join(" UNION ALL ")})`), ([row]) => row?.at ?? 0);
+};

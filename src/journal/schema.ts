@@ -1,0 +1,98 @@
+import * as Effect from "effect/Effect";
+import type { Connection } from "./connection.ts";
+import { JournalError } from "./errors.ts";
+
+/** Written into the header of every journal file ("TWJ1"), so that a database of somebody else is never touched. */
+export const applicationId = 0x54574a31;
+
+/**
+ * The layout as the list of steps that lead to it; `PRAGMA user_version` counts those that a file has seen.
+ * A step that was released is never changed: a new one is added.
+ *
+ * Why it looks like this (measured): a turn's cost is the number of pages that it touches. So keys are integers,
+ * history only grows at its end, what changes with every event (`states`) stands apart from what is indexed
+ * (`actors`), and indexes carry no more than somebody asks for.
+ */
+const first: ReadonlyArray<string> = [
+  `PRAGMA application_id = ${applicationId}`,
+  `CREATE TABLE actors (
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE,
+    parent INTEGER NOT NULL,
+    machine TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    status TEXT NOT NULL,
+    token INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  )`,
+  "CREATE INDEX actors_machine_status ON actors (machine, status)",
+  // Partial: an actor that a host started has no parent and pays nothing.
+  "CREATE INDEX actors_parent ON actors (parent) WHERE parent > 0",
+  "CREATE TABLE states (actor INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL)",
+  `CREATE TABLE history (
+    id INTEGER PRIMARY KEY,
+    actor INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    event TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    source TEXT NOT NULL,
+    state_hash TEXT NOT NULL,
+    UNIQUE (actor, seq)
+  )`,
+  "CREATE TABLE keys (address TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (address, key)) WITHOUT ROWID",
+  "CREATE INDEX keys_at ON keys (at)",
+  "CREATE TABLE wakes (actor INTEGER PRIMARY KEY, due INTEGER NOT NULL)",
+  "CREATE INDEX wakes_due ON wakes (due)",
+  "CREATE TABLE mail (id INTEGER PRIMARY KEY, envelope TEXT NOT NULL)",
+  "CREATE TABLE effects (id INTEGER PRIMARY KEY, actor INTEGER NOT NULL, seq INTEGER NOT NULL, action TEXT NOT NULL, params TEXT NOT NULL)",
+  "CREATE TABLE dead_letters (id INTEGER PRIMARY KEY, address TEXT NOT NULL, at INTEGER NOT NULL, envelope TEXT NOT NULL, error TEXT NOT NULL)",
+  "CREATE TABLE machines (hash TEXT PRIMARY KEY, id TEXT NOT NULL, version TEXT NOT NULL, chart TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
+  `CREATE TABLE owner (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL
+  )`,
+];
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first];
+
+/** The layout that this version of Taskwright writes. */
+export const version = migrations.length;
+
+/** What a file holds: the number of migrations that it has seen, 0 for a database in which nothing is yet. */
+export const inspect = (connection: Connection, where: string): Effect.Effect<number, JournalError> =>
+  Effect.gen(function* () {
+    const [header] = yield* connection.read<{ application: number; version: number; objects: number }>(
+      "SELECT (SELECT application_id FROM pragma_application_id) AS application, (SELECT user_version FROM pragma_user_version) AS version, (SELECT count(*) FROM sqlite_schema) AS objects",
+    );
+    const { application, version: found, objects } = header!;
+    const untouched = application === 0 && found === 0 && objects === 0;
+    if (!untouched && application !== applicationId) {
+      return yield* new JournalError({ reason: "foreign", where, detail: `this is a database of another program (application_id ${application}, ${objects} tables and indexes)` });
+    }
+    if (found > version) return yield* new JournalError({ reason: "newer", where, detail: `its layout has version ${found}, this program knows up to ${version}` });
+    return found;
+  });
+
+/** Brings the file to our layout; each step is all or nothing, and several processes may try at once. */
+export const migrate = (connection: Connection, where: string): Effect.Effect<void, JournalError> =>
+  Effect.gen(function* () {
+    while ((yield* inspect(connection, where)) < version) yield* step(connection);
+  });
+
+const step = (connection: Connection) =>
+  connection.transaction(
+    Effect.gen(function* () {
+      // Read again under the lock: another process may have taken this step in the meantime.
+      const [row] = yield* connection.rows<{ user_version: number }>("PRAGMA user_version");
+      const next = row!.user_version;
+      for (const statement of migrations[next] ?? []) yield* connection.run(statement);
+      if (next < version) yield* connection.run(`PRAGMA user_version = ${next + 1}`);
+    }),
+  );

@@ -1,0 +1,169 @@
+import type { SqlError } from "@effect/sql/SqlError";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
+import * as path from "node:path";
+import * as Claim from "./claim.ts";
+import * as Connection from "./connection.ts";
+import * as Driver from "./driver.ts";
+import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
+import * as File from "./file.ts";
+import { Journal, type OwnerInfo, type OwnerRow } from "./journal.ts";
+import * as Reads from "./reads.ts";
+import * as Schema from "./schema.ts";
+import * as Turn from "./turn.ts";
+
+/**
+ * The journal in one SQLite file (with its `-wal` and `-shm` beside it).
+ *
+ * - A turn is durable when `commit` succeeds: write-ahead log, `synchronous = FULL`.
+ * - The owner's epoch is read inside each transaction that writes, under SQLite's write lock: an owner that was
+ *   taken over can't write, however late it wakes up.
+ * - Every commit and renewal also checks that the path still leads to the opened file (reason `replaced`).
+ * - A second row for an (actor, seq) or an id in use is a `JournalError` with reason `failed`, not `JournalFenced`:
+ *   another engine can't have written it (the epoch would tell), so it means that the caller's memory is not what is
+ *   stored. Reopen and load again.
+ * - Waiting for another program's lock takes at most about five seconds, with the event loop running.
+ */
+export interface SqliteOptions {
+  /** Path of the journal. Created if it does not exist; its folder is not. */
+  readonly file: string;
+  /** Only reads: works beside an owner, claims and creates nothing. Every writing method fails. */
+  readonly reader?: boolean;
+  readonly driver?: Driver.DriverName;
+  /** FULL survives power failure. The others may lose acknowledged turns and are for measurements only. */
+  readonly synchronous?: Connection.Synchronous;
+}
+
+/** Opens nothing for an owner (that is `open`'s work); a reader is connected and checked at once. */
+export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const where = path.resolve(options.file);
+    const reader = options.reader ?? false;
+    const driver = yield* Driver.choose(options.driver ?? "auto", where);
+    const settings: Connection.ConnectionOptions = { file: where, reader, synchronous: options.synchronous ?? "FULL" };
+
+    let connection: Connection.Connection | undefined;
+    let opened: File.Identity | undefined;
+    let claimed: OwnerRow | undefined;
+
+    const failed = (detail: string) => new JournalError({ reason: "failed", where, detail });
+    const disconnect = Effect.suspend(() => {
+      const open = connection;
+      connection = undefined;
+      return open === undefined ? Effect.void : open.close;
+    });
+
+    /** A fresh connection to a file that proved to be a journal. */
+    const connect = Effect.gen(function* () {
+      yield* File.check(where, reader);
+      const fresh = yield* Connection.open(driver, settings);
+      connection = fresh;
+      const version = yield* Schema.inspect(fresh, where);
+      if (reader && version === 0) return yield* new JournalError({ reason: "missing", where, detail: "the database is empty: no engine has opened it yet" });
+      if (reader && version < Schema.version) return yield* failed(`its layout has version ${version}, this program reads version ${Schema.version}: open it with an engine once`);
+      yield* Connection.tune(fresh, settings);
+      return fresh;
+    }).pipe(Effect.onError(() => disconnect));
+
+    // One operation at a time: a fiber may be set aside in the middle of a long transaction, and a read by another one
+    // would then see rows that are not committed.
+    const door = yield* Effect.makeSemaphore(1);
+    const alone = door.withPermits(1);
+    const connected = Effect.suspend(() => (connection === undefined ? Effect.fail(failed("the journal is not open; call open, or reopen after a failure")) : Effect.succeed(connection)));
+    const reading = <A>(read: (connection: Connection.Connection) => Effect.Effect<A, JournalError>) => alone(Effect.flatMap(connected, read));
+
+    const fenced = (ours: OwnerRow, current: number) => new JournalFenced({ where, epoch: ours.epoch, current });
+
+    /** A transaction in which the claim is known to be ours. */
+    const owning = <A>(body: (connection: Connection.Connection, ours: OwnerRow) => Effect.Effect<A, SqlError>): Effect.Effect<A, JournalFenced | JournalError> =>
+      alone(
+        Effect.gen(function* () {
+          if (reader) return yield* failed("it was opened for reading only; open it with an engine to write");
+          const open = yield* connected;
+          const ours = claimed;
+          if (ours === undefined || opened === undefined) return yield* failed("nobody claimed the journal; call open first");
+          yield* File.verify(where, opened);
+          return yield* open.transaction(
+            Effect.flatMap(
+              open.rows<{ epoch: number }>("SELECT epoch FROM owner"),
+              ([row]): Effect.Effect<A, JournalFenced | SqlError> => (row?.epoch === ours.epoch ? body(open, ours) : Effect.fail(fenced(ours, row?.epoch ?? 0))),
+            ),
+          );
+        }),
+      );
+
+    const take = (open: Connection.Connection, info: OwnerInfo) =>
+      open.transaction(
+        Effect.gen(function* () {
+          const [current] = yield* open.rows<OwnerRow>(Reads.ownerText);
+          const next = Claim.claim(where, current, info);
+          if (next instanceof JournalOwned) return yield* next;
+          yield* open.run("REPLACE INTO owner (one, id, epoch, pid, host, since, until) VALUES (1, ?, ?, ?, ?, ?, ?)", [next.id, next.epoch, next.pid, next.host, next.since, next.until]);
+          return next;
+        }),
+      );
+
+    const open = Effect.fn("Journal.open")(function* (info: OwnerInfo) {
+      if (reader) return yield* failed("a reader claims nothing; open it without `reader`");
+      yield* disconnect;
+      claimed = undefined;
+      const fresh = yield* connect;
+      return yield* Effect.gen(function* () {
+        yield* Schema.migrate(fresh, where);
+        opened = yield* File.identify(where);
+        const ours = yield* take(fresh, info);
+        const answer = { epoch: ours.epoch, counters: yield* Reads.counters(fresh), latestAt: yield* Reads.latestAt(fresh) };
+        claimed = ours;
+        return answer;
+      }).pipe(Effect.onError(() => disconnect));
+    });
+
+    const reopen = Effect.gen(function* () {
+      const ours = claimed;
+      if (ours === undefined || opened === undefined) return yield* failed("nobody claimed the journal; call open first");
+      // Before the old connection is closed: as long as it holds the old file, no other file can have its inode.
+      yield* File.verify(where, opened);
+      yield* disconnect;
+      const fresh = yield* connect;
+      const current = yield* Reads.owner(fresh);
+      if (current?.epoch !== ours.epoch) return yield* fenced(ours, current?.epoch ?? 0);
+      return yield* Reads.counters(fresh);
+    });
+
+    const release = Effect.suspend(() => {
+      const ours = claimed;
+      const open = connection;
+      if (ours === undefined || open === undefined) return Effect.void;
+      return Effect.map(open.transaction(open.run("UPDATE owner SET until = 0 WHERE epoch = ? AND id = ?", [ours.epoch, ours.id])), () => {
+        claimed = undefined;
+      });
+    });
+
+    yield* Effect.addFinalizer(() => alone(disconnect));
+    if (reader) yield* connect;
+
+    return {
+      open: (info) => alone(open(info)),
+      reopen: alone(reopen),
+      renew: (now) => owning((open, ours) => open.run("UPDATE owner SET until = ?", [now + (ours.until - ours.since)])),
+      release: alone(release),
+      commit: (turn) => owning((open) => Turn.write(open, turn)),
+      actors: (addresses) => reading((open) => Reads.actors(open, addresses)),
+      actorsById: (ids) => reading((open) => Reads.actorsById(open, ids)),
+      keys: (wanted) => reading((open) => Reads.keys(open, wanted)),
+      due: (until, limit) => reading((open) => Reads.due(open, until, limit)),
+      nextWakeAfter: (after) => reading((open) => Reads.nextWakeAfter(open, after)),
+      mail: (after, limit) => reading((open) => Reads.mail(open, after, limit)),
+      effects: (after, limit) => reading((open) => Reads.effects(open, after, limit)),
+      list: (filter) => reading((open) => Reads.list(open, filter)),
+      counts: reading(Reads.counts),
+      history: (address, after, limit) => reading((open) => Reads.history(open, address, after, limit)),
+      deadLetters: (after, limit) => reading((open) => Reads.deadLetters(open, after, limit)),
+      machines: reading(Reads.machines),
+      owner: reading(Reads.owner),
+      pruneKeys: (before, limit) => owning((open) => Turn.pruneKeys(open, before, limit)),
+    };
+  });
+
+export const layer = (options: SqliteOptions): Layer.Layer<Journal, JournalError> => Layer.scoped(Journal, make(options));
