@@ -1,4 +1,3 @@
-import type { AnyActorRef } from "xstate";
 import { type Address, childId } from "../domain/address.ts";
 
 /**
@@ -60,19 +59,14 @@ export interface StoredReference {
   readonly address: Address;
 }
 
-/** A reference to any actor of the engine, for `sendTo(actorRef("order/42"), event)` in a machine. */
-export const actorRef = (address: Address): AnyActorRef => new ActorReference(address) as unknown as AnyActorRef;
-
-const isStored = (value: object): value is StoredReference => "xstate$$type" in value && "address" in value;
+const isStored = (value: object): value is StoredReference => "xstate$$type" in value && "address" in value && typeof value.address === "string" && "id" in value && typeof value.id === "string";
 
 /** Puts references back where JSON left `{ xstate$$type, id, address }`. Call it only on text that contains the mark. */
 export const reviveReferences = (value: unknown): unknown => {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(reviveReferences);
   if (isStored(value)) return new ActorReference(value.address, { id: value.id });
-  const revived: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) revived[key] = reviveReferences(item);
-  return revived;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, reviveReferences(item)]));
 };
 
 /** The text by which stored JSON shows that it holds references. */

@@ -1,5 +1,7 @@
 import type { ActorSystem, AnyActorLogic, AnyActorScope, ExecutableActionObject } from "xstate";
-import type { ActorReference } from "./reference.ts";
+import { childAddress } from "../domain/address.ts";
+import { ActorReference } from "./reference.ts";
+import type { Child } from "./state.ts";
 
 /**
  * What XState's core asks of its surroundings during a transition, answered without a running actor: actions are
@@ -30,6 +32,7 @@ export interface RawTransition {
 export interface SpawnedInAssign {
   readonly type: "taskwright.spawned";
   readonly actor: SpawnedActor;
+  readonly params: undefined;
 }
 
 export interface SpawnedActor {
@@ -37,11 +40,13 @@ export interface SpawnedActor {
   readonly src: unknown;
   readonly systemId?: string | undefined;
   readonly _syncSnapshot?: boolean | undefined;
-  readonly _snapshot: { readonly input?: unknown };
+  readonly options: { readonly input?: unknown };
 }
 
 interface Current extends Recorded {
-  readonly ids: { next: number };
+  readonly self: ActorReference | undefined;
+  readonly children: Readonly<Record<string, Child>>;
+  nextId: number;
   lastCreated: SpawnedActor | undefined;
 }
 
@@ -49,27 +54,39 @@ export interface StepSystem {
   readonly system: ActorSystem<any>;
   /** The logic that stands in for every actor source of a machine, so that spawning runs none of its code. */
   readonly stub: AnyActorLogic;
-  readonly record: (self: ActorReference, firstId: number) => { scope: AnyActorScope; recorded: Recorded };
+  readonly record: (self: ActorReference, children: Readonly<Record<string, Child>>, firstId: number) => { scope: AnyActorScope; recorded: Recorded };
 }
 
 const noop = () => {};
 
 export const makeStepSystem = (): StepSystem => {
-  let current: Current = { actions: [], microsteps: [], ids: { next: 0 }, lastCreated: undefined };
+  let current: Current = { actions: [], microsteps: [], self: undefined, children: {}, nextId: 0, lastCreated: undefined };
   const impure = (): never => {
     throw new Error("a transition is pure: events are sent with sendTo(), not by calling an actor");
   };
+  // A transition sees the children of its own actor and nothing else of the system. XState would take "nothing found"
+  // in a sendTo() for the sender itself, so an unknown id is refused.
+  const childOf = (systemId: string): object => {
+    const made = current.actions.findLast((action) => (action.params as { systemId?: string } | undefined)?.systemId === systemId || ("actor" in action && action.actor.systemId === systemId));
+    if (made !== undefined) return "actor" in made ? made.actor : (made.params as unknown as { actorRef: object }).actorRef;
+    for (const id of Object.keys(current.children)) {
+      if (current.children[id]?.systemId === systemId && current.self !== undefined) return new ActorReference(childAddress(current.self.address, id), { id });
+    }
+    throw new Error(`system.get("${systemId}"): this actor has no child with that systemId; pass references in inputs and events, or use actorRef(address)`);
+  };
   const system = {
     _snapshot: { _scheduledEvents: {} },
-    _bookId: () => `x:${current.ids.next++}`,
+    _bookId: () => `x:${current.nextId++}`,
     _register: (id: string) => id,
     _unregister: noop,
     _set: noop,
     _relay: impure,
-    _sendInspectionEvent: (event: RawMicrostep & { type: string }) => {
+    _sendInspectionEvent: (event: RawMicrostep & { type: string; actorRef: SpawnedActor & { _parent?: unknown } }) => {
       if (event.type === "@xstate.microstep") current.microsteps.push(event);
+      // Actors announce themselves while they are made; those of inline logic may make their own.
+      else if (event.type === "@xstate.actor" && event.actorRef._parent === current.self) current.lastCreated = event.actorRef;
     },
-    get: () => undefined,
+    get: childOf,
     getAll: () => ({}),
     inspect: () => ({ unsubscribe: noop }),
     scheduler: { schedule: noop, cancel: noop, cancelAll: noop },
@@ -80,18 +97,15 @@ export const makeStepSystem = (): StepSystem => {
   } as unknown as ActorSystem<any>;
   const stub = {
     transition: (snapshot: unknown) => snapshot,
-    getInitialSnapshot: (scope: AnyActorScope, input: unknown) => {
-      current.lastCreated = scope.self as unknown as SpawnedActor;
-      return { status: "active", output: undefined, error: undefined, input };
-    },
+    getInitialSnapshot: () => ({ status: "active", output: undefined, error: undefined }),
     getPersistedSnapshot: (snapshot: unknown) => snapshot,
     restoreSnapshot: (snapshot: unknown) => snapshot,
   } as unknown as AnyActorLogic;
   return {
     system,
     stub,
-    record: (self, firstId) => {
-      const recorded: Current = { actions: [], microsteps: [], ids: { next: firstId }, lastCreated: undefined };
+    record: (self, children, firstId) => {
+      const recorded: Current = { actions: [], microsteps: [], self, children, nextId: firstId, lastCreated: undefined };
       current = recorded;
       const scope = {
         self,
@@ -103,7 +117,7 @@ export const makeStepSystem = (): StepSystem => {
         stopChild: noop,
         // Called by `spawn` inside an assign, right after it made the child: the only trace that XState leaves of it.
         defer: () => {
-          if (recorded.lastCreated !== undefined) recorded.actions.push({ type: "taskwright.spawned", actor: recorded.lastCreated });
+          if (recorded.lastCreated !== undefined) recorded.actions.push({ type: "taskwright.spawned", actor: recorded.lastCreated, params: undefined });
           recorded.lastCreated = undefined;
         },
         actionExecutor: (action: ExecutableActionObject) => {

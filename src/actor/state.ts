@@ -1,7 +1,7 @@
 import type { AnyMachineSnapshot, StateValue } from "xstate";
 import type { Address } from "../domain/address.ts";
 import type { Event } from "../domain/event.ts";
-import { type Failure, failureOf, type Json } from "../domain/json.ts";
+import type { Failure, Json } from "../domain/json.ts";
 import type { Target } from "./command.ts";
 import type { Definition } from "./definition.ts";
 import { ActorReference, parseJson } from "./reference.ts";
@@ -17,6 +17,8 @@ export interface Timer {
   readonly event?: Event;
   /** To whom; absent for the actor itself. */
   readonly to?: Target;
+  /** The generation of the child that it is for: one that is over gets nothing, nor does its successor. */
+  readonly child?: number;
 }
 
 export interface Child {
@@ -76,7 +78,7 @@ export const encode = (state: ActorState): string => {
   if (!isEmpty(timers)) stored.timers = timers;
   if (tokens > 0) stored.tokens = tokens;
   if (snapshot.output !== undefined) stored.output = snapshot.output;
-  if (snapshot.error !== undefined) stored.error = failureOf(snapshot.error);
+  if (snapshot.error !== undefined) stored.error = snapshot.error;
   return JSON.stringify(stored);
 };
 
@@ -95,8 +97,13 @@ export const parseState = (json: string): StoredState => {
   for (const key of ["history", "children", "timers"] as const) {
     if (stored[key] !== undefined && !isRecord(stored[key])) throw new StateMismatch(`the stored ${key} is not an object`);
   }
+  for (const [key, nodes] of Object.entries((stored.history ?? {}) as Record<string, unknown>)) {
+    if (!Array.isArray(nodes) || nodes.some((node) => typeof node !== "string")) throw new StateMismatch(`the stored history of "${key}" is not a list of state ids`);
+  }
   for (const [id, timer] of Object.entries((stored.timers ?? {}) as Record<string, unknown>)) {
     if (!isRecord(timer) || typeof timer.due !== "number" || typeof timer.token !== "number") throw new StateMismatch(`the stored timer "${id}" has no due time or token`);
+    if (timer.event !== undefined && (!isRecord(timer.event) || typeof timer.event.type !== "string")) throw new StateMismatch(`the stored timer "${id}" has no event that can be sent`);
+    if (timer.to !== undefined && (!isRecord(timer.to) || !targets.has(timer.to.kind as string))) throw new StateMismatch(`the stored timer "${id}" is for nobody`);
   }
   for (const [id, child] of Object.entries((stored.children ?? {}) as Record<string, unknown>)) {
     if (!isRecord(child) || typeof child.src !== "string" || typeof child.token !== "number") throw new StateMismatch(`the stored child "${id}" has no source or token`);
@@ -106,6 +113,7 @@ export const parseState = (json: string): StoredState => {
 };
 
 const statuses: ReadonlySet<Status> = new Set(["active", "done", "error", "stopped"]);
+const targets: ReadonlySet<string> = new Set(["self", "parent", "child", "address"] satisfies ReadonlyArray<Target["kind"]>);
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Puts a stored state back to work. Throws `StateMismatch` where the machine has no such state. */

@@ -282,6 +282,7 @@ class Draft {
       if (to === this.#self) return { kind: "self" };
       if (to === this.#self._parent) return { kind: "parent" };
       if (to instanceof ActorReference && !this.#isChild(to)) return to.address === this.#self.address ? { kind: "self" } : { kind: "address", address: to.address };
+      if (!(to instanceof ActorReference) && "address" in to && typeof to.address === "string") return { kind: "address", address: to.address };
       if ("id" in to && typeof to.id === "string") return { kind: "child", id: to.id };
     }
     throw new Error("sendTo() was given no actor: name a child, use a reference, or actorRef(address)");

@@ -52,7 +52,7 @@ export const normalize = (value: unknown, known: unknown, options: NormalizeOpti
     for (let i = 0; i < value.length; i++) {
       const item: unknown = value[i];
       if (item === undefined) throw new NotJson(`${path}[${i}]`, "undefined in a list becomes null; write null");
-      const kept = typeof item === "string" ? item : normalize(item, before?.[i], options, `${path}[${i}]`, depth + 1);
+      const kept = isLeaf(item) ? item : normalize(item, before?.[i], options, `${path}[${i}]`, depth + 1);
       if (copy !== undefined) copy[i] = kept;
       else if (kept !== item) {
         copy = value.slice();
@@ -65,18 +65,19 @@ export const normalize = (value: unknown, known: unknown, options: NormalizeOpti
   if (prototype !== Object.prototype && prototype !== null) {
     const converted = options.convert?.(value);
     if (converted !== undefined) return converted;
-    if (value instanceof RevivedError) return value.failure;
-    if (value instanceof Error) return normalize(failureOf(value), undefined, options, path, depth);
+    if (value instanceof Error) return failureOf(value);
     const kind = value.constructor?.name ?? "object";
     throw new NotJson(path, `a ${kind} does not survive JSON; store ${kind === "Date" ? "its time in milliseconds" : "plain objects and lists"}`);
   }
   const record = value as Record<string, unknown>;
   const before = typeof known === "object" && known !== null ? (known as Record<string, unknown>) : undefined;
-  let copy: Record<string, unknown> | undefined = options.copy ? {} : undefined;
+  let copy: Record<string, unknown> | undefined = options.copy ? {} : prototype === null ? { ...record } : undefined;
   for (const key of Object.keys(record)) {
     if (key === "__proto__") throw new NotJson(join(path, key), "the key __proto__ is refused");
     const item = record[key];
-    const kept = typeof item === "string" ? item : normalize(item, before?.[key], options, path === "" ? key : `${path}.${key}`, depth + 1);
+    // The path is text that only a refusal needs: it is built only where there is something to go into.
+    const isKept = isLeaf(item) || (typeof item === "object" && item === before?.[key] && options.copy !== true);
+    const kept = isKept ? item : normalize(item, before?.[key], options, join(path, key), depth + 1);
     if (kept === undefined) {
       copy ??= { ...record };
       delete copy[key];
@@ -90,6 +91,9 @@ export const normalize = (value: unknown, known: unknown, options: NormalizeOpti
 };
 
 const join = (path: string, key: string) => (path === "" ? key : `${path}.${key}`);
+
+/** What needs no second look; a number may be NaN, infinite or -0. */
+const isLeaf = (value: unknown): boolean => typeof value === "string" || value === null || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value) && value !== 0);
 
 /** An error as plain data: what is stored, sent and shown of something that was thrown. */
 export interface Failure {
@@ -132,6 +136,8 @@ const text = (value: unknown): string => {
 /** Turns anything that was thrown (also null, strings, objects with throwing getters) into a `Failure`. */
 export const failureOf = (thrown: unknown, depth = 0): Failure => {
   if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: text(thrown) };
+  if (thrown instanceof RevivedError) return thrown.failure;
+  if (isFailure(thrown)) return thrown;
   const name = read(thrown, "name");
   const message = read(thrown, "message");
   const code = read(thrown, "_tag") ?? read(thrown, "code");
@@ -153,6 +159,14 @@ export const failureOf = (thrown: unknown, depth = 0): Failure => {
   };
 };
 
+const failureKeys: ReadonlySet<string> = new Set(["name", "message", "code", "stack", "data", "cause"]);
+
+/** Whether this is a failure already, as it comes out of the store. */
+const isFailure = (value: object): value is Failure => {
+  if (Object.getPrototypeOf(value) !== Object.prototype || typeof read(value, "name") !== "string" || typeof read(value, "message") !== "string") return false;
+  return ownKeys(value).every((key) => failureKeys.has(key)) && asJson(value) !== undefined;
+};
+
 const ownKeys = (value: object): ReadonlyArray<string> => {
   try {
     return Object.keys(value);
@@ -166,12 +180,12 @@ export class RevivedError extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
     super(failure.message);
+    if (failure.data !== undefined) Object.assign(this, failure.data);
     this.name = failure.name;
     this.failure = failure;
     if (failure.stack !== undefined) this.stack = failure.stack;
     if (failure.cause !== undefined) this.cause = new RevivedError(failure.cause);
     if (failure.code !== undefined) Object.assign(this, { code: failure.code });
-    if (failure.data !== undefined) Object.assign(this, failure.data);
   }
   toJSON(): Failure {
     return this.failure;

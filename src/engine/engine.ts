@@ -31,6 +31,11 @@ export interface Engine {
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Effect.Effect<ReadonlyArray<Receipt>, SendError>;
   /** Sends one event. The receipt tells what became of it, also when the state ignored it. */
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Effect.Effect<Receipt, SendError>;
+  /**
+   * Hands over a report that must not be lost while the store refuses (what a worker did, what a socket said): it waits
+   * in memory and is stored as soon as the store takes writes again. No receipt.
+   */
+  readonly report: (address: Address, event: SentEvent) => void;
   /** Sends an event that carries `replyTo`, and waits for what the machine sends there. */
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Effect.Effect<SentEvent, SendError | TimedOut | Unanswered>;
   /** The actor as it is stored now. */
@@ -78,6 +83,8 @@ export interface WaitOptions {
 
 /** An actor, read from outside. */
 export interface ActorView {
+  /** The row id: grows with the moment of the start; `list` pages by it. */
+  readonly id: number;
   readonly address: Address;
   readonly machine: string;
   readonly version: string;

@@ -283,6 +283,11 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       start: (machine, id, input) => receive((settle) => postStart(machine, id, input, settle)),
       startAll: (actors) => Effect.forEach(actors, ({ machine, id, input }) => receive((settle) => postStart(machine, id, input, settle)), { concurrency: "unbounded" }),
       send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions?.key, settle)),
+      report: (address, event) => {
+        checkAddress(address);
+        const { value, json } = admitEvent(address, event, limits);
+        loop.post({ to: address, event: value, json, from: "", internal: true });
+      },
       ask: (address, event, askOptions: AskOptions = {}) =>
         Effect.suspend(() => {
           const replyTo = new ActorReference(`ask/${owner.id}.${++asked}`);
@@ -394,6 +399,7 @@ export const viewOf = (actor: Resident): ActorView => {
   const { snapshot, children, timers } = actor.state;
   const { error } = snapshot as { error: unknown };
   return {
+    id: actor.id,
     address: actor.address,
     machine: definition.id,
     version: definition.version,
@@ -415,8 +421,8 @@ export const viewOf = (actor: Resident): ActorView => {
 /** A stored actor as others may see it, without the machine that wrote it (so without tags). */
 export const viewOfStored = (row: ActorRow, version: string): ActorView => {
   const { status, value, context, output, error, children, timers } = parseState(row.state);
-  const { address, machine, hash, seq, at, createdAt } = row;
-  return { address, machine, version, hash, status, value, context, tags: [], output, error, children: children ?? {}, timers: timers ?? {}, seq, at, createdAt };
+  const { id, address, machine, hash, seq, at, createdAt } = row;
+  return { id, address, machine, version, hash, status, value, context, tags: [], output, error, children: children ?? {}, timers: timers ?? {}, seq, at, createdAt };
 };
 
 const isAlive = (pid: number): boolean => {

@@ -26,6 +26,7 @@ export interface Taskwright {
   readonly start: (machine: string | AnyStateMachine, id: string, input?: unknown) => Promise<Receipt>;
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Promise<ReadonlyArray<Receipt>>;
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Promise<Receipt>;
+  readonly report: (address: Address, event: SentEvent) => void;
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Promise<SentEvent>;
   readonly snapshot: (address: Address) => Promise<ActorView>;
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Promise<ActorView>;
@@ -70,6 +71,7 @@ export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
     start: (machine, id, input) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, settle)),
     startAll: (actors) => Promise.all(actors.map(({ machine, id, input }) => receipt((settle) => core.post.start(machine, id, input, settle)))),
     send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions?.key, settle)),
+    report: core.report,
     ask: (address, event, askOptions) => run(core.ask(address, event, askOptions)),
     snapshot: (address) => run(core.snapshot(address)),
     waitFor: (address, predicate, waitOptions) => run(core.waitFor(address, predicate, waitOptions)),

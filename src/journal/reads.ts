@@ -69,13 +69,10 @@ const kinds = (connection: Connection): Read<ReadonlyArray<Kind>> =>
 export const list = (connection: Connection, filter: ActorFilter): Read<ReadonlyArray<ActorRow>> => {
   const { machine, status, parent, after = 0, limit } = filter;
   if (parent !== undefined && parent > 0) {
-    return actorRows(connection, `WHERE a.parent = ?1 AND a.parent > 0 AND a.id > ?2 AND (?3 IS NULL OR a.machine = ?3) AND (?4 IS NULL OR a.status = ?4) ORDER BY a.id LIMIT ?5`, [
-      parent,
-      after,
-      machine ?? null,
-      status ?? null,
-      limit,
-    ]);
+    // "parent > 0" again, so that SQLite may use the partial index.
+    const more = `${machine === undefined ? "" : "AND a.machine = ?"} ${status === undefined ? "" : "AND a.status = ?"}`;
+    const values = [machine, status].filter((value) => value !== undefined);
+    return actorRows(connection, `WHERE a.parent = ? AND a.parent > 0 AND a.id > ? ${more} ORDER BY a.id LIMIT ?`, [parent, after, ...values, limit]);
   }
   const roots = parent === 0 ? "AND a.parent = 0" : "";
   if (machine === undefined && status === undefined) return actorRows(connection, `WHERE a.id > ? ${roots} ORDER BY a.id LIMIT ?`, [after, limit]);

@@ -13,6 +13,10 @@ interface Pending {
   readonly to: unknown;
   readonly event: unknown;
 }
+interface Armed extends Pending {
+  /** The very actor that a delayed event is for. */
+  readonly ref: unknown;
+}
 
 /** What both sides show of one actor after one event. */
 export interface Shown {
@@ -38,7 +42,9 @@ export class Reference {
   readonly #machine: AnyStateMachine;
   readonly #logic: AnyStateMachine;
   readonly #parent: object = { id: "the parent", sessionId: "the parent", send: () => {} };
-  readonly #timers = new Map<string, Pending>();
+  readonly #timers = new Map<string, Armed>();
+  /** Children that have completed and are still listed. */
+  readonly #ended = new Set<string>();
   #unnamed = 0;
   #stepping = false;
   #snapshot: AnyMachineSnapshot | undefined;
@@ -73,6 +79,8 @@ export class Reference {
   step(event: { readonly type: string }, at: number, fired?: string): Shown {
     if (fired !== undefined) this.#timers.delete(fired);
     const before = this.snapshot;
+    const ended = /^xstate\.(?:done|error)\.actor\.(.*)$/.exec(event.type)?.[1];
+    if (ended !== undefined) this.#ended.add(ended);
     this.#stepping = true;
     const [snapshot, actions] = transition(this.#logic, before as never, event as never);
     this.#stepping = false;
@@ -85,13 +93,19 @@ export class Reference {
   }
 
   /** The pending timer of this id, or the one with this number among those without an id. */
-  timer(id: string | number): readonly [key: string, timer: Pending] | undefined {
+  timer(id: string | number): readonly [key: string, timer: Armed] | undefined {
     const key = typeof id === "string" ? id : [...this.#timers.keys()].filter((name) => name.startsWith(unnamed))[id];
     const timer = key === undefined ? undefined : this.#timers.get(key);
     return key === undefined || timer === undefined ? undefined : [key, timer];
   }
 
   /** A timer for another actor: XState delivers its event without a transition here. */
+  /** Whether the actor that a delayed event is for still has its place. */
+  isThere(timer: Armed): boolean {
+    const to = timer.to as { readonly kind: string; readonly id: string };
+    return to.kind !== "child" || this.snapshot.children[to.id] === timer.ref;
+  }
+
   forget(key: string): Shown {
     this.#timers.delete(key);
     return this.#show(this.snapshot.children, this.snapshot, [], 0);
@@ -100,7 +114,7 @@ export class Reference {
   #show(childrenBefore: Readonly<Record<string, unknown>>, next: AnyMachineSnapshot, actions: ReadonlyArray<Action>, at: number): Shown {
     const snapshot = inDocumentOrder(next);
     this.#snapshot = snapshot;
-    const commands: Array<unknown> = [];
+    let commands: Array<Record<string, unknown>> = [];
     const named = new Set<string>();
     for (const action of actions) {
       const params = action.params as Record<string, unknown> | undefined;
@@ -109,7 +123,7 @@ export class Reference {
           if (typeof params?.delay === "number") commands.push(this.#arm(params, { kind: "self" }, at));
           break;
         case "xstate.sendTo": {
-          const to = this.#target(params?.to);
+          const to = targetOf(params?.to, this.#logic, this.#parent);
           commands.push(typeof params?.delay === "number" ? this.#arm(params, to, at) : { send: to, event: params?.event });
           break;
         }
@@ -119,12 +133,17 @@ export class Reference {
         case "xstate.spawnChild": {
           const ref = params?.actorRef as AnyActorRef;
           named.add(ref.id);
+          this.#ended.delete(ref.id);
           commands.push({ start: ref.id, src: params?.src, input: params?.input, systemId: params?.systemId });
           break;
         }
         case "xstate.stopChild": {
           const ref = params as unknown as AnyActorRef | undefined;
-          if (ref !== undefined) commands.push({ stop: ref.id });
+          if (ref === undefined || this.#ended.delete(ref.id)) break;
+          const from = commands.findLastIndex((command) => command.start === ref.id);
+          // Started and stopped within one step: a live actor of that kind is never started.
+          if (from >= 0) commands = commands.filter((command, index) => index < from || (command.start !== ref.id && (command.send as { id?: string } | undefined)?.id !== ref.id));
+          else commands.push({ stop: ref.id });
           break;
         }
         case "xstate.emit":
@@ -138,9 +157,13 @@ export class Reference {
       }
     }
     const over = snapshot.status !== "active";
-    if (over) this.#timers.clear();
+    if (over) {
+      for (const timer of this.#timers.values()) commands.push({ cancel: timer.id });
+      this.#timers.clear();
+    }
     const children = snapshot.children as Record<string, { src: unknown; options: { input?: unknown } }>;
     const fresh = Object.keys(children).filter((id) => !named.has(id) && children[id] !== childrenBefore[id]);
+    for (const id of fresh) this.#ended.delete(id);
     return {
       children: over ? [] : Object.keys(children),
       status: snapshot.status,
@@ -150,30 +173,30 @@ export class Reference {
       error: snapshot.error instanceof Error ? { name: snapshot.error.name, message: snapshot.error.message } : snapshot.error,
       tags: [...snapshot.tags].sort(),
       history: Object.fromEntries(Object.entries(snapshot.historyValue as Record<string, ReadonlyArray<{ id: string }>>).map(([id, nodes]) => [id, nodes.map((node) => node.id)])),
-      timers: [...this.#timers.values()],
+      timers: [...this.#timers.values()].map(({ ref: _, ...timer }) => timer),
       commands,
       spawned: over ? [] : fresh.map((id) => ({ start: id, src: children[id]?.src, input: children[id]?.options.input })),
     };
   }
 
-  #arm(params: Record<string, unknown>, to: unknown, at: number): unknown {
+  #arm(params: Record<string, unknown>, to: unknown, at: number): Record<string, unknown> {
     const key = params.id === undefined ? `${unnamed}${this.#unnamed++}` : String(params.id);
     const id = params.id === undefined ? unnamed : key;
     this.#timers.delete(key);
-    this.#timers.set(key, { id, due: at + Math.max(0, params.delay as number), to, event: params.event });
+    this.#timers.set(key, { id, due: at + Math.max(0, params.delay as number), to, event: params.event, ref: params.to });
     return { arm: id, due: at + Math.max(0, params.delay as number) };
-  }
-
-  #target(to: unknown): unknown {
-    const ref = to as { id: string; logic?: unknown; address?: string };
-    if (to === this.#parent) return { kind: "parent" };
-    if (ref.logic === this.#logic) return { kind: "self" };
-    if (ref.address !== undefined) return { kind: "address", address: ref.address };
-    return { kind: "child", id: ref.id };
   }
 }
 
 const unnamed = "(unnamed) ";
+
+const targetOf = (to: unknown, self: unknown, parent: unknown): unknown => {
+  const ref = to as { id: string; logic?: unknown; address?: string };
+  if (to === parent) return { kind: "parent" };
+  if (ref.logic === self) return { kind: "self" };
+  if (ref.address !== undefined) return { kind: "address", address: ref.address };
+  return { kind: "child", id: ref.id };
+};
 
 /** The configuration as XState has it after a restart from a value in document order. */
 export const inDocumentOrder = (snapshot: AnyMachineSnapshot): AnyMachineSnapshot => ({

@@ -63,6 +63,7 @@ export class World {
   readonly logged: Array<unknown> = [];
   readonly #wheel = new Map<string, { readonly actor: Actor; readonly id: string; readonly due: number; readonly token: number; readonly armed: number }>();
   #armed = 0;
+  readonly #rootLength: number;
   readonly #subject: Subject;
   readonly #throughJson: boolean;
   readonly #counts: Counts;
@@ -72,6 +73,7 @@ export class World {
     this.#subject = options.subject;
     this.#throughJson = options.throughJson;
     this.#counts = options.counts;
+    this.#rootLength = `${machine.id}/1`.length;
     this.root = this.#begin(definitionOf(machine), `${machine.id}/1`, "", undefined, 0, input);
   }
 
@@ -198,30 +200,21 @@ export class World {
         const { id } = event as Extract<EngineEvent, { type: "taskwright.timer" }>;
         const found = reference.timer(inXState(id, before));
         if (found === undefined) throw new Difference(`${actor.address}: the timer "${id}" fired`, "no such timer", id);
-        const to = found[1].to as Target;
-        if (to.kind !== "self") {
-          const commands = this.#stillThere(before, id) ? [{ send: to, event: found[1].event }] : [];
-          return { ...reference.forget(found[0]), commands };
-        }
-        fired = found[0];
-        told = found[1].event as { type: string };
+        const [key, timer] = found;
+        const to = timer.to as Target;
+        // A delayed event for a child that is over, or was replaced, is dropped: it is for one incarnation.
+        if (to.kind !== "self") return { ...reference.forget(key), commands: reference.isThere(timer) ? [{ send: to, event: timer.event }] : [] };
+        fired = key;
+        told = timer.event as { type: string };
         this.messages.push([actor.path, told]);
       }
     }
-    if (taken.outcome === "stale") return { ...reference.forget("none"), commands: [] };
+    if (taken.outcome === "stale") return reference.forget("none");
     const takes = reference.takes(told);
     const shown = reference.step(told, this.now, fired);
     if (takes && taken.outcome !== "handled") throw new Difference(`${actor.address} on ${event.type}: outcome`, "handled", taken.outcome);
     if (taken.outcome === "ignored" && shown.commands.length > 0) throw new Difference(`${actor.address} on ${event.type}: outcome`, JSON.stringify(shown.commands), "ignored");
     return shown;
-  }
-
-  /** A delayed event for a child that is over, or was replaced, is dropped: live references are to one incarnation. */
-  #stillThere(before: ActorState, id: string): boolean {
-    const timer = before.timers[id];
-    if (timer?.to?.kind !== "child") return true;
-    const child = before.children[timer.to.id];
-    return child !== undefined && child.token < timer.token;
   }
 
   #compare(actor: Actor, label: string, taken: Step, expected: Shown): void {
@@ -231,7 +224,7 @@ export class World {
       for (const transition of microstep._transitions) this.#counts.transitions.add(transition);
     }
     for (const node of (taken.state.snapshot as unknown as { _nodes: ReadonlyArray<{ id: string }> })._nodes) this.#counts.states.add(node.id);
-    const found = shownOf(taken, new Set(expected.spawned.map((child) => (child as { start: string }).start)), expected.spawned.length);
+    const found = shownOf(taken, new Set(expected.spawned.map((child) => (child as { start: string }).start)));
     for (const key of ["children", "status", "value", "context", "output", "error", "tags", "history", "timers", "spawned", "commands"] as const) {
       const theirs = actor.theirs.of(expected[key]);
       const ours = actor.ours.of(found[key]);
@@ -295,8 +288,9 @@ export class World {
       case "send": {
         const { to } = command;
         const address = to.kind === "self" ? actor.address : to.kind === "parent" ? actor.parent?.address : to.kind === "child" ? childAddress(actor.address, to.id) : to.address;
-        this.messages.push([this.#pathOf(address ?? ""), command.event]);
-        this.#deliver(this.actors.get(address ?? ""), command.event);
+        if (address === undefined || !(this.actors.has(address) || this.activities.has(address))) return;
+        this.messages.push([address.slice(this.#rootLength), command.event]);
+        this.#deliver(this.actors.get(address), command.event);
         return;
       }
       case "emit":
@@ -308,10 +302,6 @@ export class World {
       case "log":
         this.logged.push(command.label === undefined ? [command.value] : [command.label, command.value]);
     }
-  }
-
-  #pathOf(address: string): string {
-    return address.slice(this.root?.address.length ?? address.split("/", 2).join("/").length);
   }
 
   /** The commands alone must lead to the timers that the state holds. */
@@ -335,7 +325,7 @@ const inXState = (id: string, state: ActorState): string | number => {
 
 const shownId = (id: string, state: ActorState): string => (id.startsWith("auto.") ? "(unnamed) " : (inXState(id, state) as string));
 
-const shownOf = ({ state, commands }: Step, spawned: ReadonlySet<string>, _count: number): Shown => {
+const shownOf = ({ state, commands }: Step, spawned: ReadonlySet<string>): Shown => {
   const { snapshot, self } = state;
   const target = (to: Target | undefined): unknown => {
     if (to === undefined) return { kind: "self" };
@@ -356,7 +346,8 @@ const shownOf = ({ state, commands }: Step, spawned: ReadonlySet<string>, _count
         rest.push({ send: target(command.to), event: command.event });
         break;
       case "child.start":
-        rest.push({ start: command.id, src: command.src, input: command.input, systemId: command.systemId });
+        // Ids without a name are given to children that were spawned in an assign, and only to those.
+        (spawned.has(command.id) || command.id.startsWith("x:") ? started : rest).push({ start: command.id, src: command.src, input: command.input, systemId: command.systemId });
         break;
       case "child.stop":
         rest.push({ stop: command.id });
@@ -371,7 +362,6 @@ const shownOf = ({ state, commands }: Step, spawned: ReadonlySet<string>, _count
         rest.push({ act: command.action, params: command.params });
     }
   }
-  void spawned;
   return {
     children: Object.keys(snapshot.children),
     status: snapshot.status,

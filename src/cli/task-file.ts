@@ -1,0 +1,69 @@
+import * as Either from "effect/Either";
+import * as path from "node:path";
+import type { TaskSpec } from "../dispatch/index.ts";
+import { defaultLimits } from "../domain/limits.ts";
+import { durationMs } from "./duration.ts";
+import { type GraphNode, graphProblems, type Problem } from "./task-graph.ts";
+import { parseTaskLine, type TaskLine } from "./task-line.ts";
+
+export interface TaskFile {
+  /** In the order of the file. Only to be used if there are no problems. */
+  readonly tasks: ReadonlyArray<TaskSpec>;
+  /** The line on which each task stands, counted from 1. */
+  readonly lineOf: ReadonlyMap<string, number>;
+  /** Everything that is wrong, in the order of the lines. */
+  readonly problems: ReadonlyArray<Problem>;
+}
+
+/**
+ * Reads a task file: one JSON object per line, empty lines are skipped. `folder` is where relative `cwd`s begin, and
+ * where commands run that have none: the folder of the file, so that a repeated run means the same wherever it is
+ * started from.
+ */
+export const parseTaskFile = (text: string, folder: string): TaskFile => {
+  const problems: Array<Problem> = [];
+  const tasks: Array<TaskSpec> = [];
+  const nodes: Array<GraphNode> = [];
+  const lineOf = new Map<string, number>();
+  for (const [index, raw] of text.replace(/^\uFEFF/, "").split(/\r?\n/).entries()) {
+    const line = index + 1;
+    if (raw.trim() === "") continue;
+    const parsed = Buffer.byteLength(raw) > defaultLimits.payloadBytesMax ? Either.left([`has more than ${defaultLimits.payloadBytesMax} bytes; put the data into a file`]) : parseTaskLine(raw);
+    if (Either.isLeft(parsed)) {
+      problems.push(...parsed.left.map((message) => ({ line, message })));
+      // Other lines may need it: it counts as known, as far as its id can be read.
+      const id = idOf(raw);
+      if (id !== undefined) nodes.push({ line, id, needs: [] });
+      continue;
+    }
+    tasks.push(specOf(parsed.right, folder));
+    nodes.push({ line, id: parsed.right.id, needs: parsed.right.needs ?? [] });
+    if (!lineOf.has(parsed.right.id)) lineOf.set(parsed.right.id, line);
+  }
+  problems.push(...graphProblems(nodes));
+  if (nodes.length === 0 && problems.length === 0) problems.push({ line: 1, message: 'there is no task; write lines like {"id": "a", "command": ["ls"]}' });
+  return { tasks, lineOf, problems: problems.sort((a, b) => a.line - b.line) };
+};
+
+const specOf = ({ id, command, cwd, env, retries, timeout, needs, priority }: TaskLine, folder: string): TaskSpec => {
+  const timeoutMs = timeout === undefined ? undefined : durationMs(timeout);
+  return {
+    id,
+    command: typeof command === "string" ? { shell: command } : { argv: command },
+    cwd: path.resolve(folder, cwd ?? "."),
+    ...(env === undefined ? {} : { env }),
+    ...(retries === undefined ? {} : { retries }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(needs === undefined ? {} : { needs: [...new Set(needs)] }),
+    ...(priority === undefined ? {} : { priority }),
+  };
+};
+
+const idOf = (raw: string): string | undefined => {
+  try {
+    const { id } = JSON.parse(raw) as { readonly id?: unknown };
+    return typeof id === "string" ? id : undefined;
+  } catch {
+    return /"id"\s*:\s*"([^"\\]+)"/.exec(raw)?.[1];
+  }
+};
