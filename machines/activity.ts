@@ -9,6 +9,7 @@ import { nextDelayMs, noRetry, type RetryPolicy } from "../src/domain/retry.ts";
  *   running ──SUCCEEDED──▶ succeeded
  *   running ──FAILED, attemptTimeout, heartbeatTimeout──▶ deciding ──▶ backingOff ──backoff──▶ running
  *   running ──INTERRUPTED──▶ running                      deciding ──▶ failed
+ *   running ──SUSPENDED──▶ suspended ──RESUMED──▶ running
  */
 export interface ActivityInput {
   /** The activity's own address: what its jitter is derived from. */
@@ -40,7 +41,10 @@ export interface ActivityContext {
   readonly interruptionsMax: number;
   /** The running or latest attempt, counted from 1. Invariant: interruptions < attempt while running. */
   readonly attempt: number;
+  /** Attempts that ended with their process and so cost no retry. */
   readonly interruptions: number;
+  /** Those among them that the process did not announce. */
+  readonly crashes: number;
   readonly firstAt: number;
   /** When the running attempt began, by the plan; milliseconds since 1970. */
   readonly attemptAt: number;
@@ -57,7 +61,11 @@ export type ActivityEvent =
   | { readonly type: "SUCCEEDED"; readonly attempt: number; readonly output?: unknown }
   | { readonly type: "FAILED"; readonly attempt: number; readonly error: Failure; readonly at: number }
   | { readonly type: "HEARTBEAT"; readonly attempt: number; readonly details?: unknown; readonly at: number }
-  | { readonly type: "INTERRUPTED"; readonly at: number };
+  /** The process ended under the attempt, without a word. */
+  | { readonly type: "INTERRUPTED"; readonly at: number }
+  /** The engine closes; the attempt is aborted and begins again when the journal is next opened. */
+  | { readonly type: "SUSPENDED"; readonly attempt: number }
+  | { readonly type: "RESUMED"; readonly at: number };
 
 export type ActivityOutput = { readonly result: "succeeded"; readonly output?: unknown } | { readonly result: "failed"; readonly error: Failure };
 
@@ -79,7 +87,7 @@ export const activity = setup({
   guards: {
     isThisAttempt: ({ context, event }) => "attempt" in event && event.attempt === context.attempt,
     retryBudgetRemains: ({ context }) => context.delayMs !== null,
-    interruptedTooOften: ({ context }) => context.interruptions >= context.interruptionsMax,
+    interruptedTooOften: ({ context }) => context.crashes >= context.interruptionsMax,
     expectsHeartbeats: ({ context }) => context.heartbeatTimeoutMs !== null,
     isLimited: ({ context }) => context.timeoutMs !== null,
   },
@@ -92,9 +100,10 @@ export const activity = setup({
     recordTimeout: assign(({ context }) => afterFailure(context, timeoutOf("the attempt did not end", context.timeoutMs), context.attemptAt + (context.timeoutMs ?? 0))),
     recordSilence: assign(({ context }) => afterFailure(context, timeoutOf("no heartbeat came", context.heartbeatTimeoutMs), context.attemptAt + (context.heartbeatTimeoutMs ?? 0))),
     recordHeartbeat: assign(({ context, event }) => (event.type === "HEARTBEAT" ? { details: event.details ?? context.details } : {})),
-    recordInterruption: assign(({ context, event }) => ({ interruptions: context.interruptions + 1, attemptAt: event.type === "INTERRUPTED" ? event.at : context.attemptAt })),
+    recordInterruption: assign(({ context, event }) => ({ interruptions: context.interruptions + 1, attemptAt: "at" in event ? event.at : context.attemptAt })),
+    recordCrash: assign({ crashes: ({ context }) => context.crashes + 1 }),
     recordAsCause: assign({
-      failure: ({ context }): Failure => ({ name: "ActivityInterrupted", code: "activity_interrupted", message: `the process ended ${context.interruptions + 1} times while this activity ran` }),
+      failure: ({ context }): Failure => ({ name: "ActivityInterrupted", code: "activity_interrupted", message: `the process ended ${context.crashes + 1} times while this activity ran` }),
     }),
   },
   delays: {
@@ -117,6 +126,7 @@ export const activity = setup({
     interruptionsMax: input.interruptionsMax ?? 5,
     attempt: 0,
     interruptions: 0,
+    crashes: 0,
     firstAt: input.at,
     attemptAt: input.at,
     delayMs: null,
@@ -136,8 +146,9 @@ export const activity = setup({
         // The process ended under the attempt. That costs no retry, but work which ends every process must end too.
         INTERRUPTED: [
           { guard: "interruptedTooOften", target: "failed", actions: "recordAsCause" },
-          { target: "running", reenter: true, actions: "recordInterruption" },
+          { target: "running", reenter: true, actions: ["recordInterruption", "recordCrash"] },
         ],
+        SUSPENDED: { guard: "isThisAttempt", target: "suspended" },
       },
       states: {
         choosing: { always: [{ guard: "expectsHeartbeats", target: "limited.watched" }, { guard: "isLimited", target: "limited" }, { target: "unlimited" }] },
@@ -155,6 +166,10 @@ export const activity = setup({
           },
         },
       },
+    },
+    suspended: {
+      description: "The engine was closed under the attempt. It begins again when the journal is next opened.",
+      on: { RESUMED: { target: "running", actions: "recordInterruption" } },
     },
     deciding: {
       description: "An attempt failed: does the budget allow another?",

@@ -22,11 +22,12 @@ export type EngineEvent =
   | { readonly type: "DRAINED" };
 
 /** What the engine does on entry of a state. */
-export const engineActions = ["recover", "probe", "drain", "shutDown"] as const;
+export const engineActions = ["recover", "probe", "drain", "suspend", "shutDown"] as const;
 
 const probeFirstMs = 50;
 const probeCapMs = 2_000;
 const graceMs = 5_000;
+const suspendMsMax = 5_000;
 
 export const engine = setup({
   types: { context: {} as EngineContext, events: {} as EngineEvent },
@@ -34,6 +35,7 @@ export const engine = setup({
     recover: () => {},
     probe: () => {},
     drain: () => {},
+    suspend: () => {},
     shutDown: () => {},
     recordCause: assign(({ context, event }) => ("cause" in event ? { failures: context.failures + 1, cause: event.cause } : {})),
     recordGrace: assign(({ event }) => (event.type === "CLOSE" ? { graceMs: event.graceMs } : {})),
@@ -42,6 +44,7 @@ export const engine = setup({
   delays: {
     probeDelay: ({ context }) => Math.min(probeCapMs, probeFirstMs * 2 ** Math.max(0, context.failures - 1)),
     drainTimeout: ({ context }) => context.graceMs,
+    suspendTimeout: suspendMsMax,
   },
 }).createMachine({
   id: "engine",
@@ -66,9 +69,15 @@ export const engine = setup({
       on: { COMMITTED: { target: "running", actions: "forgetCause" }, COMMIT_FAILED: { target: "degraded", reenter: true, actions: "recordCause" }, CLOSE: { target: "draining", actions: "recordGrace" } },
     },
     draining: {
-      description: "No new work is taken; what was accepted is stored, activities end or are aborted.",
+      description: "No new work is taken; what was accepted is stored, activities may end.",
       entry: "drain",
-      after: { drainTimeout: "stopped" },
+      after: { drainTimeout: "suspending" },
+      on: { DRAINED: "stopped", COMMIT_FAILED: { target: "stopped", actions: "recordCause" } },
+    },
+    suspending: {
+      description: "What is still under way is told to stop, and that it will begin again; then the journal is given up.",
+      entry: "suspend",
+      after: { suspendTimeout: "stopped" },
       on: { DRAINED: "stopped", COMMIT_FAILED: { target: "stopped", actions: "recordCause" } },
     },
     stopped: { description: "The claim is given up.", type: "final", entry: "shutDown" },

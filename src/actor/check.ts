@@ -7,20 +7,40 @@ interface Known {
   readonly actions: ReadonlySet<string>;
 }
 
+type Guard = string | { readonly type: string } | ((...args: ReadonlyArray<never>) => unknown);
 type Action = string | { readonly type: string } | ((...args: ReadonlyArray<never>) => unknown);
 
 /**
  * Lists what would keep a machine from being durable, with state paths and remedies: side effects and spawned logic
  * without a stable name (they could not be found again after a restart), names that nothing implements, children
- * without an id.
+ * without an id. XState itself takes an unknown delay for none at all, and meets an unknown guard only in passing.
  */
 export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyArray<string> => {
   const problems: Array<string> = [];
   if (machine.id === "(machine)" || machine.id === "") problems.push('the machine has no id: add `id: "order"` to its config, because addresses and stored rows begin with it');
   else if (/[\u0000-\u001f\u007f/]/.test(machine.id)) problems.push(`the machine id "${machine.id}" has a slash or a control character: addresses are paths`);
   const implemented = machine.implementations.actions as Record<string, Action | undefined>;
+  const { guards, delays } = machine.implementations as { guards: Record<string, Guard | undefined>; delays: Record<string, unknown> };
   const seen = new Set<unknown>();
 
+  const checkGuard = (guard: Guard | undefined, where: string): void => {
+    if (guard === undefined) return;
+    if (typeof guard === "function") {
+      // and(), or() and not() carry the guards that they join.
+      for (const joined of (guard as { readonly guards?: ReadonlyArray<Guard> }).guards ?? []) checkGuard(joined, where);
+      return;
+    }
+    const name = typeof guard === "string" ? guard : guard.type;
+    const implementation = Object.hasOwn(guards, name) ? guards[name] : undefined;
+    if (implementation === undefined) problems.push(`${where}: nothing implements the guard "${name}"; add it to setup({ guards })`);
+    else if (!seen.has(implementation)) {
+      seen.add(implementation);
+      checkGuard(implementation, `guard "${name}"`);
+    }
+  };
+  const checkDelay = (delay: unknown, where: string): void => {
+    if (typeof delay === "string" && !Object.hasOwn(delays, delay)) problems.push(`${where}: nothing implements the delay "${delay}"; add it to setup({ delays })`);
+  };
   const checkAction = (action: Action, where: string): void => {
     if (typeof action === "function" && !("resolve" in action)) {
       const name = action.name === "" ? "an inline function" : `the inline function "${action.name}"`;
@@ -40,25 +60,30 @@ export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyAr
     }
   };
   const checkBuiltin = (action: Builtin, where: string): void => {
+    checkDelay(action.delay, where);
     if (action.type !== "xstate.spawnChild") return;
     if (typeof action.src !== "string") problems.push(`${where}: spawnChild() of inline logic has no stable name; move the logic to setup({ actors: { someName } }) and write spawnChild("someName", { id })`);
-    else if (!known.sources.has(action.src)) problems.push(`${where}: nothing implements the actor "${action.src}"; add it to setup({ actors })`);
+    else checkSource(action.src, `${where}: the spawned actor`, where);
     if (action.id === undefined) problems.push(`${where}: spawnChild() without an id can't be addressed; write spawnChild(…, { id: "someId" })`);
+  };
+  const checkSource = (src: string, what: string, where: string): void => {
+    const source = known.sources.get(src);
+    if (source === undefined) problems.push(`${where}: nothing implements the actor "${src}"; add it to setup({ actors })`);
+    else if (source.kind === "unknown") problems.push(`${what} "${src}" is no logic that XState 5 makes (fromPromise, fromCallback, …, createMachine)`);
   };
   const checkNode = (node: AnyStateNode): void => {
     const where = `state "${node.path.length === 0 ? node.id : node.path.join(".")}"`;
     for (const action of node.entry as ReadonlyArray<Action>) checkAction(action, `${where}, entry`);
     for (const action of node.exit as ReadonlyArray<Action>) checkAction(action, `${where}, exit`);
-    for (const transitions of node.transitions.values()) {
-      for (const transition of transitions) for (const action of transition.actions as ReadonlyArray<Action>) checkAction(action, `${where}, on "${transition.eventType}"`);
+    for (const [on, transitions] of [...node.transitions, ["", node.always ?? []] as const]) {
+      const what = `${where}, ${on === "" ? "always" : `on "${on}"`}`;
+      for (const transition of transitions) {
+        checkGuard(transition.guard as Guard | undefined, what);
+        for (const action of transition.actions as ReadonlyArray<Action>) checkAction(action, what);
+      }
     }
-    for (const transition of node.always ?? []) for (const action of transition.actions as ReadonlyArray<Action>) checkAction(action, `${where}, always`);
     for (const action of (node.initial?.actions ?? []) as ReadonlyArray<Action>) checkAction(action, `${where}, initial`);
-    for (const invoked of node.invoke) {
-      const source = typeof invoked.src === "string" ? known.sources.get(invoked.src) : undefined;
-      if (source === undefined) problems.push(`${where}: nothing implements the invoked actor ${JSON.stringify(invoked.src)}; add it to setup({ actors })`);
-      else if (source.kind === "unknown") problems.push(`${where}: the invoked actor "${source.name}" is no logic that XState 5 makes (fromPromise, fromCallback, …, createMachine)`);
-    }
+    for (const invoked of node.invoke) checkSource(String(invoked.src), `${where}: the invoked actor`, where);
     for (const child of Object.values(node.states)) checkNode(child);
   };
   checkNode(machine.root);
@@ -69,4 +94,5 @@ interface Builtin {
   readonly type: string;
   readonly src?: unknown;
   readonly id?: unknown;
+  readonly delay?: unknown;
 }

@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
-import { type AnyActorLogic, type AnyMachineSnapshot, type AnyStateMachine, fromCallback, fromEventObservable, fromObservable, fromPromise, fromTransition, StateMachine, type StateValue } from "xstate";
+import { type AnyActorLogic, type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, fromCallback, fromEventObservable, fromObservable, fromPromise, fromTransition, StateMachine, type StateValue } from "xstate";
 import { childAddress } from "../domain/address.ts";
 import { defaultLimits, type Limits } from "../domain/limits.ts";
 import { checkMachine } from "./check.ts";
+import { orderedValue, putInDocumentOrder } from "./order.ts";
 import { ActorReference } from "./reference.ts";
 import { makeStepSystem, type StepSystem } from "./scope.ts";
 import { StateMismatch } from "./state.ts";
 
 export type SourceKind = "machine" | "promise" | "callback" | "observable" | "eventObservable" | "transition" | "unknown";
 
-/** Something that a machine can invoke or spawn, by its name in `setup({ actors })`. */
+/** Something that a machine can invoke or spawn, by its name in `setup({ actors })`, or by XState's name for inline invoked logic: `xstate.invoke.<index>.<state id>`. */
 export interface Source {
   readonly name: string;
   readonly kind: SourceKind;
@@ -31,6 +32,8 @@ export interface Definition {
   readonly sources: ReadonlyMap<string, Source>;
   readonly limits: Limits;
   readonly system: StepSystem;
+  /** Whether states are active side by side, so that their order has to be kept. */
+  readonly hasRegions: boolean;
   readonly template: (value: StateValue) => AnyMachineSnapshot;
   readonly stateNode: (id: string) => unknown;
   readonly childReference: (self: ActorReference, id: string, src: string | undefined) => ActorReference;
@@ -63,15 +66,20 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     const actual = (typeof logic === "object" && logic !== null && "src" in logic ? logic.src : logic) as AnyActorLogic;
     sources.set(name, { name, kind: kindOf(actual), logic: actual });
   }
+  for (const { name, logic } of inlineInvokes(machine.root)) sources.set(name, { name, kind: kindOf(logic), logic });
   const problems = checkMachine(machine, { sources, actions: new Set(options.actions ?? []) });
   if (problems.length > 0) throw new MachineRefused(machine.id, problems);
   const system = makeStepSystem();
-  const stubbed = machine.provide({ actors: Object.fromEntries([...sources.keys()].map((name) => [name, system.stub])) }) as AnyStateMachine;
+  const stubbed = new StateMachine(withStubs(machine.config, system.stub), {
+    ...machine.implementations,
+    actors: Object.fromEntries([...sources.keys()].map((name) => [name, system.stub])),
+  } as never) as unknown as AnyStateMachine;
   const declared = stubbed.options.maxIterations ?? Number.POSITIVE_INFINITY;
   stubbed.options = { ...stubbed.options, maxIterations: Math.min(declared, limits.microstepsMax) };
   const version = machine.version ?? "1";
   const chart = chartOf(machine);
   const templates = new Map<string, AnyMachineSnapshot>();
+  const idMap = (stubbed.root.machine as unknown as { idMap: Map<string, AnyStateNode> }).idMap;
   return {
     id: machine.id,
     version,
@@ -82,26 +90,54 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     sources,
     limits,
     system,
+    hasRegions: [...idMap.values()].some((node) => node.type === "parallel"),
     template: (value) => {
       const key = typeof value === "string" ? value : JSON.stringify(value);
       let template = templates.get(key);
-      if (template === undefined) {
-        try {
-          template = stubbed.resolveState({ value, context: {} } as never) as AnyMachineSnapshot;
-        } catch (cause) {
-          throw new StateMismatch(`machine "${machine.id}" has no state ${key} (${cause instanceof Error ? cause.message : "unreadable"})`);
-        }
-        if (JSON.stringify(template.value) !== JSON.stringify(value)) throw new StateMismatch(`machine "${machine.id}" would read the state ${key} as ${JSON.stringify(template.value)}`);
-        templates.set(key, template);
+      if (template !== undefined) return template;
+      let wanted: string;
+      try {
+        wanted = JSON.stringify(orderedValue(stubbed.root, value));
+        template = stubbed.resolveState({ value, context: {} } as never) as AnyMachineSnapshot;
+      } catch (cause) {
+        throw new StateMismatch(`machine "${machine.id}" has no state ${key} (${cause instanceof Error ? cause.message : "unreadable"})`);
       }
+      putInDocumentOrder(template);
+      if (JSON.stringify(template.value) !== wanted) throw new StateMismatch(`machine "${machine.id}" would read the state ${key} as ${JSON.stringify(template.value)}`);
+      // Many regions have more combinations than memory has room for.
+      if (templates.size >= templatesMax) templates.clear();
+      templates.set(key, template);
       return template;
     },
     stateNode: (id) => {
-      const node: unknown = (stubbed.root.machine as unknown as { idMap: Map<string, unknown> }).idMap.get(id);
+      const node: unknown = idMap.get(id);
       if (node === undefined) throw new StateMismatch(`machine "${machine.id}" has no state node "${id}" that the stored history names`);
       return node;
     },
     childReference: (self, id, src) => new ActorReference(childAddress(self.address, id), { parent: self, src, id, system: system.system }),
+  };
+};
+
+/** How many configurations of a machine are kept ready. */
+const templatesMax = 10_000;
+
+type Invoke = { readonly src: unknown };
+const listOf = <A>(value: A | ReadonlyArray<A> | undefined): ReadonlyArray<A> => (value === undefined ? [] : Array.isArray(value) ? value : [value as A]);
+
+/** Logic that stands in an `invoke` itself: the state's id and its place there are its name. */
+const inlineInvokes = (node: AnyStateNode): ReadonlyArray<{ readonly name: string; readonly logic: AnyActorLogic }> => [
+  ...listOf<Invoke>(node.config.invoke).flatMap(({ src }, index) => (typeof src === "string" ? [] : [{ name: `xstate.invoke.${index}.${node.id}`, logic: src as AnyActorLogic }])),
+  ...Object.values(node.states as Record<string, AnyStateNode>).flatMap(inlineInvokes),
+];
+
+// XState takes inline logic from the config and from nowhere else, so the stub has to stand there.
+const withStubs = <Config extends { readonly invoke?: unknown; readonly states?: unknown }>(config: Config, stub: AnyActorLogic): Config => {
+  const invokes = listOf<Invoke>(config.invoke as Invoke | ReadonlyArray<Invoke> | undefined);
+  const states = config.states as Record<string, Config> | undefined;
+  return {
+    ...config,
+    ...(invokes.some(({ src }) => typeof src !== "string") ? { invoke: invokes.map((invoke) => (typeof invoke.src === "string" ? invoke : { ...invoke, src: stub })) } : {}),
+    ...(states === undefined ? {} : { states: Object.fromEntries(Object.entries(states).map(([key, state]) => [key, withStubs(state, stub)])) }),
   };
 };
 
@@ -123,10 +159,13 @@ const kindOf = (logic: AnyActorLogic): SourceKind => {
   return kinds.get(text(logic)) ?? "unknown";
 };
 
-/** The machine's config as canonical JSON: keys sorted, functions by name, actor logic by kind. */
+// Maps whose order is part of what they mean: regions, timers that are set together, wildcards of equal length.
+const ordered: ReadonlySet<string> = new Set(["states", "on", "after"]);
+
+/** The machine's config as canonical JSON: keys sorted (but not states, events and delays), functions by name, actor logic by kind. */
 export const chartOf = (machine: AnyStateMachine): string => {
   const seen = new Set<object>();
-  const plain = (value: unknown): unknown => {
+  const plain = (value: unknown, under = ""): unknown => {
     if (typeof value === "function") {
       const type = "type" in value && typeof value.type === "string" ? value.type : value.name;
       return { function: type === "" ? "anonymous" : type };
@@ -138,12 +177,8 @@ export const chartOf = (machine: AnyStateMachine): string => {
     if (seen.has(value)) return { repeated: true };
     seen.add(value);
     const result = Array.isArray(value)
-      ? value.map(plain)
-      : Object.fromEntries(
-          Object.keys(value)
-            .sort()
-            .map((key) => [key, plain((value as Record<string, unknown>)[key])]),
-        );
+      ? value.map((item) => plain(item))
+      : Object.fromEntries((ordered.has(under) ? Object.keys(value) : Object.keys(value).sort()).map((key) => [key, plain((value as Record<string, unknown>)[key], key)]));
     seen.delete(value);
     return result;
   };

@@ -93,7 +93,7 @@ export const parseState = (json: string): StoredState => {
   if (!isRecord(stored)) throw new StateMismatch("the stored state is not an object");
   if (!statuses.has(stored.status as Status)) throw new StateMismatch(`the stored status is ${JSON.stringify(stored.status)}; it must be active, done, error or stopped`);
   if (typeof stored.value !== "string" && !isRecord(stored.value)) throw new StateMismatch("the stored state has no value");
-  if (stored.context === undefined) throw new StateMismatch("the stored state has no context");
+  if (!isRecord(stored.context)) throw new StateMismatch("the stored state has no context");
   for (const key of ["history", "children", "timers"] as const) {
     if (stored[key] !== undefined && !isRecord(stored[key])) throw new StateMismatch(`the stored ${key} is not an object`);
   }

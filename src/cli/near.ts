@@ -7,13 +7,15 @@ const lengthMax = 60;
 export const nearMatches = (wanted: string, candidates: Iterable<string>): ReadonlyArray<string> => {
   const lower = wanted.toLowerCase();
   const scored: Array<{ readonly text: string; readonly score: number }> = [];
+  // Two letters that changed places count as two.
+  const allowed = Math.max(lower.length >= 4 ? 2 : 1, Math.floor(lower.length / 3));
   let compared = 0;
   for (const text of candidates) {
     if (++compared > comparedMax) break;
     const other = text.toLowerCase();
     const contains = lower.length >= 2 && (other.includes(lower) || (other.length >= 2 && lower.includes(other)));
     const score = contains ? 0.5 + Math.abs(other.length - lower.length) / 1_000 : distance(lower.slice(0, lengthMax), other.slice(0, lengthMax));
-    if (score <= Math.max(1, Math.floor(lower.length / 3))) scored.push({ text, score });
+    if (score <= allowed) scored.push({ text, score });
   }
   return scored
     .sort((a, b) => a.score - b.score)

@@ -25,15 +25,16 @@ export const parseTaskFile = (text: string, folder: string): TaskFile => {
   const tasks: Array<TaskSpec> = [];
   const nodes: Array<GraphNode> = [];
   const lineOf = new Map<string, number>();
-  for (const [index, raw] of text.replace(/^\uFEFF/, "").split(/\r?\n/).entries()) {
+  const withoutMark = text.replace(/^\uFEFF/, "");
+  for (const [index, raw] of withoutMark.split(/\r?\n/).entries()) {
     const line = index + 1;
     if (raw.trim() === "") continue;
     const parsed = Buffer.byteLength(raw) > defaultLimits.payloadBytesMax ? Either.left([`has more than ${defaultLimits.payloadBytesMax} bytes; put the data into a file`]) : parseTaskLine(raw);
     if (Either.isLeft(parsed)) {
       problems.push(...parsed.left.map((message) => ({ line, message })));
-      // Other lines may need it: it counts as known, as far as its id can be read.
-      const id = idOf(raw);
-      if (id !== undefined) nodes.push({ line, id, needs: [] });
+      // Other lines may need it: it takes part in the graph, as far as it can be read.
+      const { id, needs } = readable(raw);
+      if (id !== undefined) nodes.push({ line, id, needs });
       continue;
     }
     tasks.push(specOf(parsed.right, folder));
@@ -59,11 +60,11 @@ const specOf = ({ id, command, cwd, env, retries, timeout, needs, priority }: Ta
   };
 };
 
-const idOf = (raw: string): string | undefined => {
+const readable = (raw: string): { readonly id: string | undefined; readonly needs: ReadonlyArray<string> } => {
   try {
-    const { id } = JSON.parse(raw) as { readonly id?: unknown };
-    return typeof id === "string" ? id : undefined;
+    const { id, needs } = JSON.parse(raw) as { readonly id?: unknown; readonly needs?: unknown };
+    return { id: typeof id === "string" ? id : undefined, needs: Array.isArray(needs) ? needs.filter((need) => typeof need === "string") : [] };
   } catch {
-    return /"id"\s*:\s*"([^"\\]+)"/.exec(raw)?.[1];
+    return { id: /"id"\s*:\s*"([^"\\]+)"/.exec(raw)?.[1], needs: [] };
   }
 };

@@ -21,16 +21,31 @@ export const graphProblems = (nodes: ReadonlyArray<GraphNode>): ReadonlyArray<Pr
     if (first === undefined) byId.set(node.id, node);
     else problems.push({ line: node.line, message: `the id "${node.id}" is already used on line ${first.line}` });
   }
+  let suggested = 0;
   for (const { line, needs } of nodes) {
     for (const need of needs) {
-      if (!byId.has(need)) problems.push({ line, message: `needs "${need}", which is the id of no line${didYouMean(need, byId.keys())}` });
+      if (byId.has(need)) continue;
+      const suggestion = suggested++ < suggestionsMax ? didYouMean(need, byId.keys()) : "";
+      problems.push({ line, message: `needs "${need}", which is the id of no line${suggestion}` });
     }
   }
   for (const cycle of cycles(byId)) {
-    const path = [...cycle, cycle[0] as GraphNode].map(({ id }) => id).join(" → ");
-    problems.push({ line: (cycle[0] as GraphNode).line, message: cycle.length === 1 ? `"${path.split(" → ")[0]}" needs itself` : `the tasks need each other in a circle: ${path}` });
+    const [first] = cycle as readonly [GraphNode];
+    const message = cycle.length === 1 ? `"${first.id}" needs itself` : `the tasks need each other in a circle: ${pathText([...cycle, first].map(({ id }) => id))}`;
+    problems.push({ line: first.line, message });
   }
   return problems;
+};
+
+/** A suggestion compares with all ids of the file; where everything is wrong, a few suggestions tell enough. */
+const suggestionsMax = 20;
+
+/** Steps of a circle that are shown; of a longer one the middle is left out. */
+const stepsShownMax = 20;
+
+const pathText = (ids: ReadonlyArray<string>): string => {
+  const shown = ids.length <= stepsShownMax ? ids : [...ids.slice(0, stepsShownMax - 2), `… ${ids.length - stepsShownMax} more …`, ...ids.slice(-2)];
+  return shown.join(" → ");
 };
 
 /** Circles that have no node in common, each from its earliest line. No recursion: a chain may be as long as the file. */
@@ -40,7 +55,11 @@ const cycles = (byId: ReadonlyMap<string, GraphNode>): ReadonlyArray<ReadonlyArr
   for (const { id, needs } of byId.values()) {
     const known = [...new Set(needs)].filter((need) => byId.has(need));
     open.set(id, known.length);
-    for (const need of known) neededBy.set(need, [...(neededBy.get(need) ?? []), id]);
+    for (const need of known) {
+      const users = neededBy.get(need);
+      if (users === undefined) neededBy.set(need, [id]);
+      else users.push(id);
+    }
   }
   // What needs nothing that is left can run: it is in no circle.
   const remove = (free: Array<string>) => {

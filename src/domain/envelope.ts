@@ -13,6 +13,12 @@ export interface Envelope {
   readonly key?: string | undefined;
 }
 
+const keyLengthMax = 1_000;
+
+/** Says what is wrong with an idempotency key, or nothing. */
+export const wrongKey = (key: unknown): string | undefined =>
+  typeof key === "string" && key !== "" && key.length <= keyLengthMax ? undefined : `an idempotency key is a non-empty string of at most ${keyLengthMax} characters`;
+
 /**
  * What became of an envelope: `handled` by a transition, `ignored` because the state at that moment takes no such
  * event, `stale` because it belongs to a timer or child that is over, `ended` because the actor is final,

@@ -16,6 +16,8 @@ export type EngineEvent =
   | { readonly type: "taskwright.restart"; readonly input?: Json; readonly scope?: string }
   | { readonly type: "taskwright.fail"; readonly error: Failure }
   | { readonly type: "taskwright.timer"; readonly id: string; readonly token: number }
+  /** A timer whose transition threw is taken away, or it would be due for ever. */
+  | { readonly type: "taskwright.cancel"; readonly id: string; readonly token: number }
   | { readonly type: "taskwright.done"; readonly child: string; readonly token: number; readonly output?: Json }
   | { readonly type: "taskwright.error"; readonly child: string; readonly token: number; readonly error: Failure };
 

@@ -30,6 +30,8 @@ export const currentActivity = (): ActivityInfo | undefined => running.getStore(
 type PromiseLogic = { readonly config: (args: { readonly input: unknown; readonly signal: AbortSignal; readonly self: unknown; readonly system: unknown; readonly emit: (event: unknown) => void }) => unknown };
 
 interface Job {
+  /** The row id of the activity's actor. */
+  readonly incarnation: number;
   readonly attempt: number;
   readonly controller: AbortController;
 }
@@ -39,25 +41,34 @@ export interface ActivityPool {
   readonly follow: (actor: Resident) => void;
   readonly isRunning: (address: Address, attempt: number) => boolean;
   readonly running: () => number;
+  /** Tells every running activity that the engine closes: it is aborted once that is stored. */
+  readonly suspendAll: () => void;
   readonly abortAll: (reason: string) => void;
 }
 
 /** The running promises of one engine. Holds no decision: those stand in `machines/activity.ts`. */
-export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Registered | undefined, now: () => number, post: (to: Address, event: Event) => void): ActivityPool => {
+export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Registered | undefined, now: () => number, post: (to: Address, event: Event, incarnation: number) => void): ActivityPool => {
   const jobs = new Map<Address, Job>();
-  const waiting: Array<() => void> = [];
+  /** Attempts beyond the limit, oldest first. One that was given up meanwhile is skipped. */
+  const waiting = new Map<Address, { readonly incarnation: number; readonly attempt: number; readonly go: () => void }>();
+  const beginNext = () => {
+    const [next] = waiting;
+    if (next === undefined) return;
+    waiting.delete(next[0]);
+    next[1].go();
+  };
 
-  const begin = (address: Address, context: ActivityContext, logic: PromiseLogic) => {
+  const begin = (address: Address, incarnation: number, context: ActivityContext, logic: PromiseLogic) => {
     const controller = new AbortController();
-    const job: Job = { attempt: context.attempt, controller };
+    const job: Job = { incarnation, attempt: context.attempt, controller };
     const { attempt } = context;
     const isCurrent = () => jobs.get(address) === job;
     const end = (event: Event) => {
       if (!isCurrent()) return;
       jobs.delete(address);
       failpoint("activity.ended");
-      post(address, event);
-      waiting.shift()?.();
+      post(address, event, incarnation);
+      beginNext();
     };
     const fail = (error: unknown) => end({ type: "FAILED", attempt, error: failureOf(error), at: now() });
     const info: ActivityInfo = {
@@ -68,7 +79,7 @@ export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Regi
       heartbeat: (details) => {
         if (!isCurrent()) return;
         const said = details === undefined ? {} : { details: admit(address, details, limits).value };
-        post(address, { type: "HEARTBEAT", attempt, at: now(), ...said });
+        post(address, { type: "HEARTBEAT", attempt, at: now(), ...said }, incarnation);
       },
     };
     jobs.set(address, job);
@@ -91,7 +102,7 @@ export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Regi
     if (job === undefined) return;
     jobs.delete(address);
     job.controller.abort(new Error(reason));
-    waiting.shift()?.();
+    beginNext();
   };
 
   return {
@@ -100,27 +111,29 @@ export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Regi
       const context = snapshot.context as ActivityContext;
       const job = jobs.get(actor.address);
       const shouldRun = snapshot.status === "active" && typeof snapshot.value === "object" && "running" in snapshot.value;
-      if (job !== undefined && (!shouldRun || job.attempt !== context.attempt)) abort(actor.address, "the attempt is over");
-      if (!shouldRun || jobs.get(actor.address)?.attempt === context.attempt) return;
+      // An earlier incarnation has nothing to say about the job of a later one.
+      if (job !== undefined && job.incarnation > actor.id) return;
+      if (job !== undefined && (!shouldRun || job.attempt !== context.attempt || job.incarnation !== actor.id)) abort(actor.address, "the attempt is over");
+      const queued = waiting.get(actor.address);
+      if (queued !== undefined && (!shouldRun || queued.attempt !== context.attempt || queued.incarnation !== actor.id)) waiting.delete(actor.address);
+      if (!shouldRun || jobs.get(actor.address)?.attempt === context.attempt || waiting.has(actor.address)) return;
       const source = machineOf(context.machine)?.definition.sources.get(context.src);
       if (source === undefined || source.kind !== "promise") {
-        post(actor.address, { type: "FAILED", attempt: context.attempt, at: now(), error: { name: "UnknownActivity", message: `the machine "${context.machine}" has no promise actor "${context.src}"` } });
+        post(actor.address, { type: "FAILED", attempt: context.attempt, at: now(), error: { name: "UnknownActivity", message: `the machine "${context.machine}" has no promise actor "${context.src}"` } }, actor.id);
         return;
       }
       const logic = source.logic as unknown as PromiseLogic;
-      const go = () => begin(actor.address, context, logic);
+      const go = () => begin(actor.address, actor.id, context, logic);
       if (jobs.size < limits.activitiesMax) go();
-      else
-        waiting.push(() => {
-          const now = actor.state.snapshot;
-          if (now.status === "active" && (now.context as ActivityContext).attempt === context.attempt) go();
-          else waiting.shift()?.();
-        });
+      else waiting.set(actor.address, { incarnation: actor.id, attempt: context.attempt, go });
     },
     isRunning: (address, attempt) => jobs.get(address)?.attempt === attempt,
-    running: () => jobs.size + waiting.length,
+    running: () => jobs.size + waiting.size,
+    suspendAll: () => {
+      for (const [address, { attempt, incarnation }] of [...jobs, ...waiting]) post(address, { type: "SUSPENDED", attempt }, incarnation);
+    },
     abortAll: (reason) => {
-      waiting.length = 0;
+      waiting.clear();
       for (const address of [...jobs.keys()]) abort(address, reason);
     },
   };

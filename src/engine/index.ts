@@ -30,7 +30,7 @@ export {
   UnknownMachine,
 } from "./errors.ts";
 export type { EngineState } from "./lifecycle.ts";
-export { type EngineOptions, type LogEntry, layer, make, viewOfStored } from "./make.ts";
+export { type EngineCore, type EngineOptions, type LogEntry, layer, make, viewOfStored } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
-export type { ActionInfo, ActivityOptions, DurableMachine, MachineOptions } from "./registry.ts";
+export { type ActionInfo, type ActivityOptions, type DurableMachine, type MachineOptions, makeRegistry, type Registered } from "./registry.ts";
 export { systemTime, Time } from "./time.ts";

@@ -30,6 +30,8 @@ export interface Delivery {
   readonly create?: Creation | undefined;
   /** The mailbox row that this came from. */
   readonly mail?: number | undefined;
+  /** The row id of the incarnation that is meant: a later one at the same address does not hear of it. */
+  readonly only?: number | undefined;
   /** The engine itself sent it: it is kept when a commit fails. */
   readonly internal?: boolean | undefined;
   /** Answers the sender after the commit, or when it is refused. */

@@ -3,7 +3,7 @@ import { type ActorState, define, nextDue, start, step } from "../actor/index.ts
 import type { Time } from "./time.ts";
 
 /** The states of `machines/engine.ts`. */
-export type EngineState = "recovering" | "running" | "degraded" | "draining" | "stopped";
+export type EngineState = "recovering" | "running" | "degraded" | "draining" | "suspending" | "stopped";
 
 export interface Lifecycle {
   readonly state: () => EngineState;

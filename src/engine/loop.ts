@@ -6,7 +6,7 @@ import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { JournalError, type JournalFenced } from "../journal/errors.ts";
 import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/journal.ts";
-import { EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
+import { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
@@ -15,8 +15,14 @@ import { awaken, Resident } from "./resident.ts";
 import type { Time } from "./time.ts";
 import { Turn, type World } from "./turn.ts";
 
+/** Milliseconds for which turns may follow one another before the event loop runs: timers and sockets live on. */
+const yieldMsMax = 2;
+
 /** How long an unreadable actor's due timer is left alone before it is looked at again. */
 const parkedWakeMs = 60_000;
+
+/** Old idempotency keys that one turn removes; what is left waits for the next turn. */
+const keysPrunedMax = 2_000;
 
 export interface LoopOptions {
   readonly journal: Journal;
@@ -43,9 +49,15 @@ export class Loop {
   transitions = 0;
   readonly #options: LoopOptions;
   #queue: Array<Delivery> = [];
+  /** Messages from the stored mailbox, in the order of their ids: they go before the queue. */
+  #mail: Array<Delivery> = [];
   #scheduled = false;
   #running = false;
   #renewDue = false;
+  /** The latest turn had one delivery or none. */
+  #wasAlone = false;
+  #yieldedAt = 0;
+  #pruneDue = false;
   #effectsDone: Array<number> = [];
   #deadLetters: Array<DeadLetterRow> = [];
   /** A turn whose commit failed, until it is known whether it was stored. */
@@ -56,11 +68,16 @@ export class Loop {
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#mail.length;
+  }
+
+  /** Nothing can happen until somebody calls, an activity ends, or time goes on. */
+  get isQuiet(): boolean {
+    return !this.#scheduled && !this.#running && !this.#hasWork();
   }
 
   get isIdle(): boolean {
-    return this.#queue.length === 0 && !this.#scheduled && !this.#running && this.#effectsDone.length === 0 && this.#deadLetters.length === 0;
+    return this.waiting === 0 && !this.#scheduled && !this.#running && this.#effectsDone.length === 0 && this.#deadLetters.length === 0;
   }
 
   /** Takes an envelope into the intake, or refuses it. */
@@ -72,7 +89,8 @@ export class Loop {
         return;
       }
     }
-    this.#queue.push(delivery);
+    if (delivery.mail === undefined) this.#queue.push(delivery);
+    else this.#mail.push(delivery);
     this.request();
   }
 
@@ -82,6 +100,7 @@ export class Loop {
       case "degraded":
         return new EngineDegraded({ detail: "the store refuses", reason: "degraded" });
       case "draining":
+      case "suspending":
         return new EngineClosed({ detail: "it is closing" });
       case "stopped":
         return new EngineClosed({ detail: "it is closed" });
@@ -102,12 +121,21 @@ export class Loop {
     this.request();
   }
 
-  /** Runs a turn soon: after what runs now, and after the callers that wake up by it have spoken. */
+  /**
+   * Runs a turn soon: after what runs now, and after the callers that wake up by it have spoken. A lone caller that
+   * sends one event after the other need not go round the event loop each time; many at once fill a turn together.
+   */
   request(): void {
     if (this.#scheduled || this.#running) return;
     this.#scheduled = true;
-    setImmediate(this.#begin);
+    if (this.#wasAlone && performance.now() - this.#yieldedAt < yieldMsMax) queueMicrotask(this.#begin);
+    else setImmediate(this.#beginAfterYield);
   }
+
+  readonly #beginAfterYield = (): void => {
+    this.#yieldedAt = performance.now();
+    this.#begin();
+  };
 
   readonly #begin = (): void => {
     this.#scheduled = false;
@@ -132,30 +160,37 @@ export class Loop {
   #hasWork(): boolean {
     const state = this.#options.state();
     if (state === "degraded" || state === "stopped") return false;
-    return this.#queue.length > 0 || this.#renewDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0 || this.#options.pump.isDue();
+    return this.waiting > 0 || this.#renewDue || this.#pruneDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0 || this.#options.pump.isDue();
   }
 
   /** One turn: load, step, store, tell. A failure before the commit leaves nothing; one in the commit is looked into. */
   #turn(): Effect.Effect<void> {
+    this.#wasAlone = this.waiting <= 1;
     const attempt: Attempt = { batch: this.#take(), turn: new Turn(this.#options.world, ++this.turns, this.#options.time.now()), stored: undefined };
     return Effect.catchAllCause(this.#attempt(attempt), (cause) => this.#afterFailure(attempt, Cause.squash(cause)));
   }
 
   readonly #attempt = Effect.fnUntraced(function* (this: Loop, attempt: Attempt) {
-    const { journal, pump, time } = this.#options;
+    const { journal, limits, pump, time } = this.#options;
     const { turn, batch } = attempt;
     if (this.#renewDue) {
       this.#renewDue = false;
       yield* journal.renew(time.now());
+      this.#pruneDue = true;
     }
+    if (this.#pruneDue) this.#pruneDue = (yield* journal.pruneKeys(turn.at - limits.keyRetentionMs, keysPrunedMax)) === keysPrunedMax;
     const absent = this.#absent(batch);
     if (absent.length > 0) yield* this.#load(turn, absent);
     failpoint("turn.loaded");
-    const known = yield* this.#known(batch);
+    const known = yield* this.#known(batch, turn.at);
+    turn.postpones = this.#mail.length > 0;
+    if (batch[0]?.mail !== undefined) turn.hold();
     for (const delivery of batch) {
+      if (delivery.mail === undefined) turn.release();
       if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
       else this.#deliver(turn, delivery, known);
     }
+    turn.release();
     if (pump.isDue()) yield* this.#deliverTimers(turn);
     while (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     failpoint("turn.stepped");
@@ -179,14 +214,17 @@ export class Loop {
   }
 
   #tell(turn: Turn): void {
-    // Mail that this turn stored is the next turn's first work: it was sent before anything that waits.
-    if (turn.postponed.length > 0) this.#queue = [...turn.postponed, ...this.#queue];
+    for (const delivery of turn.postponed) this.#mail.push(delivery);
     this.#options.onStored(turn);
     this.#options.world.residents.evict();
   }
 
   #take(): ReadonlyArray<Delivery> {
     const max = this.#options.limits.turnEnvelopesMax;
+    if (this.#mail.length > 0) {
+      const mail = this.#mail.splice(0, max);
+      return this.#mail.length > 0 ? mail : [...mail, ...this.#queue.splice(0, max - mail.length)];
+    }
     if (this.#queue.length <= max) {
       const all = this.#queue;
       this.#queue = [];
@@ -215,11 +253,12 @@ export class Loop {
   });
 
   /** Receipts of earlier calls with the same idempotency keys. */
-  readonly #known = Effect.fnUntraced(function* (this: Loop, batch: ReadonlyArray<Delivery>) {
+  readonly #known = Effect.fnUntraced(function* (this: Loop, batch: ReadonlyArray<Delivery>, now: number) {
     const wanted = batch.flatMap((delivery) => (delivery.key === undefined ? [] : [{ address: delivery.to, key: delivery.key }]));
     const known = new Map<string, Receipt>();
     if (wanted.length === 0) return known;
-    for (const { address, key, seq, at, outcome } of yield* this.#options.journal.keys(wanted)) known.set(`${address}\n${key}`, { address, seq, at, outcome, duplicate: true });
+    const forgotten = now - this.#options.limits.keyRetentionMs;
+    for (const { address, key, seq, at, outcome } of yield* this.#options.journal.keys(wanted)) if (at >= forgotten) known.set(`${address}\n${key}`, { address, seq, at, outcome, duplicate: true });
     return known;
   });
 
@@ -228,7 +267,8 @@ export class Loop {
     if (key !== undefined) {
       const earlier = known.get(`${to}\n${key}`);
       if (earlier !== undefined) {
-        turn.settlements.push({ delivery, error: undefined, receipt: earlier });
+        const failed = earlier.outcome === "failed" ? new ActorFailed({ address: to, event: delivery.event.type, detail: `it failed at its first try (entry ${earlier.seq} of the history)` }) : undefined;
+        turn.settlements.push({ delivery, error: failed, receipt: failed === undefined ? earlier : undefined });
         return;
       }
     }
@@ -246,17 +286,10 @@ export class Loop {
 
   /** Actors that a step wanted to reach and that were not in memory: all of them with one query. */
   readonly #deliverMissing = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
-    const missing = turn.missing;
-    const unknown = [...missing.keys()].filter((address) => !turn.absent.has(address) && !turn.parked.has(address));
+    const addresses = [...turn.missing.keys()];
+    const unknown = addresses.filter((address) => !turn.absent.has(address) && !turn.parked.has(address));
     if (unknown.length > 0) yield* this.#load(turn, unknown);
-    turn.missing = new Map();
-    for (const [address, deliveries] of missing) {
-      for (const delivery of deliveries) {
-        const isThere = this.#options.world.residents.get(address) !== undefined || delivery.create !== undefined;
-        if (isThere && !turn.parked.has(address)) turn.deliver(delivery);
-        else turn.undeliverable(delivery);
-      }
-    }
+    for (const address of addresses) turn.resume(address);
   });
 
   /** Timers that are due, in the order in which they fell due. */
@@ -265,6 +298,10 @@ export class Loop {
     const due = yield* journal.due(turn.at, limits.dueTimersMax);
     const absent = due.map((wake) => wake.address).filter((address) => world.residents.get(address) === undefined);
     if (absent.length > 0) yield* this.#load(turn, absent);
+    // If more is due than this turn takes, it goes no further than the last wake that it was given: the rest is due later.
+    const isAll = due.length < limits.dueTimersMax;
+    const until = isAll ? turn.at : (due.at(-1)?.due ?? turn.at);
+    const timers: Array<DueTimer> = [];
     for (const { address, actor: id } of due) {
       const actor = world.residents.get(address);
       if (actor === undefined || actor.id !== id) {
@@ -273,12 +310,15 @@ export class Loop {
         continue;
       }
       turn.wake(actor);
-      for (const [timer, { token }] of dueTimers(actor, turn.at)) {
-        const event = { type: "taskwright.timer" as const, id: timer, token };
-        turn.deliver({ to: address, from: "", event, json: JSON.stringify(event), internal: true });
-      }
+      for (const [timer, { due: at, token }] of Object.entries(actor.state.timers)) if (at <= until) timers.push({ actor, id: timer, due: at, token });
     }
-    pump.taken(due.length === limits.dueTimersMax ? turn.at : yield* journal.nextWakeAfter(turn.at));
+    for (const { actor, id, token } of timers.sort((left, right) => left.due - right.due || left.actor.id - right.actor.id || left.token - right.token)) {
+      // An earlier one of the same turn may have taken it away.
+      if (actor.state.timers[id]?.token !== token) continue;
+      const event = { type: "taskwright.timer" as const, id, token };
+      turn.deliver({ to: actor.address, from: "", event, json: JSON.stringify(event), internal: true });
+    }
+    pump.taken(isAll ? yield* journal.nextWakeAfter(turn.at) : turn.at);
   });
 
   /** Begins an actor again, and the siblings that share its fate, each with the input that it was started with. */
@@ -344,7 +384,11 @@ export class Loop {
       // What the engine owes itself is tried again; after a defect of its own that could go on for ever.
       else if (!isStore) this.#deadLetters.push({ address: delivery.to, at: turn.at, envelope: JSON.stringify({ to: delivery.to, event: delivery.event, from: delivery.from }), error: JSON.stringify(failureOf(error)) });
     }
-    if (isStore) this.#queue = [...batch.filter((delivery) => delivery.internal === true && delivery.settle === undefined), ...this.#queue];
+    if (isStore) {
+      const owed = batch.filter((delivery) => delivery.internal === true && delivery.settle === undefined);
+      this.#mail = [...owed.filter((delivery) => delivery.mail !== undefined), ...this.#mail];
+      this.#queue = [...owed.filter((delivery) => delivery.mail === undefined), ...this.#queue];
+    }
     this.#options.onCommitFailed(failureOf(error));
   });
 
@@ -375,10 +419,18 @@ export class Loop {
   }
 
   #refuseAll(): void {
-    const refused = this.#queue;
+    const refused = [...this.#mail, ...this.#queue];
+    this.#mail = [];
     this.#queue = [];
     for (const delivery of refused) delivery.settle?.(new EngineClosed({ detail: "it stopped before this event was stored" }), undefined);
   }
+}
+
+interface DueTimer {
+  readonly actor: Resident;
+  readonly id: string;
+  readonly due: number;
+  readonly token: number;
 }
 
 interface Attempt {
@@ -388,8 +440,3 @@ interface Attempt {
 }
 
 const isFenced = (error: unknown): error is JournalFenced => typeof error === "object" && error !== null && "_tag" in error && error._tag === "JournalFenced";
-
-const dueTimers = (actor: Resident, at: number) =>
-  Object.entries(actor.state.timers)
-    .filter(([, timer]) => timer.due <= at)
-    .sort(([, left], [, right]) => left.due - right.due || left.token - right.token);

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream";
 import type { AnyStateMachine } from "xstate";
 import { ActorReference, parseJson, parseState } from "../actor/index.ts";
 import { type Address, rootAddress, wrongId } from "../domain/address.ts";
+import { wrongKey } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
@@ -46,8 +47,12 @@ export interface LogEntry {
 
 type Settle = NonNullable<Delivery["settle"]>;
 
-/** The engine, and the few doors that only the Promise face needs: they settle by callback, without a fiber per event. */
+/** The engine, and the few doors that only the Promise face (which settles by callback, without a fiber per event) and tests need. */
 export interface EngineCore extends Engine {
+  /** No turn is due or running; activities and actions may be. */
+  readonly isQuiet: () => boolean;
+  /** Drops all actors from memory, so that the next turn decodes what is stored. Between two turns only. */
+  readonly forget: () => void;
   readonly post: {
     readonly send: (address: Address, event: SentEvent, key: string | undefined, settle: Settle) => void;
     readonly start: (machine: string, id: string, input: unknown, settle: Settle) => void;
@@ -86,10 +91,9 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       ids: { ...opened.counters },
       charts,
       observed: () => listeners.size > 0,
-      log: (address, label, value) => log({ level: "info", message: label ?? "log", address, data: value }),
     };
     const pump = makePump(time, () => loop.request());
-    const post = (to: Address, event: Event | EngineEvent) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true });
+    const post = (to: Address, event: Event | EngineEvent, only?: number) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, only });
     const pool = makeActivityPool(limits, (id) => registry.byId.get(id), time.now, post);
     const effects = makeEffects(
       time.now,
@@ -103,6 +107,10 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       recover: () => {},
       probe: () => loop.probe(),
       drain: () => loop.request(),
+      suspend: () => {
+        pool.suspendAll();
+        loop.request();
+      },
       shutDown: () => {
         pump.stop();
         cancelHeartbeat();
@@ -123,6 +131,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       }
       for (const { to, event } of turn.answers) asking.get(to)?.(event as SentEvent);
       for (const { address, event } of turn.emitted) for (const listener of emitListeners) call(() => listener(address, event as SentEvent));
+      for (const { address, label, value } of turn.logs) log({ level: "info", message: label ?? "log", address, data: value });
       for (const transition of turn.transitions) for (const listener of listeners) call(() => listener(transition));
     };
     const call = (listener: () => void) => {
@@ -157,7 +166,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     loop.onIdle = () => {
       if (!idle()) return;
       for (const settled of [...settledWaiters]) settled();
-      if (lifecycle.state() === "draining") lifecycle.tell({ type: "DRAINED" });
+      if (lifecycle.state() === "draining" || lifecycle.state() === "suspending") lifecycle.tell({ type: "DRAINED" });
     };
 
     // --- the lease -------------------------------------------------------------------------------------------------
@@ -186,6 +195,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       failpoint("recovery.page");
       for (const row of rows) {
         if (row.state.startsWith('{"status":"active","value":{"running"')) post(row.address, { type: "INTERRUPTED", at: time.now() });
+        else if (row.state.startsWith('{"status":"active","value":"suspended"')) post(row.address, { type: "RESUMED", at: time.now() });
         after = row.id;
       }
       if (rows.length < page) break;
@@ -230,6 +240,8 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     const postSend = (address: Address, event: SentEvent, key: string | undefined, settle: Settle, replyTo?: ActorReference): void => {
       try {
         checkAddress(address);
+        const wrong = key === undefined ? undefined : wrongKey(key);
+        if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
         const admitted = admitEvent(address, event, limits);
         const check = registry.byId.get(address.slice(0, address.indexOf("/")))?.checkEvent;
         const refused = check !== undefined && address.indexOf("/") === address.lastIndexOf("/") ? check(admitted.value) : undefined;
@@ -280,6 +292,8 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
 
     const engine: EngineCore = {
       post: { send: postSend, start: postStart },
+      isQuiet: () => loop.isQuiet,
+      forget: () => world.residents.clear(),
       start: (machine, id, input) => receive((settle) => postStart(machine, id, input, settle)),
       startAll: (actors) => Effect.forEach(actors, ({ machine, id, input }) => receive((settle) => postStart(machine, id, input, settle)), { concurrency: "unbounded" }),
       send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions?.key, settle)),
@@ -378,7 +392,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
           const graceMs = Duration.toMillis(closeOptions?.grace ?? "5 seconds");
           if (lifecycle.state() === "stopped") return resume(Effect.void);
           closers.push(() => resume(Effect.void));
-          if (lifecycle.state() !== "draining") lifecycle.tell({ type: "CLOSE", graceMs });
+          if (lifecycle.state() !== "draining" && lifecycle.state() !== "suspending") lifecycle.tell({ type: "CLOSE", graceMs });
         }).pipe(Effect.zipRight(Effect.ignore(journal.release))),
     };
     yield* Effect.addFinalizer(() => engine.close());

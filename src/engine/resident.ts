@@ -61,7 +61,11 @@ export class Resident {
   apply(result: Step, bytesMax: number): boolean {
     if (result.state === this.state) return false;
     const json = encode(result.state);
-    if (json.length > bytesMax) throw new Error(`the state would have ${json.length} bytes, at most ${bytesMax} are taken (limit stateBytesMax)`);
+    // A character has at most three bytes.
+    if (json.length > bytesMax / 3) {
+      const bytes = Buffer.byteLength(json);
+      if (bytes > bytesMax) throw new Error(`the state would have ${bytes} bytes, at most ${bytesMax} are taken (limit stateBytesMax)`);
+    }
     this.state = result.state;
     if (json !== this.json) {
       this.json = json;

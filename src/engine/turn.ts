@@ -5,9 +5,9 @@ import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, Turn as StoredTurn } from "../journal/journal.ts";
-import { ActorFailed, ActorParked, UnknownActor } from "./errors.ts";
+import { ActorFailed, ActorParked, UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Delivery, Receipt } from "./intake.ts";
-import type { Registered, Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 import { Resident, type Residents, type Unreadable } from "./resident.ts";
 
 /** What one event did, for everybody who listens after the commit. */
@@ -49,7 +49,6 @@ export interface World {
   readonly charts: ReadonlySet<string>;
   /** Somebody listens to every transition. */
   readonly observed: () => boolean;
-  readonly log: (address: Address, label: string | undefined, value: unknown) => void;
 }
 
 /** Nested deliveries beyond this depth wait for their turn in a line instead of on the stack. */
@@ -82,6 +81,7 @@ export class Turn {
   readonly postponed: Array<Delivery> = [];
   readonly owed: Array<Owed> = [];
   readonly emitted: Array<{ readonly address: Address; readonly event: Event }> = [];
+  readonly logs: Array<{ readonly address: Address; readonly label: string | undefined; readonly value: unknown }> = [];
   readonly transitions: Array<Transition> = [];
   readonly answers: Array<{ readonly to: Address; readonly event: Event }> = [];
   readonly settlements: Array<{ readonly delivery: Delivery; readonly error: unknown; readonly receipt: Receipt | undefined }> = [];
@@ -89,8 +89,11 @@ export class Turn {
   readonly #line: Array<Delivery> = [];
   readonly #woken: Array<Resident> = [];
   readonly #charts = new Map<string, MachineRow>();
+  /** Older messages wait in the mailbox beyond this turn: what is sent now goes behind them. */
+  postpones = false;
   #depth = 0;
   #messages = 0;
+  #holding = false;
 
   constructor(world: World, number: number, at: number) {
     this.#world = world;
@@ -105,6 +108,33 @@ export class Turn {
   /** Follows one delivery and everything that comes of it. */
   deliver(delivery: Delivery): void {
     this.#route(delivery);
+    if (!this.#holding) this.#drain();
+  }
+
+  /** From now on what comes of a delivery waits in the line until `release`: older deliveries follow. */
+  hold(): void {
+    this.#holding = true;
+  }
+
+  release(): void {
+    this.#holding = false;
+    this.#drain();
+  }
+
+  /** Delivers what waited for an actor that was not in memory; what comes of it goes behind that. */
+  resume(address: Address): void {
+    const waiting = this.missing.get(address) ?? [];
+    this.missing.delete(address);
+    this.hold();
+    for (const delivery of waiting) {
+      const isThere = delivery.create === undefined ? this.#world.residents.get(address) !== undefined : delivery.create.token > 0 || !this.parked.has(address);
+      if (isThere) this.deliver(delivery);
+      else this.undeliverable(delivery);
+    }
+    this.release();
+  }
+
+  #drain(): void {
     for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) this.#route(next);
   }
 
@@ -125,6 +155,11 @@ export class Turn {
   }
 
   #route(delivery: Delivery): void {
+    // Once something waits in the line, everything that is sent later goes behind it.
+    if (this.#depth > 0 && (this.#holding || this.#line.length > 0 || this.#depth >= nestingMax)) {
+      this.#line.push(delivery);
+      return;
+    }
     const actor = this.#world.residents.get(delivery.to);
     const waiting = this.missing.get(delivery.to);
     if (waiting !== undefined) {
@@ -141,10 +176,6 @@ export class Turn {
       actor.queue.push(delivery);
       return;
     }
-    if (this.#depth >= nestingMax) {
-      this.#line.push(delivery);
-      return;
-    }
     this.#run(actor, delivery);
   }
 
@@ -158,12 +189,17 @@ export class Turn {
 
   /** Makes an actor, or answers that it is there already. */
   #create(delivery: Delivery, creation: NonNullable<Delivery["create"]>, existing: Resident | undefined): void {
-    const registered = this.#world.registry.byId.get(creation.machine) as Registered;
+    if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
     if (creation.token === 0 && existing !== undefined) {
       this.settlements.push({ delivery, error: undefined, receipt: { address: delivery.to, seq: existing.seq, at: this.at, outcome: "handled", duplicate: true } });
       return;
     }
-    if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+    const registered = this.#world.registry.byId.get(creation.machine);
+    if (registered === undefined) {
+      // It waited in the mailbox while the host took the machine away.
+      this.#refuseStart(delivery, creation, new UnknownMachine({ machine: creation.machine, known: [] }));
+      return;
+    }
     let first: Step;
     try {
       first = start(registered.definition, delivery.to, creation.parent, (delivery.event as { input?: unknown }).input, this.at);
@@ -223,6 +259,8 @@ export class Turn {
     if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
     // A parent stops the child that it knows; a child that has begun again since is not meant.
     if (event.type === "taskwright.stop" && "token" in event && event.token !== actor.token) return;
+    // What is said of an earlier incarnation does not belong in the history of this one.
+    if (delivery.only !== undefined && delivery.only !== actor.id) return;
     this.#touch(actor);
     const before = actor.status;
     let result: Step;
@@ -242,6 +280,8 @@ export class Turn {
     const failure = failureOf(causeOf(error));
     this.#record(actor, delivery, "failed", undefined, new ActorFailed({ address: actor.address, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }));
     this.#bury(delivery, failure);
+    const { event } = delivery;
+    if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
     const { supervision, internal } = actor.registered;
     if (internal || supervision.strategy === "resume") return;
     const group = parentAddress(actor.address) ?? actor.address;
@@ -344,7 +384,7 @@ export class Turn {
         this.emitted.push({ address: actor.address, event: command.event });
         return;
       case "log":
-        this.#world.log(actor.address, command.label, command.value);
+        this.logs.push({ address: actor.address, label: command.label, value: command.value });
         return;
       case "act":
         if (actor.registered.internal) return this.#supervise(command.action, command.params);
@@ -399,7 +439,7 @@ export class Turn {
   }
 
   #message(delivery: Delivery): void {
-    if (++this.#messages > this.#world.limits.turnMessagesMax) this.postpone(delivery);
+    if (this.postpones || ++this.#messages > this.#world.limits.turnMessagesMax) this.postpone(delivery);
     else this.#route(delivery);
   }
 

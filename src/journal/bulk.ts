@@ -4,10 +4,11 @@ import type { Connection } from "./connection.ts";
 
 /**
  * Writes many rows with few statements. SQLite prepares a text once and keeps it, so the texts come in three fixed
- * sizes only, whatever the number of rows. Fifty rows a statement is where more gained nothing (measured: one row a
- * statement costs about twice the time of the driver and the fiber).
+ * sizes only, whatever the number of rows. Measured with fsync off, against a bare loop of better-sqlite3: one row a
+ * statement reaches 0.45 of its rows per second, ten 0.9, 25 and more 1.07; with a remainder in fives, a turn of 37
+ * rows reaches 0.73, in tens 0.65.
  */
-const sizes = [50, 10, 1] as const;
+const sizes = [25, 5, 1] as const;
 
 export interface Bulk<Row> {
   /** Statement texts for each of `sizes`. */

@@ -54,8 +54,9 @@ export const defaultSources: DriverSources = {
  */
 const lastSoundNode = 22;
 
-/** Chooses a driver. Fails with the reasons of all that were tried. */
-export const choose = (wanted: DriverName, where: string, sources: DriverSources = defaultSources): Effect.Effect<Driver, JournalError> => {
+/** Chooses a driver; one that was given is taken as it is. Fails with the reasons of all that were tried. */
+export const choose = (wanted: DriverName | Driver, where: string, sources: DriverSources = defaultSources): Effect.Effect<Driver, JournalError> => {
+  if (typeof wanted === "object") return Effect.succeed(wanted);
   const order =
     wanted === "better-sqlite3" ? [sources.betterSqlite3] : wanted === "node:sqlite" || sources.nodeMajor > lastSoundNode ? [sources.nodeSqlite] : [sources.betterSqlite3, sources.nodeSqlite];
   return Effect.tryPromise({

@@ -8,10 +8,10 @@ import * as Connection from "./connection.ts";
 import * as Driver from "./driver.ts";
 import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
 import * as File from "./file.ts";
-import { Journal, type OwnerInfo, type OwnerRow } from "./journal.ts";
+import { Journal, type OwnerInfo, type OwnerRow, type Turn } from "./journal.ts";
 import * as Reads from "./reads.ts";
 import * as Schema from "./schema.ts";
-import * as Turn from "./turn.ts";
+import * as Statements from "./turn.ts";
 
 /**
  * The journal in one SQLite file (with its `-wal` and `-shm` beside it).
@@ -19,7 +19,8 @@ import * as Turn from "./turn.ts";
  * - A turn is durable when `commit` succeeds: write-ahead log, `synchronous = FULL`.
  * - The owner's epoch is read inside each transaction that writes, under SQLite's write lock: an owner that was
  *   taken over can't write, however late it wakes up.
- * - Every commit and renewal also checks that the path still leads to the opened file (reason `replaced`).
+ * - Each renewal checks that the path still leads to the opened file (reason `replaced`), and so does a commit when
+ *   the last look is more than 100 ms old: SQLite itself would go on writing to a deleted file without a word.
  * - A second row for an (actor, seq) or an id in use is a `JournalError` with reason `failed`, not `JournalFenced`:
  *   another engine can't have written it (the epoch would tell), so it means that the caller's memory is not what is
  *   stored. Reopen and load again.
@@ -30,10 +31,14 @@ export interface SqliteOptions {
   readonly file: string;
   /** Only reads: works beside an owner, claims and creates nothing. Every writing method fails. */
   readonly reader?: boolean;
-  readonly driver?: Driver.DriverName;
+  /** A driver by name, or one of your own over an `@effect/sql` client. Default: `auto`. */
+  readonly driver?: Driver.DriverName | Driver.Driver;
   /** FULL survives power failure. The others may lose acknowledged turns and are for measurements only. */
   readonly synchronous?: Connection.Synchronous;
 }
+
+/** Milliseconds between two looks at the path by commits: a look costs as much as two statements. */
+const lookMs = 100;
 
 /** Opens nothing for an owner (that is `open`'s work); a reader is connected and checked at once. */
 export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalError, Scope.Scope> =>
@@ -46,6 +51,8 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     let connection: Connection.Connection | undefined;
     let opened: File.Identity | undefined;
     let claimed: OwnerRow | undefined;
+    let lookedAt = 0;
+    let written = false;
 
     const failed = (detail: string) => new JournalError({ reason: "failed", where, detail });
     const disconnect = Effect.suspend(() => {
@@ -75,15 +82,19 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
 
     const fenced = (ours: OwnerRow, current: number) => new JournalFenced({ where, epoch: ours.epoch, current });
 
-    /** A transaction in which the claim is known to be ours. */
-    const owning = <A>(body: (connection: Connection.Connection, ours: OwnerRow) => Effect.Effect<A, SqlError>): Effect.Effect<A, JournalFenced | JournalError> =>
+    /** A transaction in which the claim is known to be ours. `always`: look at the path however fresh the last look. */
+    const owning = <A>(body: (connection: Connection.Connection, ours: OwnerRow) => Effect.Effect<A, SqlError>, always = false): Effect.Effect<A, JournalFenced | JournalError> =>
       alone(
         Effect.gen(function* () {
           if (reader) return yield* failed("it was opened for reading only; open it with an engine to write");
           const open = yield* connected;
           const ours = claimed;
           if (ours === undefined || opened === undefined) return yield* failed("nobody claimed the journal; call open first");
-          yield* File.verify(where, opened);
+          const now = performance.now();
+          if (always || now - lookedAt > lookMs) {
+            yield* File.verify(where, opened);
+            lookedAt = now;
+          }
           return yield* open.transaction(
             Effect.flatMap(
               open.rows<{ epoch: number }>("SELECT epoch FROM owner"),
@@ -140,15 +151,33 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       });
     });
 
+    const renew = (now: number) =>
+      Effect.zipRight(
+        owning((open, ours) => open.run("UPDATE owner SET until = ?", [now + (ours.until - ours.since)]), true),
+        alone(
+          Effect.suspend(() => {
+            if (!written || connection === undefined) return Effect.void;
+            written = false;
+            return connection.checkpoint;
+          }),
+        ),
+      );
+
+    const commit = (turn: Turn) =>
+      owning((open) => {
+        written = true;
+        return Statements.write(open, turn);
+      });
+
     yield* Effect.addFinalizer(() => alone(disconnect));
     if (reader) yield* connect;
 
     return {
       open: (info) => alone(open(info)),
       reopen: alone(reopen),
-      renew: (now) => owning((open, ours) => open.run("UPDATE owner SET until = ?", [now + (ours.until - ours.since)])),
+      renew,
       release: alone(release),
-      commit: (turn) => owning((open) => Turn.write(open, turn)),
+      commit,
       actors: (addresses) => reading((open) => Reads.actors(open, addresses)),
       actorsById: (ids) => reading((open) => Reads.actorsById(open, ids)),
       keys: (wanted) => reading((open) => Reads.keys(open, wanted)),
@@ -162,7 +191,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       deadLetters: (after, limit) => reading((open) => Reads.deadLetters(open, after, limit)),
       machines: reading(Reads.machines),
       owner: reading(Reads.owner),
-      pruneKeys: (before, limit) => owning((open) => Turn.pruneKeys(open, before, limit)),
+      pruneKeys: (before, limit) => owning((open) => Statements.pruneKeys(open, before, limit)),
     };
   });
 

@@ -81,7 +81,7 @@ export const write = (connection: Connection, turn: Turn): Effect.Effect<void, S
 
 export const pruneKeys = (connection: Connection, before: number, limit: number): Effect.Effect<number, SqlError> =>
   Effect.gen(function* () {
-    yield* connection.run("DELETE FROM keys WHERE (address, key) IN (SELECT address, key FROM keys WHERE at < ? ORDER BY at LIMIT ?)", [before, limit]);
+    yield* connection.run("DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE at < ? ORDER BY at LIMIT ?)", [before, limit]);
     const [row] = yield* connection.rows<{ removed: number }>("SELECT changes() AS removed");
     return row!.removed;
   });

@@ -68,7 +68,7 @@ export const lookOf = (actor: AnyActorRef): unknown => {
   const { status } = snapshot;
   if (!("machine" in snapshot)) return { status };
   return {
-    children: status === "active" ? Object.fromEntries(Object.entries(snapshot.children).map(([id, child]) => [id, (child as AnyActorRef).getSnapshot().status === "active" ? lookOf(child as AnyActorRef) : "over"])) : {},
+    children: status === "active" ? Object.entries(snapshot.children).map(([id, child]) => [id, (child as AnyActorRef).getSnapshot().status === "active" ? lookOf(child as AnyActorRef) : "over"]) : [],
     status,
     value: snapshot.value,
     context: snapshot.context,

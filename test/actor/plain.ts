@@ -1,5 +1,5 @@
 /**
- * Comparable text of what one side shows. References to actors become `{ ref: id }` on both sides, and ids that XState
+ * Comparable text of what one side shows. The keys of records are sorted. References to actors become `{ ref: id }` on both sides, and ids that XState
  * counts globally ("x:17") become "#0", "#1", … in the order in which this side first showed them.
  */
 export class Plain {
@@ -22,6 +22,11 @@ function asPlain(this: unknown, key: string, value: unknown): unknown {
   // What a holder has under `key` before its toJSON() spoke.
   const raw = (this as Record<string, unknown>)[key];
   if (raw instanceof Error) return { name: raw.name, message: raw.message };
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const keys = Object.keys(value);
+  for (let i = 1; i < keys.length; i++) {
+    if ((keys[i - 1] as string) > (keys[i] as string)) return Object.fromEntries(keys.sort().map((name) => [name, (value as Record<string, unknown>)[name]]));
+  }
   return value;
 }
 

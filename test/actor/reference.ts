@@ -22,7 +22,8 @@ interface Armed extends Pending {
 export interface Shown {
   readonly children: ReadonlyArray<string>;
   readonly status: string;
-  readonly value: unknown;
+  /** As JSON, for the order of regions matters. */
+  readonly value: string;
   readonly context: unknown;
   readonly output: unknown;
   readonly error: unknown;
@@ -49,11 +50,14 @@ export class Reference {
   #stepping = false;
   #snapshot: AnyMachineSnapshot | undefined;
 
-  constructor(machine: AnyStateMachine, id: string, hasParent: boolean) {
+  readonly #parentAddress: string | undefined;
+
+  constructor(machine: AnyStateMachine, id: string, parentAddress: string | undefined) {
     this.#machine = machine;
+    this.#parentAddress = parentAddress;
     // The scope that XState makes for its pure functions has a counted id and no parent: it gets ours.
     const placed = (scope: { self: object }) => {
-      Object.assign(scope.self, { id, logic: this.#logic }, hasParent ? { _parent: this.#parent } : {});
+      Object.assign(scope.self, { id, logic: this.#logic }, parentAddress === undefined ? {} : { _parent: this.#parent });
       return scope as never;
     };
     this.#logic = {
@@ -123,8 +127,8 @@ export class Reference {
           if (typeof params?.delay === "number") commands.push(this.#arm(params, { kind: "self" }, at));
           break;
         case "xstate.sendTo": {
-          const to = targetOf(params?.to, this.#logic, this.#parent);
-          commands.push(typeof params?.delay === "number" ? this.#arm(params, to, at) : { send: to, event: params?.event });
+          const to = this.#targetOf(params?.to);
+          commands.push(typeof params?.delay === "number" ? this.#arm(params, to, at) : { send: to, event: params?.event, ref: params?.to });
           break;
         }
         case "xstate.cancel":
@@ -135,6 +139,8 @@ export class Reference {
           named.add(ref.id);
           this.#ended.delete(ref.id);
           commands.push({ start: ref.id, src: params?.src, input: params?.input, systemId: params?.systemId });
+          // What an entry action sent to the child that its state invokes is delivered when the child is there.
+          commands = [...commands.filter((command) => command.ref !== ref || "start" in command), ...commands.filter((command) => command.ref === ref && !("start" in command))];
           break;
         }
         case "xstate.stopChild": {
@@ -167,16 +173,24 @@ export class Reference {
     return {
       children: over ? [] : Object.keys(children),
       status: snapshot.status,
-      value: snapshot.value,
+      value: JSON.stringify(snapshot.value),
       context: snapshot.context,
       output: snapshot.output,
       error: snapshot.error instanceof Error ? { name: snapshot.error.name, message: snapshot.error.message } : snapshot.error,
       tags: [...snapshot.tags].sort(),
       history: Object.fromEntries(Object.entries(snapshot.historyValue as Record<string, ReadonlyArray<{ id: string }>>).map(([id, nodes]) => [id, nodes.map((node) => node.id)])),
       timers: [...this.#timers.values()].map(({ ref: _, ...timer }) => timer),
-      commands,
+      commands: commands.map(({ ref: _, ...command }) => command),
       spawned: over ? [] : fresh.map((id) => ({ start: id, src: children[id]?.src, input: children[id]?.options.input })),
     };
+  }
+
+  #targetOf(to: unknown): unknown {
+    const ref = to as { id: string; logic?: unknown; address?: string };
+    if (to === this.#parent || (ref.address !== undefined && ref.address === this.#parentAddress)) return { kind: "parent" };
+    if (ref.logic === this.#logic) return { kind: "self" };
+    if (ref.address !== undefined) return { kind: "address", address: ref.address };
+    return { kind: "child", id: ref.id };
   }
 
   #arm(params: Record<string, unknown>, to: unknown, at: number): Record<string, unknown> {
@@ -190,13 +204,6 @@ export class Reference {
 
 const unnamed = "(unnamed) ";
 
-const targetOf = (to: unknown, self: unknown, parent: unknown): unknown => {
-  const ref = to as { id: string; logic?: unknown; address?: string };
-  if (to === parent) return { kind: "parent" };
-  if (ref.logic === self) return { kind: "self" };
-  if (ref.address !== undefined) return { kind: "address", address: ref.address };
-  return { kind: "child", id: ref.id };
-};
 
 /** The configuration as XState has it after a restart from a value in document order. */
 export const inDocumentOrder = (snapshot: AnyMachineSnapshot): AnyMachineSnapshot => ({

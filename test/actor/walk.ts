@@ -60,13 +60,15 @@ class Pair {
     for (const actor of world.actors.values()) {
       if (actor === world.root) continue;
       const told: ReadonlyArray<Told> = this.#fixture.childEvents?.[actor.definition.id] ?? [];
-      for (const event of told) moves.push({ label: `${actor.path} ${JSON.stringify(event)}`, ours: (world) => world.send(actor, event), live: (live) => live.send(this.#livePath(actor.path), event) });
+      const livePath = this.#livePath(actor.path);
+      for (const event of told) moves.push({ label: `${actor.path} ${JSON.stringify(event)}`, ours: (world) => world.send(actor, event), live: (live) => live.send(livePath, event) });
     }
     for (const address of world.activities.keys()) {
       const path = address.slice(rootLength);
-      for (const output of outputs) moves.push({ label: `${path} done`, ours: (world) => world.complete(address, output), live: (live) => live.complete(this.#livePath(path), output) });
+      const livePath = this.#livePath(path);
+      for (const output of outputs) moves.push({ label: `${path} done`, ours: (world) => world.complete(address, output), live: (live) => live.complete(livePath, output) });
       const error = new Error(`no ${path}`);
-      moves.push({ label: `${path} failed`, ours: (world) => world.complete(address, undefined, error), live: (live) => live.complete(this.#livePath(path), undefined, error) });
+      moves.push({ label: `${path} failed`, ours: (world) => world.complete(address, undefined, error), live: (live) => live.complete(livePath, undefined, error) });
     }
     return moves;
   }
@@ -109,7 +111,7 @@ const ourLook = (world: World, address: string): unknown => {
   if (actor === undefined) return { status: "active" };
   const { snapshot, children } = actor.hot;
   return {
-    children: Object.fromEntries(Object.entries(children).map(([id, child]) => [id, child.ended === true ? "over" : ourLook(world, childAddress(address, id))])),
+    children: Object.entries(children).map(([id, child]) => [id, child.ended === true ? "over" : ourLook(world, childAddress(address, id))]),
     status: snapshot.status,
     value: snapshot.value,
     context: snapshot.context,

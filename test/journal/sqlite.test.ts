@@ -3,10 +3,9 @@ import * as path from "node:path";
 import { describe, it } from "vitest";
 import { SqliteJournal } from "../../src/journal/index.ts";
 import { journalConformance } from "../../src/testing/journal-conformance.ts";
-import { folder, unavailable, withFaults } from "./files.ts";
+import { drivers, folder, withFaults } from "./files.ts";
 
-for (const driver of ["better-sqlite3", "node:sqlite"] as const) {
-  const reason = await unavailable(driver);
+for (const { name: driver, reason } of drivers) {
   if (reason !== undefined) {
     describe(`journal (${driver})`, () => it.skip(`is not tested here: ${reason}`));
     continue;

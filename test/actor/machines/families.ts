@@ -109,7 +109,7 @@ export const crew = setup({
         CLOSE: "closed",
       },
     },
-    led: { on: { FIRE_CHIEF: { target: "open", actions: stopChild("chief") }, WORK: { actions: forwardTo("chief") }, CHIEF: { target: "open", actions: [sendTo("chief", { type: "LEAVE" }), stopChild("chief")] } } },
+    led: { on: { FIRE_CHIEF: { target: "open", actions: stopChild("chief") }, WORK: { actions: forwardTo("chief") }, CHIEF: { target: "open", actions: [sendTo("chief", { type: "REST" }), stopChild("chief")] } } },
     closed: { type: "final" },
   },
 });

@@ -1,0 +1,15 @@
+import { core } from "./core.ts";
+import { memory } from "./memory.ts";
+import { type Figure, report } from "./report.ts";
+
+/** `npm run bench -- core [--json] [--quick]` */
+const suites: Readonly<Record<string, (quick: boolean) => Promise<ReadonlyArray<Figure>>>> = {
+  core: async (quick) => [...(await core(quick ? { rounds: 1, tasks: 2_000, alone: 100 } : { rounds: 5, tasks: 20_000, alone: 1_000 })), ...(await memory(quick ? 5_000 : 100_000))],
+};
+
+const [name = "core", ...flags] = process.argv.slice(2);
+const suite = suites[name];
+if (suite === undefined) {
+  console.error(`there is no benchmark "${name}"; there are: ${Object.keys(suites).join(", ")}`);
+  process.exitCode = 2;
+} else report(await suite(flags.includes("--quick")), flags.includes("--json"));

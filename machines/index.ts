@@ -1,0 +1,10 @@
+/*
+ * The machines that come with the engine. An ordinary import of XState machines: read them, draw them, test them.
+ * To run tasks use `dispatchMachines` of the package's main door, which binds them to worker processes.
+ */
+export { type ActivityContext, type ActivityInput, type ActivityOutput, activity } from "./activity.ts";
+export { type AssignmentContext, type AssignmentEvent, type AssignmentInput, type AssignmentOutput, assignment } from "./assignment.ts";
+export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
+export { type SupervisorContext, type SupervisorEvent, type SupervisorInput, supervisor } from "./supervisor.ts";
+export { type TaskContext, type TaskEvent, type TaskInput, task } from "./task.ts";
+export { type WorkerContext, type WorkerEvent, type WorkerInput, worker } from "./worker.ts";

@@ -1,0 +1,74 @@
+import * as Args from "@effect/cli/Args";
+import * as Command from "@effect/cli/Command";
+import * as Options from "@effect/cli/Options";
+import * as Effect from "effect/Effect";
+import * as Option from "effect/Option";
+import { availableParallelism } from "node:os";
+import type { SignalSource } from "./interrupts.ts";
+import type { Streams } from "./streams.ts";
+import { taskStates } from "./task-states.ts";
+
+/** What the commands reach the world through, and where they leave the exit code of the process. */
+export interface Surroundings {
+  readonly streams: Streams;
+  readonly signals: SignalSource;
+  readonly exit: (code: number) => void;
+}
+
+const slotsMax = 1_000;
+
+const database = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file, made by run if it is not there."), Options.withDefault("work.db"));
+const json = Options.boolean("json").pipe(Options.withDescription("Print JSON for programs."));
+const slots = Options.integer("slots").pipe(
+  Options.withAlias("s"),
+  Options.withDescription("Commands that run at the same time. Default: the number of processors."),
+  Options.filterMap((count) => (count >= 1 && count <= slotsMax ? Option.some(count) : Option.none()), `--slots must be a whole number from 1 to ${slotsMax}`),
+  Options.withDefault(availableParallelism()),
+);
+const who = Args.text({ name: "ID" }).pipe(Args.withDescription('The id of a task, or the address of an actor ("task/a/assignment").'));
+
+const fileFormat =
+  'A task per line: {"id", "command": ["program", "argument"] or "a line for the shell", "cwd", "env", "retries", "timeout", "needs": ["id"], "priority"}; only id and command are needed. Relative folders begin at the folder of the file. "-" reads standard input.';
+
+/** The `taskwright` command. Each part loads what it needs when it is called. */
+export const taskwright = ({ streams, signals, exit }: Surroundings) => {
+  const run = Command.make("run", { file: Args.text({ name: "FILE" }).pipe(Args.withDescription(fileFormat)), database, slots, json }, (options) =>
+    Effect.gen(function* () {
+      const [{ run }, { openWork }] = yield* Effect.promise(() => Promise.all([import("./run.ts"), import("./work.ts")]));
+      exit(yield* run(options, { streams, signals, openWork }));
+    }),
+  ).pipe(
+    Command.withDescription(
+      "Carries out the tasks of a file. Run the same file again to go on with what is left. Exit code: 0 all done, 1 some failed, 2 nothing was run, 130 or 143 ended by a signal.",
+    ),
+  );
+  const ps = Command.make("ps", { database, state: Options.choice("state", taskStates).pipe(Options.withDescription("Only tasks in this state."), Options.optional), json }, (options) =>
+    Effect.gen(function* () {
+      const { ps } = yield* Effect.promise(() => import("./ps.ts"));
+      yield* ps({ ...options, state: Option.getOrUndefined(options.state) }, streams);
+    }),
+  ).pipe(Command.withDescription("Lists the tasks of a journal, also while it is being worked with."));
+  const show = Command.make("show", { id: who, database, json }, (options) =>
+    Effect.gen(function* () {
+      const { show } = yield* Effect.promise(() => import("./show.ts"));
+      yield* show(options, streams);
+    }),
+  ).pipe(Command.withDescription("Shows one task: its state, what it waits for, its result and output."));
+  const history = Command.make("history", { id: who, database, json }, (options) =>
+    Effect.gen(function* () {
+      const { history } = yield* Effect.promise(() => import("./history.ts"));
+      yield* history(options, streams);
+    }),
+  ).pipe(Command.withDescription("Lists every event that a task or another actor was told, and what became of it."));
+  const folder = Options.text("folder").pipe(Options.withDescription("Where its task file and journal are kept."), Options.withDefault(".work/sample"));
+  const sample = Command.make("sample", { folder, slots, json }, (options) =>
+    Effect.gen(function* () {
+      const [{ sample }, { openWork }] = yield* Effect.promise(() => Promise.all([import("./sample.ts"), import("./work.ts")]));
+      exit(yield* sample(options, { streams, signals, openWork }));
+    }),
+  ).pipe(Command.withDescription("Runs a sample: some hundred syntax checks, a task that is tried again, one that is given up, one that needs another."));
+  return Command.make("taskwright").pipe(
+    Command.withDescription("Carries out commands durably: what was done is never lost and never repeated."),
+    Command.withSubcommands([run, ps, show, history, sample]),
+  );
+};

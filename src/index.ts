@@ -1,0 +1,65 @@
+/*
+ * The door of the package: the engine for hosts that don't use Effect, its errors, and the journals.
+ * Effect programs import "taskwright/effect"; machines that come with the engine are in "taskwright/machines".
+ */
+export type { Status, StoredState, Timer } from "./actor/index.ts";
+export {
+  type CommandLine,
+  type CommandResult,
+  type Dispatcher,
+  type DispatchMachines,
+  type DispatchOptions,
+  dispatchMachines,
+  openDispatcher,
+  type TaskSpec,
+  type TaskState,
+  type TaskView,
+} from "./dispatch/index.ts";
+export type { Address } from "./domain/address.ts";
+export type { Outcome } from "./domain/envelope.ts";
+export type { Failure, Json } from "./domain/json.ts";
+export { defaultLimits, type Limits } from "./domain/limits.ts";
+export { actorRef } from "./domain/reference.ts";
+export type { Backoff, RetryPolicy } from "./domain/retry.ts";
+export type { Scope, Strategy, Supervision } from "./domain/supervision.ts";
+export {
+  type ActionInfo,
+  ActorFailed,
+  ActorParked,
+  type ActivityInfo,
+  type ActivityOptions,
+  type ActorToStart,
+  type ActorView,
+  type AskOptions,
+  currentActivity,
+  type DeadLetter,
+  type DurableMachine,
+  EngineBusy,
+  EngineClosed,
+  EngineDegraded,
+  type EngineOptions,
+  type EngineState,
+  type EngineStatus,
+  type HistoryEntry,
+  InvalidAddress,
+  InvalidEvent,
+  InvalidOptions,
+  type LogEntry,
+  type MachineOptions,
+  type OpenOptions,
+  openEngine,
+  PayloadTooLarge,
+  type Receipt,
+  type SendError,
+  type SendOptions,
+  type SentEvent,
+  type Taskwright,
+  type Time,
+  TimedOut,
+  type Transition,
+  Unanswered,
+  UnknownActor,
+  UnknownMachine,
+  type WaitOptions,
+} from "./engine/index.ts";
+export { JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";

@@ -1,0 +1,92 @@
+import * as Effect from "effect/Effect";
+import { createHash } from "node:crypto";
+import { type ActorState, type Definition, encode, nextDue, parseJson, start, step } from "../actor/index.ts";
+import { type Address, childAddress, parentAddress } from "../domain/address.ts";
+import type { EngineEvent, Event } from "../domain/event.ts";
+import type { ActorRow, HistoryRow, Journal } from "../journal/index.ts";
+
+/**
+ * The proof that what is stored is what happened: each actor's history is stepped again from its start, by the same
+ * pure step and without an engine, and must lead to the stored state, hash by hash.
+ */
+export const foldJournal = async (journal: Journal, definitionOf: (row: ActorRow) => Definition | undefined): Promise<ReadonlyArray<string>> => {
+  const run = <A>(effect: Effect.Effect<A, unknown>) => Effect.runPromise(effect);
+  const rows: Array<ActorRow> = [];
+  for (let after = 0; ; after = rows.at(-1)?.id ?? 0) {
+    const page = await run(journal.list({ after, limit: 500 }));
+    rows.push(...page);
+    if (page.length < 500) break;
+  }
+  const mail = new Set((await run(journal.mail(0, 1_000_000))).map(({ envelope }) => (JSON.parse(envelope) as { to: Address }).to));
+  const byAddress = new Map(rows.map((row) => [row.address, row]));
+  const problems: Array<string> = [];
+  const ids = new Set<number>();
+  for (const row of rows) {
+    const definition = definitionOf(row);
+    if (definition === undefined) continue;
+    const history = await run(journal.history(row.address, 0, 1_000_000));
+    for (const { id } of history) {
+      if (ids.has(id)) problems.push(`${row.address}: the history id ${id} is used twice`);
+      ids.add(id);
+    }
+    const folded = foldActor(definition, row, history);
+    problems.push(...folded.problems);
+    if (folded.state !== undefined && row.status === "active") problems.push(...missingChildren(definition, row, folded.state, byAddress, mail));
+  }
+  return problems;
+};
+
+/** One actor's history, stepped again. `problems` says in words where it differs from what is stored. */
+export const foldActor = (definition: Definition, row: ActorRow, history: ReadonlyArray<HistoryRow>): { readonly problems: ReadonlyArray<string>; readonly state: ActorState | undefined } => {
+  const problems: Array<string> = [];
+  const address = row.token > 0 && row.address.endsWith(`~${row.token}`) ? row.address.slice(0, row.address.lastIndexOf("~")) : row.address;
+  const problem = (seq: number, what: string) => problems.push(`${row.address}, entry ${seq}: ${what}`);
+  let state: ActorState | undefined;
+  let expected = 0;
+  let at = 0;
+  for (const { seq, type, event, outcome, stateHash, at: then } of history) {
+    if (seq !== ++expected) {
+      problem(seq, `entry ${expected} is missing`);
+      expected = seq;
+    }
+    if (then < at) problem(seq, `its moment ${then} is before that of the entry before it, ${at}`);
+    at = then;
+    const told = parseJson(event) as Event | EngineEvent;
+    if (told.type !== type) problem(seq, `its type is ${type}, its event says ${told.type}`);
+    try {
+      if (state === undefined) state = start(definition, address, parentAddress(address), (told as { input?: unknown }).input, then).state;
+      else if (outcome !== "failed" && outcome !== "stale") {
+        const next = step(definition, state, told, then);
+        if (next.outcome !== outcome) problem(seq, `"${type}" was ${outcome}, stepped again it is ${next.outcome}`);
+        state = next.state;
+      }
+    } catch (error) {
+      problem(seq, `"${type}" can't be stepped again: ${error instanceof Error ? error.message : String(error)}`);
+      return { problems, state };
+    }
+    if (hashOf(encode(state)) !== stateHash) problem(seq, `after "${type}" the state hash differs`);
+  }
+  if (state === undefined) problems.push(`${row.address}: it has no history`);
+  else {
+    if (encode(state) !== row.state) problems.push(`${row.address}: stored is ${row.state}, the history leads to ${encode(state)}`);
+    if (row.seq !== expected) problems.push(`${row.address}: its seq is ${row.seq}, its history ends at ${expected}`);
+    if (row.status !== state.snapshot.status) problems.push(`${row.address}: its status is ${row.status}, the history leads to ${state.snapshot.status}`);
+    const due = row.status === "active" ? nextDue(state) : undefined;
+    // A stored wake may be early (a timer was put off), never late.
+    if (due !== undefined && (row.wake === undefined || row.wake > due)) problems.push(`${row.address}: it waits until ${due}, but its wake is ${row.wake ?? "missing"}`);
+  }
+  return { problems, state };
+};
+
+/** A child that its parent waits for must exist, in the parent's generation, or be on its way. */
+const missingChildren = (definition: Definition, row: ActorRow, state: ActorState, byAddress: ReadonlyMap<Address, ActorRow>, mail: ReadonlySet<Address>): ReadonlyArray<string> =>
+  Object.entries(state.children).flatMap(([id, child]) => {
+    const kind = definition.sources.get(child.src)?.kind;
+    const address = childAddress(row.address, id);
+    if (child.ended === true || (kind !== "machine" && kind !== "promise") || mail.has(address) || mail.has(row.address)) return [];
+    const found = byAddress.get(address);
+    if (found === undefined) return [`${row.address}: its child "${id}" does not exist`];
+    return found.token === child.token ? [] : [`${row.address}: its child "${id}" has generation ${found.token}, expected is ${child.token}`];
+  });
+
+const hashOf = (json: string): string => createHash("sha256").update(json).digest("base64url").slice(0, 22);

@@ -1,0 +1,236 @@
+import * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type { AnyStateMachine } from "xstate";
+import type { Address } from "../domain/address.ts";
+import { defaultLimits } from "../domain/limits.ts";
+import { type ActorView, type DurableMachine, type EngineCore, type EngineOptions, type LogEntry, makeRegistry, openEngine, type Receipt, type SendOptions, type SentEvent, type Taskwright } from "../engine/index.ts";
+import { Journal } from "../journal/index.ts";
+import { foldJournal } from "./fold.ts";
+import { type StoreKind, type TestStore, testStore } from "./test-store.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+/**
+ * How a scenario is run. `json`: every actor is dropped from memory after each turn, so that the next one decodes it.
+ * `restart`: the engine is abandoned and opened again after every event and every due moment.
+ */
+export type Mode = "normal" | "json" | "restart";
+
+export interface TestEngineOptions extends Omit<EngineOptions, "machines" | "time"> {
+  readonly machines: ReadonlyArray<AnyStateMachine | DurableMachine>;
+  /** Default: in memory. A store that is given is not disposed of. */
+  readonly journal?: StoreKind | TestStore;
+  readonly mode?: Mode;
+  readonly time?: VirtualTime;
+  /** Stands between the engine and its journal: for faults, and for planted bugs. */
+  readonly wrap?: (journal: Journal) => Journal;
+}
+
+// Under virtual time nobody takes a journal over by surprise: renewals would only lengthen long advances.
+const calmLimits = { heartbeatMs: 6 * 60 * 60 * 1000, leaseMs: 365 * 24 * 60 * 60 * 1000 };
+
+/** Turns in which any scenario settles. */
+const turnsMax = 10_000;
+
+/** An engine on virtual time, over a store that it may crash and open again on. */
+export const testEngine = async (options: TestEngineOptions): Promise<TestEngine> => {
+  const given = options.journal ?? "memory";
+  const store = typeof given === "string" ? testStore(given) : given;
+  const engine = new TestEngine(options, store, typeof given === "string");
+  try {
+    await engine.open();
+  } catch (error) {
+    if (typeof given === "string") await store.dispose();
+    throw error;
+  }
+  return engine;
+};
+
+export class TestEngine {
+  readonly time: VirtualTime;
+  readonly store: TestStore;
+  readonly mode: Mode;
+  /** What the engine had to say, over all restarts. */
+  readonly logged: Array<LogEntry> = [];
+  readonly #options: TestEngineOptions;
+  readonly #ownsStore: boolean;
+  #taskwright: Taskwright | undefined;
+  #gate: Gate = { dead: false };
+  #unchecked = false;
+
+  constructor(options: TestEngineOptions, store: TestStore, ownsStore: boolean) {
+    this.#options = options;
+    this.time = options.time ?? new VirtualTime();
+    this.store = store;
+    this.mode = options.mode ?? "normal";
+    this.#ownsStore = ownsStore;
+  }
+
+  /** The engine itself, with everything that a host can do. It is another one after a restart. */
+  get taskwright(): Taskwright {
+    if (this.#taskwright === undefined) throw new Error("the engine is not open");
+    return this.#taskwright;
+  }
+
+  get #core(): EngineCore {
+    return this.taskwright.effect as EngineCore;
+  }
+
+  async open(options: { readonly ownerIsDead?: boolean } = {}): Promise<void> {
+    const gate: Gate = { dead: false };
+    const connected = await this.store.connect();
+    const journal = mortal(options.ownerIsDead === true ? unclaimed(connected) : connected, gate);
+    const wrapped = this.#options.wrap === undefined ? journal : this.#options.wrap(journal);
+    const { machines, limits, log } = this.#options;
+    this.#taskwright = await openEngine({
+      machines,
+      limits: { ...calmLimits, ...limits },
+      time: this.time,
+      log: (entry) => {
+        this.logged.push(entry);
+        log?.(entry);
+      },
+      journal: Layer.succeed(Journal, wrapped),
+    });
+    this.#gate = gate;
+    if (this.mode === "json") {
+      const core = this.#core;
+      core.forget();
+      core.observe(core.forget);
+    }
+  }
+
+  async start(machine: string | AnyStateMachine, id: string, input?: unknown): Promise<Receipt> {
+    return this.#followed(this.taskwright.start(machine, id, input));
+  }
+
+  async send(address: Address, event: SentEvent, options?: SendOptions): Promise<Receipt> {
+    return this.#followed(this.taskwright.send(address, event, options));
+  }
+
+  snapshot(address: Address): Promise<ActorView> {
+    return this.taskwright.snapshot(address);
+  }
+
+  async #followed<A>(call: Promise<A>): Promise<A> {
+    try {
+      return await call;
+    } finally {
+      await this.#afterEvent();
+    }
+  }
+
+  async #afterEvent(): Promise<void> {
+    if (this.mode !== "restart") return;
+    await this.settled();
+    await this.restart();
+  }
+
+  /**
+   * Waits until the engine has nothing to do: no turn is due, and no promise that is ready waits to be heard. An
+   * activity that a test holds back does not count.
+   */
+  async settled(): Promise<void> {
+    const { turns } = this.#core.status();
+    for (let quiet = 0; quiet < 3; ) {
+      await new Promise(setImmediate);
+      if (this.#core.status().turns - turns > turnsMax) throw new Error(`the engine does not come to rest: ${turnsMax} turns, and there is still something to do`);
+      quiet = this.#core.isQuiet() ? quiet + 1 : 0;
+    }
+  }
+
+  /** Moves the clock on: to each due moment in order, and settles there, before it goes to the next. */
+  async advance(duration: Duration.DurationInput): Promise<void> {
+    await this.settled();
+    const to = this.time.now() + Duration.toMillis(duration);
+    for (let next = this.time.next; next !== undefined && next <= to; next = this.time.next) {
+      this.time.advance(Math.max(0, next - this.time.now()));
+      await this.settled();
+      await this.#afterEvent();
+    }
+    this.time.advanceTo(to);
+    await this.settled();
+  }
+
+  /** The engine is gone, as if its process was killed: it stores nothing and hears of nothing any more. */
+  crash(): void {
+    this.#gate.dead = true;
+    this.time.forget();
+    this.#taskwright = undefined;
+  }
+
+  /** Crashes the engine when its `count`th commit from now is stored, before anybody hears of it. Resolves then. */
+  crashAfterCommits(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      let left = count;
+      this.#gate.committed = () => {
+        if (--left > 0) return;
+        this.crash();
+        resolve();
+      };
+    });
+  }
+
+  /** A crash, and a new engine on the same store. */
+  async restart(): Promise<void> {
+    if (this.#taskwright !== undefined) this.crash();
+    await this.open({ ownerIsDead: true });
+    await this.settled();
+  }
+
+  /** A handle of its own on the store, for reading. */
+  reader(): Promise<Journal> {
+    return this.store.connect({ reader: true });
+  }
+
+  /** Says in words where the stored rows contradict each other; nothing if they don't. */
+  async problems(): Promise<ReadonlyArray<string>> {
+    const registry = makeRegistry(this.#options.machines, { ...defaultLimits, ...calmLimits, ...this.#options.limits });
+    return foldJournal(await this.reader(), (row) => registry.byId.get(row.machine)?.definition);
+  }
+
+  /** This scenario damages rows on purpose: they are not checked at its end. */
+  skipFold(): void {
+    this.#unchecked = true;
+  }
+
+  /** Ends the scenario: settles, closes, and throws if the stored histories don't lead to the stored states. */
+  async end(): Promise<void> {
+    try {
+      if (this.#taskwright !== undefined) {
+        await this.settled();
+        await this.taskwright.close({ grace: 0 });
+      }
+      const problems = this.#unchecked ? [] : await this.problems();
+      if (problems.length > 0) throw new Error(`the stored rows contradict each other:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+    } finally {
+      await this.dispose();
+    }
+  }
+
+  /** Lets go of everything, without a word. */
+  async dispose(): Promise<void> {
+    this.crash();
+    if (this.#ownsStore) await this.store.dispose();
+  }
+}
+
+interface Gate {
+  dead: boolean;
+  committed?: () => void;
+}
+
+/** A journal whose process can die: after that no call ever comes back. */
+const mortal = (original: Journal, gate: Gate): Journal => {
+  const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => Effect.suspend(() => (gate.dead ? Effect.never : Effect.flatMap(effect, (answer) => (gate.dead ? Effect.never : Effect.succeed(answer)))));
+  const journal: Journal = { ...original, commit: (turn) => Effect.tap(original.commit(turn), () => Effect.sync(() => gate.committed?.())) };
+  return Object.fromEntries(
+    Object.entries(journal).map(([name, member]) => [
+      name,
+      typeof member === "function" ? (...args: ReadonlyArray<never>) => guard((member as (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown>)(...args)) : guard(member as Effect.Effect<unknown, unknown>),
+    ]),
+  ) as unknown as Journal;
+};
+
+/** Opens as if the owner's process was found dead. */
+const unclaimed = (journal: Journal): Journal => ({ ...journal, open: (info) => journal.open({ ...info, isAlive: () => false }) });

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { parseTaskFile } from "../../src/cli/task-file.ts";
+
+const parse = (...lines: ReadonlyArray<string>) => parseTaskFile(lines.join("\n"), "/work");
+const problems = (...lines: ReadonlyArray<string>) => parse(...lines).problems.map(({ line, message }) => `${line}: ${message}`);
+
+describe("cli > task file", () => {
+  it("reads every key, with times in milliseconds and folders from the folder of the file", () => {
+    const { tasks, problems, lineOf } = parse(
+      "\uFEFF",
+      '{"id":"a","command":["node","--check","x.js"],"cwd":"sub","env":{"A":"1"},"retries":2,"timeout":"1.5m","needs":["b","b"],"priority":-1}\r',
+      "   ",
+      '{"id":"b","command":"ls | wc -l","timeout":0.25,"cwd":"/tmp"}',
+    );
+    expect(problems).toEqual([]);
+    expect(tasks).toEqual([
+      { id: "a", command: { argv: ["node", "--check", "x.js"] }, cwd: "/work/sub", env: { A: "1" }, retries: 2, timeoutMs: 90_000, needs: ["b"], priority: -1 },
+      { id: "b", command: { shell: "ls | wc -l" }, cwd: "/tmp", timeoutMs: 250 },
+    ]);
+    expect([...lineOf]).toEqual([
+      ["a", 2],
+      ["b", 4],
+    ]);
+  });
+
+  it("takes the durations 500ms, 30s, 2m, 1h and 1d, and nothing that is not more than zero", () => {
+    const timeoutOf = (timeout: unknown) => parse(JSON.stringify({ id: "a", command: "x", timeout })).tasks[0]?.timeoutMs;
+    expect(["500ms", "30s", "2m", "1h", "1d", 2].map(timeoutOf)).toEqual([500, 30_000, 120_000, 3_600_000, 86_400_000, 2_000]);
+    expect(["0s", "-1s", "soon", "", "1e3", 0, -1, 1e300].map(timeoutOf)).toEqual(Array(8).fill(undefined));
+  });
+
+  it("tells everything that is wrong at once, with the line of each", () => {
+    expect(
+      problems(
+        '{"id":"a","command":"echo","needs":["zz","b"]}',
+        "not json",
+        '{"id":"a","command":["x"]}',
+        '{"id":"b","command":[],"needs":["c"]}',
+        '{"id":"c","command":"x","needs":["b"],"bogus":1}',
+        '{"id":"d","command":"x","retries":-1,"timeout":"soon","priority":1.5,"env":{"A":1},"cwd":"","needs":"a"}',
+        '{"command":"x"}',
+        "[1]",
+        "null",
+        '{"id":"x/y","command":7}',
+        '{"id":"e","command":["a\\u0000b"],"env":{"A=B":"1"},"comand":"x"}',
+        '{"id":"f","command":" ","needs":["f"]}',
+      ).map((problem) => problem.replace(/(this is no JSON): .*/, "$1")),
+    ).toEqual([
+      '1: needs "zz", which is the id of no line',
+      "2: this is no JSON",
+      '3: the id "a" is already used on line 1',
+      '4: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
+      "4: the tasks need each other in a circle: b → c → b",
+      '5: the key "bogus" is unknown (known: id, command, cwd, env, retries, timeout, needs, priority)',
+      '6: "cwd" must be the path of a folder',
+      '6: "env" must be an object of texts ({"NAME": "value"})',
+      '6: "retries" must be a whole number, 0 or more',
+      '6: "timeout" must be a positive number of seconds or a duration text ("500ms", "30s", "2m", "1h")',
+      '6: "needs" must be a list of ids (["a", "b"])',
+      '6: "priority" must be a whole number',
+      '7: "id" is missing',
+      '8: a task must be an object like {"id": "a", "command": ["ls"]}',
+      '9: a task must be an object like {"id": "a", "command": ["ls"]}',
+      '10: "id" must be a text of 1 to 200 characters without a slash or control characters',
+      '10: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
+      '11: the key "comand" is unknown (did you mean "command"?)',
+      '11: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
+      '11: "env" must be an object of texts ({"NAME": "value"})',
+      '12: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
+      '12: "f" needs itself',
+    ]);
+  });
+
+  it("refuses __proto__ as an id and as a variable", () => {
+    expect(problems('{"id":"__proto__","command":"x"}', '{"id":"a","command":"x","env":{"__proto__":"1"}}').length).toBe(2);
+  });
+
+  it("does not complain of a need whose own line is broken", () => {
+    expect(problems('{"id":"a","command":"x","needs":["b"]}', '{"id":"b","command":"x"').length).toBe(1);
+  });
+
+  it("refuses a line beyond the engine's limit for one message", () => {
+    expect(problems(JSON.stringify({ id: "a", command: "x", env: { A: "y".repeat(1024 * 1024) } }))).toEqual(["1: has more than 1048576 bytes; put the data into a file"]);
+  });
+
+  it("refuses a file without a task", () => {
+    expect(problems("", "  ")).toEqual(['1: there is no task; write lines like {"id": "a", "command": ["ls"]}']);
+  });
+});

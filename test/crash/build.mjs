@@ -1,0 +1,28 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const project = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * Compiles the project and the programs of this suite into a folder of their own, so that no other test can change
+ * them meanwhile, and so that a process of this suite is known by its path. Returns the folder, laid out like the
+ * project, and what removes it.
+ */
+export const build = () => {
+  const folder = mkdtempSync(join(tmpdir(), "taskwright-crash-"));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    cpSync(join(project, "package.json"), join(folder, "package.json"));
+    symlinkSync(join(project, "node_modules"), join(folder, "node_modules"), "junction");
+    const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+    execFileSync(process.execPath, [tsc, "-p", join(project, "test/crash"), "--outDir", join(folder, "dist")], { encoding: "utf8", stdio: "pipe" });
+    return { folder, dist: join(folder, "dist"), remove };
+  } catch (error) {
+    remove();
+    throw new Error(`the project can't be compiled:\n${error.stdout ?? error.message}`);
+  }
+};

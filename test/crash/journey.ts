@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Answer, Question, Violation } from "./checker.ts";
+import type { Judge } from "./judge.ts";
+import { leftoversOf } from "./leftovers.ts";
+import type { Plant } from "./planted.ts";
+import { makeTasks, writeTasks } from "./tasks.ts";
+
+/** Where a run is killed: at one exact place, or so many milliseconds after it began to use its journal. */
+export type Kill = { readonly place: string; readonly occurrence: number } | { readonly afterMs: number };
+
+/** One journal's way through several crashes to its end. */
+export interface Journey {
+  readonly name: string;
+  readonly work: Question["work"];
+  readonly seed: number;
+  readonly kills: ReadonlyArray<Kill>;
+  readonly plant?: Plant;
+}
+
+export interface Ride {
+  readonly journey: Journey;
+  /** For each kill: whether it happened. One whose place was not reached did not. */
+  readonly fired: ReadonlyArray<boolean>;
+  /** Places that any of the runs reached. */
+  readonly reached: ReadonlySet<string>;
+  /** How often the last run, which was left alone, reached each place. */
+  readonly counted: ReadonlyMap<string, number>;
+  readonly violations: ReadonlyArray<Violation>;
+  readonly facts: Answer["facts"];
+}
+
+export interface Site {
+  /** Holds this suite's sources. */
+  readonly source: string;
+  /** Where everything is compiled to. */
+  readonly dist: string;
+  /** Where the journeys leave their files. */
+  readonly folder: string;
+  readonly judge: Judge;
+}
+
+const slots = 4;
+/** A run that takes longer hangs. Milliseconds. */
+const patienceMs = 90_000;
+
+/** Runs, kills, runs again, until the end; every crash is judged. */
+export const ride = async (site: Site, journey: Journey): Promise<Ride> => {
+  const folder = join(site.folder, journey.name);
+  mkdirSync(folder, { recursive: true });
+  if (journey.work === "tasks") writeTasks(folder, makeTasks(folder, journey.seed));
+  const violations: Array<Violation> = [];
+  const fired: Array<boolean> = [];
+  const judged: Array<Promise<Answer>> = [];
+  const judge = (run: number, final: boolean) => {
+    const crash = snapshot(folder, run);
+    // While the next run is under way already: it works on its own files.
+    const previous = judged.at(-1);
+    const next = (async () => {
+      const earlier = (await previous)?.mark;
+      return site.judge.ask({ folder: crash, work: journey.work, final, ...(earlier === undefined ? {} : { earlier }) });
+    })();
+    judged.push(next);
+  };
+  for (const [index, kill] of journey.kills.entries()) {
+    const { signal, code, wasHung } = await run(site, journey, folder, index + 1, kill);
+    fired.push(signal === "SIGKILL" && !wasHung);
+    if (wasHung) violations.push({ rule: "every run comes to its end", what: `run ${index + 1} did not end within ${patienceMs} ms` });
+    else if (signal === null && code !== expectedCode(journey)) violations.push({ rule: "every run comes to its end", what: `run ${index + 1} ended with ${code}: ${errorsOf(folder, index + 1)}` });
+    judge(index + 1, false);
+  }
+  const last = journey.kills.length + 1;
+  const { signal, code } = await run(site, journey, folder, last, undefined);
+  if (signal !== null || code !== expectedCode(journey)) violations.push({ rule: "every run comes to its end", what: `the last run ended with ${signal ?? code}: ${errorsOf(folder, last)}` });
+  const leftovers = await leftoversOf(folder);
+  for (const { pid, args } of leftovers) violations.push({ rule: "no process is left", what: `${pid} ${args}` });
+  judge(last, true);
+  const answers = await Promise.all(judged);
+  for (const [index, answer] of answers.entries()) violations.push(...answer.violations.map(({ rule, what }) => ({ rule, what: `after run ${index + 1}: ${what}` })));
+  return { journey, fired, ...marksOf(folder, last), violations, facts: (answers.at(-1) as Answer).facts };
+};
+
+/** Some tasks of a file must fail, and `taskwright run` says so. */
+const expectedCode = ({ work }: Journey): number => (work === "tasks" ? 1 : 0);
+
+const errorsOf = (folder: string, run: number): string => readFileSync(join(folder, `run-${run}.err`), "utf8").trim().slice(-600);
+
+interface Ended {
+  readonly signal: NodeJS.Signals | null;
+  readonly code: number | null;
+  readonly wasHung: boolean;
+}
+
+const run = async (site: Site, journey: Journey, folder: string, number: number, kill: Kill | undefined): Promise<Ended> => {
+  const marks = join(folder, `run-${number}.marks`);
+  writeFileSync(marks, "");
+  const out = openSync(join(folder, `run-${number}.out`), "w");
+  const err = openSync(join(folder, `run-${number}.err`), "w");
+  const env = { ...process.env, TASKWRIGHT_MARKS: marks, ...(kill !== undefined && "place" in kill ? { TASKWRIGHT_KILL: `${kill.place}:${kill.occurrence}` } : {}) };
+  const child = spawn(process.execPath, ["--import", join(site.source, "failpoints.mjs"), ...programOf(site, journey, folder)], { cwd: folder, env, stdio: ["ignore", out, err] });
+  closeSync(out);
+  closeSync(err);
+  let wasHung = false;
+  const limit = setTimeout(() => {
+    wasHung = true;
+    child.kill("SIGKILL");
+  }, patienceMs);
+  const ended = new Promise<Ended>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal, wasHung })));
+  if (kill !== undefined && "afterMs" in kill) await killLater(child, marks, kill.afterMs);
+  const result = await ended;
+  clearTimeout(limit);
+  return result;
+};
+
+const programOf = ({ dist }: Site, { work, plant }: Journey, folder: string): ReadonlyArray<string> => {
+  const [file, database] = [join(folder, "tasks.jsonl"), join(folder, "work.db")];
+  if (work === "bank") return [join(dist, "test/crash/bank.js"), folder, ...(plant === undefined ? [] : ["--plant", plant])];
+  if (plant !== undefined) return [join(dist, "test/crash/planted-run.js"), plant, file, database, String(slots)];
+  return [join(dist, "src/cli/main.js"), "run", file, "--database", database, "--slots", String(slots), "--json"];
+};
+
+/** Counts from the first statement, so that a slow start of Node does not count. */
+const killLater = async (child: ChildProcess, marks: string, ms: number): Promise<void> => {
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  while (!isOver() && readFileSync(marks, "utf8") === "") await new Promise((resolve) => setTimeout(resolve, 5));
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  if (!isOver()) child.kill("SIGKILL");
+};
+
+/** A copy of what stands there now, before the next run touches it. */
+const snapshot = (folder: string, run: number): string => {
+  const crash = join(folder, `after-${run}`);
+  mkdirSync(crash);
+  // Without the -shm: like the next engine, the checker finds out by itself what the log holds.
+  for (const file of ["work.db", "work.db-wal", "work.db-journal", "ledger.log", "endings.json"]) {
+    if (existsSync(join(folder, file))) copyFileSync(join(folder, file), join(crash, file));
+  }
+  const said = Array.from({ length: run }, (_, index) => readFileSync(join(folder, `run-${index + 1}.out`), "utf8"));
+  writeFileSync(join(crash, "acks.log"), said.map((text) => (text === "" || text.endsWith("\n") ? text : `${text}\n`)).join(""));
+  return crash;
+};
+
+const marksOf = (folder: string, runs: number): Pick<Ride, "reached" | "counted"> => {
+  const reached = new Set<string>();
+  const counted = new Map<string, number>();
+  for (let number = 1; number <= runs; number++) {
+    for (const line of readFileSync(join(folder, `run-${number}.marks`), "utf8").split("\n")) {
+      const [kind, what = ""] = line.split(" ");
+      if (kind === "counted" && number === runs) counted.set(what.slice(0, what.lastIndexOf(":")), Number(what.slice(what.lastIndexOf(":") + 1)));
+      else if (kind !== "" && kind !== "killed" && kind !== "counted") reached.add(kind as string);
+    }
+  }
+  return { reached, counted };
+};

@@ -1,0 +1,40 @@
+import { execFileSync } from "node:child_process";
+
+export interface Leftover {
+  readonly pid: number;
+  readonly args: string;
+}
+
+/** Processes whose command line names `folder`, this one and the one that asks left out. */
+const find = (folder: string): ReadonlyArray<Leftover> =>
+  execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => /^\s*(\d+)\s+(.*)$/.exec(line))
+    .flatMap((match) => (match === null ? [] : [{ pid: Number(match[1]), args: match[2] as string }]))
+    .filter(({ pid, args }) => pid !== process.pid && args.includes(folder) && !args.includes("<defunct>"));
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How long workers and commands may take to notice that their engine is gone. Milliseconds. */
+const graceMs = 3_000;
+
+/** Waits until no process of `folder` lives; ends those that outstay the grace, and says which they were. */
+export const leftoversOf = async (folder: string): Promise<ReadonlyArray<Leftover>> => {
+  const until = Date.now() + graceMs;
+  for (let left = find(folder); ; left = find(folder)) {
+    if (left.length === 0) return [];
+    if (Date.now() > until) {
+      for (const { pid } of left) kill(pid);
+      return left;
+    }
+    await pause(50);
+  }
+};
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
+  }
+};

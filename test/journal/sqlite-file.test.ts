@@ -1,0 +1,172 @@
+import * as Effect from "effect/Effect";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type * as Scope from "effect/Scope";
+import { describe, expect, it } from "vitest";
+import { SqliteJournal } from "../../src/journal/index.ts";
+import * as Layout from "../../src/journal/schema.ts";
+import { actor, engine, entry, failure, moved, turn } from "../../src/testing/journal-conformance/rows.ts";
+import { type DriverName, folder, sql, usable } from "./files.ts";
+
+const inFolder = (body: (dir: string) => Effect.Effect<unknown, unknown, Scope.Scope>) => () => Effect.runPromise(Effect.asVoid(Effect.scoped(Effect.flatMap(folder, body))));
+
+const opening = (driver: DriverName, file: string) => Effect.scoped(Effect.flatMap(SqliteJournal.make({ file, driver }), (journal) => journal.open(engine())));
+const reading = (driver: DriverName, file: string) => Effect.scoped(Effect.flatMap(SqliteJournal.make({ file, driver, reader: true }), (journal) => journal.counts));
+
+/** A journal in which something was written, closed again. */
+const written = (driver: DriverName, file: string) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const journal = yield* SqliteJournal.make({ file, driver });
+      yield* journal.open(engine());
+      yield* journal.commit(turn({ created: [actor(1)], history: [entry(1, 1, 1)] }));
+      yield* journal.release;
+    }),
+  );
+
+for (const driver of usable) {
+  describe(`journal (${driver}) > file`, () => {
+    const foreign: Record<string, (file: string) => Effect.Effect<unknown>> = {
+      "a database of another program": (file) => sql(driver, file, ["CREATE TABLE invoices (id INTEGER)", "INSERT INTO invoices VALUES (1)"]),
+      "a database with another application id": (file) => sql(driver, file, ["PRAGMA application_id = 42"]),
+      "an empty database that somebody counts versions of": (file) => sql(driver, file, ["PRAGMA user_version = 3"]),
+      "a file of random bytes": (file) => Effect.sync(() => fs.writeFileSync(file, Buffer.from(Array.from({ length: 8_192 }, (_, i) => (i * 7_919) % 251)))),
+      "a short text": (file) => Effect.sync(() => fs.writeFileSync(file, "hello")),
+    };
+    for (const [what, make] of Object.entries(foreign)) {
+      it(
+        `refuses ${what} as foreign and leaves every byte of it`,
+        inFolder((dir) =>
+          Effect.gen(function* () {
+            const file = path.join(dir, "theirs.db");
+            yield* make(file);
+            const before = fs.readFileSync(file);
+            for (const attempt of [opening(driver, file), reading(driver, file)]) {
+              expect(yield* failure<unknown, unknown, never>(attempt)).toMatchObject({ _tag: "JournalError", reason: "foreign", where: file });
+            }
+            expect(fs.readFileSync(file).equals(before)).toBe(true);
+            expect(fs.readdirSync(dir)).toEqual(["theirs.db"]);
+          }),
+        ),
+      );
+    }
+
+    it(
+      "takes an empty file for a new journal",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          fs.writeFileSync(file, "");
+          expect(yield* failure(reading(driver, file))).toMatchObject({ reason: "missing" });
+          expect(yield* opening(driver, file)).toMatchObject({ epoch: 1 });
+        }),
+      ),
+    );
+
+    it(
+      "refuses a journal that a later version wrote, owner and reader alike, and leaves it",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          yield* written(driver, file);
+          yield* sql(driver, file, [`PRAGMA user_version = ${Layout.version + 1}`]);
+          for (const attempt of [opening(driver, file), reading(driver, file)]) {
+            expect(yield* failure<unknown, unknown, never>(attempt)).toMatchObject({ reason: "newer", detail: expect.stringContaining(String(Layout.version + 1)) });
+          }
+          expect((yield* sql(driver, file, ["SELECT epoch FROM owner"]))[0]).toEqual([{ epoch: 1 }]);
+        }),
+      ),
+    );
+
+    it(
+      "says foreign for a folder, and missing for a path below one that does not exist",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          for (const attempt of [opening(driver, dir), reading(driver, dir)]) expect(yield* failure<unknown, unknown, never>(attempt)).toMatchObject({ reason: "foreign", detail: "this is a folder" });
+          expect(yield* failure(opening(driver, path.join(dir, "no", "journal.db")))).toMatchObject({ reason: "missing" });
+          expect(yield* failure(opening(driver, path.join(import.meta.dirname, "sqlite-file.test.ts", "journal.db")))).toMatchObject({ _tag: "JournalError" });
+        }),
+      ),
+    );
+
+    it(
+      "is not created by a reader",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          expect(yield* failure(reading(driver, path.join(dir, "journal.db")))).toMatchObject({ reason: "missing" });
+          expect(fs.readdirSync(dir)).toEqual([]);
+        }),
+      ),
+    );
+
+    it(
+      "says corrupt when the tables can't be read, and writes nothing",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          yield* written(driver, file);
+          const handle = fs.openSync(file, "r+");
+          // The first page after its header: the list of all tables.
+          fs.writeSync(handle, Buffer.alloc(2_000, 0x5a), 0, 2_000, 100);
+          fs.closeSync(handle);
+          const before = fs.readFileSync(file);
+          expect(yield* failure(opening(driver, file))).toMatchObject({ reason: "corrupt", retryable: false });
+          expect(fs.readFileSync(file).equals(before)).toBe(true);
+        }),
+      ),
+    );
+
+    it(
+      "carries our application id and the number of migrations, and is opened again as it is",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          yield* written(driver, file);
+          const [application, version, layout] = yield* sql(driver, file, ["PRAGMA application_id", "PRAGMA user_version", "SELECT sql FROM sqlite_schema ORDER BY name"]);
+          expect(application).toEqual([{ application_id: Layout.applicationId }]);
+          expect(version).toEqual([{ user_version: Layout.version }]);
+          expect(yield* opening(driver, file)).toMatchObject({ epoch: 2, counters: { actor: 1, history: 1 } });
+          expect((yield* sql(driver, file, ["SELECT sql FROM sqlite_schema ORDER BY name"]))[0]).toEqual(layout);
+        }),
+      ),
+    );
+
+    for (const how of ["deleted", "replaced"] as const) {
+      it(
+        `that is ${how} under its owner is noticed at the next renewal, reopen and look of a commit`,
+        inFolder((dir) =>
+          Effect.gen(function* () {
+            const file = path.join(dir, "journal.db");
+            yield* written(driver, file);
+            fs.copyFileSync(file, `${file}.backup`);
+            const journal = yield* SqliteJournal.make({ file, driver });
+            yield* journal.open(engine());
+            if (how === "deleted") fs.rmSync(file);
+            else fs.renameSync(`${file}.backup`, file);
+            // The first commit looks; later ones look again after 100 ms.
+            expect(yield* failure(journal.commit(turn({ moved: [moved(1, 2)] })))).toMatchObject({ reason: "replaced", code: "journal_replaced", retryable: false });
+            expect(yield* failure(journal.renew(0))).toMatchObject({ reason: "replaced" });
+            expect(yield* failure(journal.reopen)).toMatchObject({ reason: "replaced" });
+            expect(fs.existsSync(file)).toBe(how === "replaced");
+          }),
+        ),
+      );
+    }
+
+    const root = process.getuid?.() === 0;
+    it.skipIf(root)(
+      `that may only be read is refused as readonly${root ? " (not shown for root, who may write anywhere)" : ""}`,
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          yield* written(driver, file);
+          fs.chmodSync(file, 0o444);
+          expect(yield* failure(opening(driver, file))).toMatchObject({ reason: "readonly" });
+          fs.chmodSync(dir, 0o555);
+          expect(yield* failure(opening(driver, path.join(dir, "new.db")))).toMatchObject({ reason: "readonly" });
+          fs.chmodSync(dir, 0o755);
+        }),
+      ),
+    );
+  });
+}
