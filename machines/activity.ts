@@ -148,16 +148,22 @@ export const activity = setup({
           { guard: "interruptedTooOften", target: "failed", actions: "recordAsCause" },
           { target: "running", reenter: true, actions: ["recordInterruption", "recordCrash"] },
         ],
+        // Its details are kept also where silence is allowed.
+        HEARTBEAT: { guard: "isThisAttempt", actions: "recordHeartbeat" },
         SUSPENDED: { guard: "isThisAttempt", target: "suspended" },
       },
       states: {
-        choosing: { always: [{ guard: "expectsHeartbeats", target: "limited.watched" }, { guard: "isLimited", target: "limited" }, { target: "unlimited" }] },
-        unlimited: { description: "Nothing bounds the attempt but the promise itself." },
+        choosing: {
+          description: "What bounds the attempt?",
+          always: [{ guard: "expectsHeartbeats", target: "limited.watched" }, { guard: "isLimited", target: "limited" }, { target: "unlimited" }],
+        },
+        unlimited: { description: "No limit: its options give none, so nothing bounds the attempt but the promise itself." },
         limited: {
+          description: "The attempt must end in time.",
           initial: "unwatched",
           after: { attemptTimeout: { target: "#activity.deciding", actions: "recordTimeout" } },
           states: {
-            unwatched: {},
+            unwatched: { description: "It may be silent." },
             watched: {
               description: "Silence for longer than the heartbeat time-out ends the attempt.",
               on: { HEARTBEAT: { guard: "isThisAttempt", target: "watched", reenter: true, actions: "recordHeartbeat" } },
@@ -168,8 +174,12 @@ export const activity = setup({
       },
     },
     suspended: {
-      description: "The engine was closed under the attempt. It begins again when the journal is next opened.",
-      on: { RESUMED: { target: "running", actions: "recordInterruption" } },
+      description: "The engine was closed under the attempt. No limit: it begins again when the journal is next opened.",
+      on: {
+        RESUMED: { target: "running", actions: "recordInterruption" },
+        // It ended before it could be aborted.
+        SUCCEEDED: { guard: "isThisAttempt", target: "succeeded", actions: "recordOutput" },
+      },
     },
     deciding: {
       description: "An attempt failed: does the budget allow another?",
@@ -180,8 +190,8 @@ export const activity = setup({
       description: "Waits before the next attempt.",
       after: { backoff: "running" },
     },
-    succeeded: { type: "final" },
-    failed: { type: "final" },
+    succeeded: { type: "final", description: "The promise was kept; its output is reported." },
+    failed: { type: "final", description: "The budget is spent; the last failure is reported." },
   },
   output: ({ context }): ActivityOutput => (context.failure === null ? { result: "succeeded", output: context.output } : { result: "failed", error: context.failure }),
 });

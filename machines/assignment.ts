@@ -6,10 +6,10 @@ import type { Failure } from "../src/domain/json.ts";
  * One attempt of a task on one worker, from the offer to the end. Not accepted is not failed: an attempt that no
  * worker began costs no retry.
  *
- *   offered ──ACCEPTED──▶ running ──ENDED──▶ ended
- *   offered ──acceptanceTimeout, DECLINED, WORKER_LOST──▶ notAccepted
- *   running ──executionTimeout, CANCEL──▶ stopping ──ENDED, killGrace──▶ ended
- *   running, stopping ──WORKER_LOST──▶ lost
+ *   requesting ──TAKEN──▶ offered ──ACCEPTED──▶ running ──ENDED──▶ ended
+ *   requesting, offered ──DECLINED, acceptanceTimeout, WORKER_LOST──▶ ended (notAccepted)
+ *   running ──executionTimeout, CANCEL──▶ stopping ──ENDED, killGrace──▶ ended (timedOut, cancelled)
+ *   running ──WORKER_LOST──▶ ended (lost, interrupted)
  */
 export interface AssignmentInput {
   readonly worker: string;
@@ -27,15 +27,20 @@ export interface AssignmentContext extends AssignmentInput {
   readonly failure: Failure | null;
 }
 
+/** Why a worker is lost to its assignments: by itself, because the engine crashed, or because it was closed. */
+export type LossCause = "worker" | "engineStarted" | "engineStopped";
+
 export type AssignmentEvent =
+  /** The worker has a slot for it. */
+  | { readonly type: "TAKEN"; readonly attempt: number }
   | { readonly type: "ACCEPTED"; readonly attempt: number }
   | { readonly type: "DECLINED"; readonly attempt: number; readonly reason?: string }
   | { readonly type: "ENDED"; readonly attempt: number; readonly ok: boolean; readonly result?: unknown; readonly failure?: Failure }
-  | { readonly type: "WORKER_LOST"; readonly reason: string }
+  | { readonly type: "WORKER_LOST"; readonly reason: string; readonly cause: LossCause }
   | { readonly type: "CANCEL" };
 
 export interface AssignmentOutput {
-  readonly outcome: "succeeded" | "failed" | "timedOut" | "cancelled" | "lost" | "notAccepted";
+  readonly outcome: "succeeded" | "failed" | "timedOut" | "cancelled" | "lost" | "interrupted" | "notAccepted";
   readonly result: unknown;
   readonly failure: Failure | null;
 }
@@ -54,6 +59,9 @@ export const assignment = setup({
   guards: {
     isThisAttempt: ({ context, event }) => "attempt" in event && event.attempt === context.attempt,
     endedWell: ({ context, event }) => event.type === "ENDED" && event.attempt === context.attempt && event.ok,
+    engineWasStopped: ({ event }) => event.type === "WORKER_LOST" && event.cause === "engineStopped",
+    // The engine was away, so the time-out may have passed with nobody working: the attempt was cut short by the crash.
+    timedOutUnseen: ({ context, event }) => event.type === "WORKER_LOST" && event.cause === "engineStarted" && context.outcome === "timedOut",
   },
   actions: {
     offer: () => {},
@@ -64,6 +72,9 @@ export const assignment = setup({
     freeSlot: enqueueActions(({ context, self, enqueue }) => {
       enqueue.sendTo(actorRef(context.worker), { type: "RELEASE", assignment: self.sessionId });
     }),
+    reportSilence: enqueueActions(({ context, self, enqueue }) => {
+      enqueue.sendTo(actorRef(context.worker), { type: "UNANSWERED", assignment: self.sessionId });
+    }),
     reportAcceptance: sendParent(({ context }) => ({ type: "ACCEPTED", attempt: context.attempt })),
     recordSuccess: assign(({ event }) => (event.type === "ENDED" ? { outcome: "succeeded" as const, result: event.result } : {})),
     recordFailure: assign(({ event }) =>
@@ -73,6 +84,7 @@ export const assignment = setup({
     recordTimeout: assign(({ context }) => ({ outcome: "timedOut" as const, failure: failure("execution_timeout", `it did not end within ${context.executionTimeoutMs} ms`) })),
     recordCancel: assign({ outcome: "cancelled" }),
     recordLoss: assign(({ event }) => (event.type === "WORKER_LOST" ? { outcome: "lost" as const, failure: failure("worker_lost", `its worker was lost: ${event.reason}`) } : {})),
+    recordInterruption: assign(({ event }) => (event.type === "WORKER_LOST" ? { outcome: "interrupted" as const, failure: failure("interrupted", event.reason) } : {})),
     recordNotAccepted: assign(({ context, event }) => ({
       outcome: "notAccepted" as const,
       failure:
@@ -93,11 +105,21 @@ export const assignment = setup({
   version: "1",
   description: "One attempt of a task on one worker.",
   context: ({ input }) => ({ ...input, outcome: null, result: null, failure: null }),
-  initial: "offered",
+  initial: "requesting",
   states: {
+    requesting: {
+      description: "Asks its worker for a slot. The answer comes within the same turn; from a worker that is not there it never comes.",
+      entry: "takeSlot",
+      on: {
+        TAKEN: { guard: "isThisAttempt", target: "offered" },
+        DECLINED: { guard: "isThisAttempt", target: "ended", actions: "recordNotAccepted" },
+        CANCEL: { target: "ended", actions: "recordCancel" },
+      },
+      after: { acceptanceTimeout: { target: "ended", actions: "recordNotAccepted" } },
+    },
     offered: {
       description: "The worker was asked and has not answered.",
-      entry: ["takeSlot", { type: "offer", params: toOffer }],
+      entry: { type: "offer", params: toOffer },
       on: {
         ACCEPTED: { guard: "isThisAttempt", target: "running", actions: "reportAcceptance" },
         DECLINED: { guard: "isThisAttempt", target: "ended", actions: "recordNotAccepted" },
@@ -109,7 +131,8 @@ export const assignment = setup({
         WORKER_LOST: { target: "ended", actions: "recordNotAccepted" },
         CANCEL: { target: "stopping", actions: "recordCancel" },
       },
-      after: { acceptanceTimeout: { target: "ended", actions: ["recordNotAccepted", { type: "revoke", params: byForce }] } },
+      // A worker that says nothing may still begin later, beside whoever has the work by then: it is replaced.
+      after: { acceptanceTimeout: { target: "ended", actions: ["recordNotAccepted", { type: "revoke", params: byForce }, "reportSilence"] } },
     },
     running: {
       description: "The worker accepted and works.",
@@ -118,7 +141,10 @@ export const assignment = setup({
           { guard: "endedWell", target: "ended", actions: "recordSuccess" },
           { guard: "isThisAttempt", target: "ended", actions: "recordFailure" },
         ],
-        WORKER_LOST: { target: "ended", actions: "recordLoss" },
+        WORKER_LOST: [
+          { guard: "engineWasStopped", target: "ended", actions: "recordInterruption" },
+          { target: "ended", actions: "recordLoss" },
+        ],
         CANCEL: { target: "stopping", actions: "recordCancel" },
       },
       after: { executionTimeout: { target: "stopping", actions: "recordTimeout" } },
@@ -128,7 +154,9 @@ export const assignment = setup({
       entry: { type: "revoke", params: politely },
       on: {
         ENDED: { guard: "isThisAttempt", target: "ended", actions: "recordResult" },
-        WORKER_LOST: "ended",
+        WORKER_LOST: [{ guard: "timedOutUnseen", target: "ended", actions: "recordLoss" }, { target: "ended" }],
+        // It timed out and is not wanted any more: no other attempt follows.
+        CANCEL: { actions: "recordCancel" },
       },
       after: { killGrace: { target: "ended", actions: { type: "revoke", params: byForce } } },
     },

@@ -55,18 +55,22 @@ export const engine = setup({
   on: { FENCED: { target: ".stopped", actions: "recordCause" } },
   states: {
     recovering: {
-      description: "The journal is open; what was under way is being taken up again. Senders wait.",
+      description: "The journal is open; what was under way is being taken up again. Senders wait. No limit: it ends with the last page.",
       entry: "recover",
       on: { RECOVERED: "running", CLOSE: { target: "draining", actions: "recordGrace" }, COMMIT_FAILED: { target: "degraded", actions: "recordCause" } },
     },
     running: {
-      description: "Turns are stepped and stored.",
+      description: "Turns are stepped and stored. No limit: it works until it is closed.",
       on: { COMMIT_FAILED: { target: "degraded", actions: "recordCause" }, CLOSE: { target: "draining", actions: "recordGrace" } },
     },
     degraded: {
       description: "The store refuses. Nothing is acknowledged; what the engine owes itself is kept and tried again.",
       after: { probeDelay: { target: "degraded", reenter: true, actions: "probe" } },
-      on: { COMMITTED: { target: "running", actions: "forgetCause" }, COMMIT_FAILED: { target: "degraded", reenter: true, actions: "recordCause" }, CLOSE: { target: "draining", actions: "recordGrace" } },
+      on: {
+        COMMITTED: { target: "running", actions: "forgetCause" },
+        COMMIT_FAILED: { target: "degraded", reenter: true, actions: "recordCause" },
+        CLOSE: { target: "draining", actions: "recordGrace" },
+      },
     },
     draining: {
       description: "No new work is taken; what was accepted is stored, activities may end.",

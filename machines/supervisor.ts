@@ -53,7 +53,7 @@ export const supervisor = setup({
   initial: "supervising",
   states: {
     supervising: {
-      description: "Restarts are counted within the window of the failing actor's machine.",
+      description: "Restarts are counted within the window of the failing actor's machine. No limit: it is there for the next failure.",
       on: {
         ACTOR_FAILED: [
           { guard: "resumes", actions: "recordFailure" },

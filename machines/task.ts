@@ -8,7 +8,7 @@ import { type AssignmentOutput, assignment } from "./assignment.ts";
  * A piece of work that must be done once, by whichever worker, within its budget.
  *
  *   waiting ──needs done──▶ queued ──ASSIGN──▶ active.assigned ──ACCEPTED──▶ active.running ──▶ done
- *   active ──not accepted, worker lost──▶ queued          active ──failed, timed out──▶ deciding ──▶ backingOff ──▶ queued
+ *   active ──not accepted, lost, interrupted──▶ queued          active ──failed, timed out──▶ deciding ──▶ backingOff ──▶ queued
  *   waiting, queued, active, backingOff ──CANCEL──▶ cancelled                            deciding ──▶ dead
  */
 export interface TaskInput {
@@ -31,9 +31,12 @@ export interface TaskContext extends TaskInput {
   readonly assignments: number;
   /** Attempts that a worker began and that ended badly. Invariant: at most retry.attemptsMax. */
   readonly failures: number;
+  /** Invariant: at most lossesMax + 1. */
   readonly losses: number;
   readonly worker: string | null;
   readonly delayMs: number | null;
+  /** Somebody cancelled it while a worker had it: no other attempt follows. */
+  readonly unwanted: boolean;
   readonly failure: Failure | null;
   readonly result: unknown;
 }
@@ -60,9 +63,13 @@ export const task = setup({
   actors: { assignment },
   guards: {
     needsAreDone: ({ context }) => context.needs.length === 0,
+    isThisAttempt: ({ context, event }) => "attempt" in event && event.attempt === context.assignments,
+    isWanted: ({ context }) => !context.unwanted,
     succeeded: outcomeIs("succeeded"),
-    wasCancelled: outcomeIs("cancelled"),
+    // Whatever else its assignment came to: a task that was cancelled is not tried again.
+    wasCancelled: ({ context, event }) => context.unwanted || outcomeIs("cancelled")({ event }),
     wasNotAccepted: outcomeIs("notAccepted"),
+    wasInterrupted: outcomeIs("interrupted"),
     wasLost: outcomeIs("lost"),
     lossBudgetIsSpent: ({ context, event }) => outcomeIs("lost")({ event }) && context.losses >= context.lossesMax,
     retryBudgetRemains: ({ context }) => context.delayMs !== null,
@@ -86,7 +93,13 @@ export const task = setup({
     recordCrash: assign(({ event }) => ({ failure: (event as unknown as { error?: Failure }).error ?? taskFailure("failed", "its assignment failed"), delayMs: null })),
     recordLoss: assign(({ context, event }) => ({ losses: context.losses + 1, failure: outputOf(event)?.failure ?? null })),
     recordNotAccepted: assign(({ event }) => ({ failure: outputOf(event)?.failure ?? null })),
+    recordInterruption: assign(({ event }) => ({ failure: outputOf(event)?.failure ?? null })),
+    recordWithdrawal: assign(({ context, event }) => ({
+      result: outputOf(event)?.result ?? null,
+      failure: context.unwanted ? context.failure : taskFailure("cancelled", "its assignment was cancelled"),
+    })),
     recordCancel: assign({ failure: ({ event }) => taskFailure("cancelled", event.type === "CANCEL" ? event.reason : "it was cancelled") }),
+    recordUnwanted: assign({ unwanted: true }),
     withdraw: sendTo("assignment", { type: "CANCEL" }),
     tellDone: enqueueActions(({ context, enqueue }) => {
       for (const id of context.dependents) enqueue.sendTo(actorRef(`task/${id}`), { type: "NEED_DONE", task: context.id });
@@ -100,12 +113,12 @@ export const task = setup({
   id: "task",
   version: "1",
   description: "A piece of work that must be done once, within its budget.",
-  context: ({ input }) => ({ ...input, assignments: 0, failures: 0, losses: 0, worker: null, delayMs: null, failure: null, result: null }),
+  context: ({ input }) => ({ ...input, assignments: 0, failures: 0, losses: 0, worker: null, delayMs: null, unwanted: false, failure: null, result: null }),
   initial: "waiting",
   on: { ADD_DEPENDENT: { actions: "addDependent" } },
   states: {
     waiting: {
-      description: "Waits for the tasks that it needs. Has no limit of its own: each of those has one.",
+      description: "Waits for the tasks that it needs. No limit of its own: each of those has one.",
       always: { guard: "needsAreDone", target: "queued" },
       on: {
         NEED_DONE: { actions: "strikeNeed" },
@@ -114,7 +127,7 @@ export const task = setup({
       },
     },
     queued: {
-      description: "Waits for a free slot.",
+      description: "Waits for a free slot. No limit of its own: what holds the slots has one.",
       on: { ASSIGN: "active", CANCEL: { target: "cancelled", actions: "recordCancel" } },
     },
     active: {
@@ -133,18 +146,20 @@ export const task = setup({
         }),
         onDone: [
           { guard: "succeeded", target: "done", actions: "recordSuccess" },
-          { guard: "wasCancelled", target: "cancelled" },
+          { guard: "wasCancelled", target: "cancelled", actions: "recordWithdrawal" },
           { guard: "wasNotAccepted", target: "queued", actions: "recordNotAccepted" },
+          { guard: "wasInterrupted", target: "queued", actions: "recordInterruption" },
           { guard: "lossBudgetIsSpent", target: "dead", actions: "recordLoss" },
           { guard: "wasLost", target: "queued", actions: "recordLoss" },
           { target: "deciding", actions: "recordFailure" },
         ],
         onError: { target: "dead", actions: "recordCrash" },
       },
-      on: { CANCEL: { actions: ["recordCancel", "withdraw"] } },
+      // Once is enough: a second one would only replace the reason.
+      on: { CANCEL: { guard: "isWanted", actions: ["recordCancel", "recordUnwanted", "withdraw"] } },
       initial: "assigned",
       states: {
-        assigned: { description: "Offered; the assignment gives it back when nobody accepts in time.", on: { ACCEPTED: "running" } },
+        assigned: { description: "Offered; the assignment gives it back when nobody accepts in time.", on: { ACCEPTED: { guard: "isThisAttempt", target: "running" } } },
         running: { description: "Accepted; the assignment ends it when it takes too long." },
       },
     },

@@ -93,7 +93,9 @@ const rules: ReadonlyArray<{
     rule: (files) =>
       chartViolations(
         files,
-        files === tree ? machines : { machine: createMachine({ id: "a", description: "A.", initial: "one", states: { one: { description: "One.", initial: "two", states: { two: {} } }, three: { type: "final" } } }) },
+        files === tree
+          ? machines
+          : { machine: createMachine({ id: "a", description: "A.", initial: "one", states: { one: { description: "One.", initial: "two", states: { two: {} } }, three: { type: "final" } } }) },
       ),
     planted: { "machines/a.ts": "createMachine({\n  states: {\n    one: {\n      states: {\n        two: {},\n      },\n    },\n    three: { },\n", "machines/b.ts": "\n", "machines/index.ts": "\n" },
     finds: ["machines/a.ts:1", "machines/a.ts:5", "machines/a.ts:8", "machines/b.ts:1"],
@@ -108,10 +110,13 @@ const rules: ReadonlyArray<{
     finds: ["test/a.test.ts:1", "test/a.test.ts:6", "test/a.test.ts:7"],
   },
   {
-    keeps: "the lock file names no registry",
+    keeps: "the lock file names no registry and is whole",
     rule: lockViolations,
-    planted: { "package-lock.json": '{\n"version": "1",\n"resolved": "https://example.org/a.tgz",\n"engines": {}\n}\n' },
-    finds: ["package-lock.json:3"],
+    planted: {
+      "package-lock.json":
+        '{\n"version": "1",\n"resolved": "https://example.org/a.tgz",\n"packages": {\n"node_modules/a": { "optionalDependencies": { "b": "1", "c": "1" } },\n"node_modules/a/node_modules/b": {},\n"node_modules/d": { "optionalDependencies": { "b": "1", "a": "1" } }\n}\n}\n',
+    },
+    finds: ["package-lock.json:3", "package-lock.json:5", "package-lock.json:7"],
   },
   {
     keeps: "the top level stays small",

@@ -62,7 +62,8 @@ export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyAr
   const checkBuiltin = (action: Builtin, where: string): void => {
     checkDelay(action.delay, where);
     if (action.type !== "xstate.spawnChild") return;
-    if (typeof action.src !== "string") problems.push(`${where}: spawnChild() of inline logic has no stable name; move the logic to setup({ actors: { someName } }) and write spawnChild("someName", { id })`);
+    if (typeof action.src !== "string")
+      problems.push(`${where}: spawnChild() of inline logic has no stable name; move the logic to setup({ actors: { someName } }) and write spawnChild("someName", { id })`);
     else checkSource(action.src, `${where}: the spawned actor`, where);
     if (action.id === undefined) problems.push(`${where}: spawnChild() without an id can't be addressed; write spawnChild(…, { id: "someId" })`);
   };

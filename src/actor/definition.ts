@@ -1,5 +1,17 @@
 import { createHash } from "node:crypto";
-import { type AnyActorLogic, type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, fromCallback, fromEventObservable, fromObservable, fromPromise, fromTransition, StateMachine, type StateValue } from "xstate";
+import {
+  type AnyActorLogic,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  type AnyStateNode,
+  fromCallback,
+  fromEventObservable,
+  fromObservable,
+  fromPromise,
+  fromTransition,
+  StateMachine,
+  type StateValue,
+} from "xstate";
 import { childAddress } from "../domain/address.ts";
 import { defaultLimits, type Limits } from "../domain/limits.ts";
 import { checkMachine } from "./check.ts";

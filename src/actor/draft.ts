@@ -12,11 +12,13 @@ import type { ActorState, Child, Timer } from "./state.ts";
 export type Base = Omit<ActorState, "snapshot"> & { readonly snapshot: AnyMachineSnapshot | undefined };
 
 export const without = <A>(record: Readonly<Record<string, A>>, key: string): Readonly<Record<string, A>> => {
+  if (!Object.hasOwn(record, key)) return record;
   const { [key]: _, ...rest } = record;
   return rest;
 };
 
-const mapValues = <A>(record: Readonly<Record<string, A>>, change: (value: A) => A): Readonly<Record<string, A>> => Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+const mapValues = <A>(record: Readonly<Record<string, A>>, change: (value: A) => A): Readonly<Record<string, A>> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 
 const withoutStack = ({ stack: _, cause, ...failure }: Failure): Failure => ({ ...failure, ...(cause === undefined ? {} : { cause: withoutStack(cause) }) });
 
@@ -132,10 +134,11 @@ export class Draft {
     const told = this.#event(event);
     const isItself = Object.keys(told).length === 1 && told.type === nameInXState(name);
     const child = to?.kind === "child" ? this.children[to.id]?.token : undefined;
-    this.timers = {
-      ...without(this.timers, name),
-      [name]: { due, token, ...(isItself ? {} : { event: told }), ...(to === undefined || to.kind === "self" ? {} : { to }), ...(child === undefined ? {} : { child }) },
-    };
+    const timer: { -readonly [Key in keyof Timer]: Timer[Key] } = { due, token };
+    if (!isItself) timer.event = told;
+    if (to !== undefined && to.kind !== "self") timer.to = to;
+    if (child !== undefined) timer.child = child;
+    this.timers = { ...without(this.timers, name), [name]: timer };
     this.commands.push({ type: "timer.set", id: name, due, token });
   }
 
@@ -173,7 +176,9 @@ export class Draft {
     }
     // Started and stopped within one step, as in a state that is left at once: it never runs, nor is it sent anything.
     const started = this.commands.findIndex((command) => command.type === "child.start" && command.token === child.token);
-    this.commands = this.commands.filter((command, index) => index < started || !((command.type === "child.start" && command.id === id) || (command.type === "send" && command.to.kind === "child" && command.to.id === id)));
+    this.commands = this.commands.filter(
+      (command, index) => index < started || !((command.type === "child.start" && command.id === id) || (command.type === "send" && command.to.kind === "child" && command.to.id === id)),
+    );
   }
 
   #targetOf(to: unknown): Target {
@@ -217,11 +222,10 @@ export class Draft {
   /** The children of a snapshot as references. They must be those that the actions left. */
   references(snapshot: AnyMachineSnapshot): Record<string, ActorReference> {
     const refs: Record<string, ActorReference> = {};
-    for (const id of Object.keys(this.children)) {
-      refs[id] = this.#definition.childReference(this.#self, id, this.children[id]?.src);
-    }
+    for (const id of Object.keys(this.children)) refs[id] = this.#definition.childReference(this.#self, id, this.children[id]?.src);
     if (snapshot.status !== "active") return refs;
-    for (const id of Object.keys(snapshot.children)) if (!(id in refs)) throw new Error(`the child "${id}" has no source that could be started: give spawnChild() the name of an actor in setup({ actors }) and an id`);
+    for (const id of Object.keys(snapshot.children))
+      if (!(id in refs)) throw new Error(`the child "${id}" has no source that could be started: give spawnChild() the name of an actor in setup({ actors }) and an id`);
     return refs;
   }
 

@@ -4,6 +4,7 @@ import type { AnyMachineSnapshot, AnyStateNode, StateValue } from "xstate";
 interface Configuration {
   _nodes: ReadonlyArray<AnyStateNode>;
   value: StateValue;
+  tags: Set<string>;
 }
 
 /**
@@ -19,6 +20,7 @@ export const putInDocumentOrder = (snapshot: AnyMachineSnapshot): void => {
     if ((nodes[i - 1] as AnyStateNode).order < (nodes[i] as AnyStateNode).order) continue;
     configuration._nodes = [...nodes].sort((left, right) => left.order - right.order);
     configuration.value = orderedValue(snapshot.machine.root, configuration.value);
+    if (configuration.tags.size > 1) configuration.tags = new Set(configuration._nodes.flatMap((node) => node.tags));
     return;
   }
 };

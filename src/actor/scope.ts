@@ -1,4 +1,4 @@
-import type { ActorSystem, AnyActorLogic, AnyActorScope, ExecutableActionObject } from "xstate";
+import type { AnyActorLogic, AnyActorScope, ExecutableActionObject } from "xstate";
 import { childAddress } from "../domain/address.ts";
 import { ActorReference } from "./reference.ts";
 import type { Child } from "./state.ts";
@@ -32,7 +32,6 @@ export interface RawTransition {
 export interface SpawnedInAssign {
   readonly type: "taskwright.spawned";
   readonly actor: SpawnedActor;
-  readonly params: undefined;
 }
 
 export interface SpawnedActor {
@@ -51,7 +50,7 @@ interface Current extends Recorded {
 }
 
 export interface StepSystem {
-  readonly system: ActorSystem<any>;
+  readonly system: AnyActorScope["system"];
   /** The logic that stands in for every actor source of a machine, so that spawning runs none of its code. */
   readonly stub: AnyActorLogic;
   readonly record: (self: ActorReference, children: Readonly<Record<string, Child>>, firstId: number) => { scope: AnyActorScope; recorded: Recorded };
@@ -67,10 +66,16 @@ export const makeStepSystem = (): StepSystem => {
   // A transition sees the children of its own actor and nothing else of the system. XState would take "nothing found"
   // in a sendTo() for the sender itself, so an unknown id is refused.
   const childOf = (systemId: string): object => {
-    const made = current.actions.findLast((action) => (action.params as { systemId?: string } | undefined)?.systemId === systemId || ("actor" in action && action.actor.systemId === systemId));
-    if (made !== undefined) return "actor" in made ? made.actor : (made.params as unknown as { actorRef: object }).actorRef;
-    for (const id of Object.keys(current.children)) {
-      if (current.children[id]?.systemId === systemId && current.self !== undefined) return new ActorReference(childAddress(current.self.address, id), { id });
+    for (const action of current.actions.toReversed()) {
+      if (action.type === "taskwright.spawned") {
+        if ((action as SpawnedInAssign).actor.systemId === systemId) return (action as SpawnedInAssign).actor;
+      } else if (action.type === "xstate.spawnChild") {
+        const { actorRef } = action.params as unknown as { actorRef: SpawnedActor };
+        if (actorRef.systemId === systemId) return actorRef;
+      }
+    }
+    for (const [id, child] of Object.entries(current.children)) {
+      if (child.systemId === systemId && child.ended !== true && current.self !== undefined) return new ActorReference(childAddress(current.self.address, id), { id });
     }
     throw new Error(`system.get("${systemId}"): this actor has no child with that systemId; pass references in inputs and events, or use actorRef(address)`);
   };
@@ -94,7 +99,7 @@ export const makeStepSystem = (): StepSystem => {
     start: noop,
     _clock: { setTimeout: () => 0, clearTimeout: noop },
     _logger: noop,
-  } as unknown as ActorSystem<any>;
+  } as unknown as AnyActorScope["system"];
   const stub = {
     transition: (snapshot: unknown) => snapshot,
     getInitialSnapshot: () => ({ status: "active", output: undefined, error: undefined }),
@@ -117,7 +122,7 @@ export const makeStepSystem = (): StepSystem => {
         stopChild: noop,
         // Called by `spawn` inside an assign, right after it made the child: the only trace that XState leaves of it.
         defer: () => {
-          if (recorded.lastCreated !== undefined) recorded.actions.push({ type: "taskwright.spawned", actor: recorded.lastCreated, params: undefined });
+          if (recorded.lastCreated !== undefined) recorded.actions.push({ type: "taskwright.spawned", actor: recorded.lastCreated });
           recorded.lastCreated = undefined;
         },
         actionExecutor: (action: ExecutableActionObject) => {

@@ -33,11 +33,12 @@ export const sample = ({ folder, slots, json }: SampleOptions, surroundings: Run
     const database = path.join(folder, "work.db");
 
     const earlier = yield* lookAt(database);
+    if (isHeld(earlier.owner, yield* Clock.currentTimeMillis))
+      return yield* refused(`process ${earlier.owner?.pid} is running the sample in ${folder}; wait until it has ended, or end it with "kill -9 ${earlier.owner?.pid}" and start again`);
     const isOver = earlier.tasks.length === tasks.length && earlier.tasks.every(({ state }) => endedStates.has(state));
     const isSame = existsSync(file) && readFileSync(file, "utf8") === sampleText(tasks);
     const startsAfresh = isOver || !isSame;
     if (startsAfresh) {
-      if (isHeld(earlier.owner, yield* Clock.currentTimeMillis)) return yield* refused(`process ${earlier.owner?.pid} is still running the sample in ${folder}; wait until it has ended`);
       for (const suffix of ["", "-wal", "-shm"]) rmSync(`${database}${suffix}`, { force: true });
       mkdirSync(folder, { recursive: true });
       writeFileSync(file, sampleText(tasks));

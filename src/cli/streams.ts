@@ -24,7 +24,7 @@ export const processStreams = (): Streams => {
     out: (text) => process.stdout.write(text),
     error: (text) => process.stderr.write(text),
     isTerminal: process.stdout.isTTY === true,
-    columns: () => process.stdout.columns ?? 80,
+    columns: () => process.stdout.columns || 80,
     input: async () => {
       let text = "";
       for await (const chunk of process.stdin.setEncoding("utf8")) text += chunk;

@@ -40,7 +40,7 @@ export interface TaskView {
   readonly id: string;
   readonly spec: TaskSpec;
   readonly state: TaskState;
-  /** Attempts that were begun. */
+  /** Attempts that were given to a worker; numbers them. */
   readonly attempts: number;
   /** The worker that has it now. */
   readonly worker: string | undefined;
@@ -61,11 +61,11 @@ export interface Dispatcher {
   readonly tasks: () => Promise<ReadonlyArray<TaskView>>;
   /** Hears each task whenever it changed. Returns how to stop. */
   readonly observe: (listener: (task: TaskView) => void) => () => void;
-  /** Resolves with the tasks, in the order of `ids`, when all have ended (done, dead or cancelled). */
+  /** Resolves with the tasks, in the order of `ids`, when all have ended (done, dead or cancelled). After `stop` it never does. */
   readonly whenEnded: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<TaskView>>;
   readonly cancel: (id: string, reason: string) => Promise<void>;
-  /** Gives out nothing more; resolves when the running commands have ended. */
+  /** Gives out nothing more; resolves when the running commands have ended, by themselves or by `stop`. */
   readonly drain: () => Promise<void>;
-  /** Ends the workers and what they run, now. What was running is run again when the journal is next opened. */
+  /** Ends the workers and what they run, now. What was running is run again when the journal is next opened, at no cost. */
   readonly stop: () => Promise<void>;
 }

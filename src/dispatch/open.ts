@@ -2,9 +2,11 @@ import { assignment } from "../../machines/assignment.ts";
 import { task, type TaskContext, type TaskInput } from "../../machines/task.ts";
 import { worker, type WorkerContext } from "../../machines/worker.ts";
 import type { ActorView, DurableMachine, Taskwright, Transition } from "../engine/index.ts";
-import { type CommandResult, type Dispatcher, endedStates, type TaskSpec, type TaskState, type TaskView } from "./dispatcher.ts";
+import { type Dispatcher, endedStates, type TaskSpec, type TaskView } from "./dispatcher.ts";
 import { ReadyQueue } from "./ready-queue.ts";
-import { makeSubprocesses, type Subprocesses } from "./subprocess.ts";
+import { makeSubprocesses, type Report, type Subprocesses } from "./subprocess.ts";
+import { dependentsFirst, dependentsOf } from "./task-order.ts";
+import { taskAddress, taskIdOf, taskView } from "./task-view.ts";
 import type { Work } from "./worker-protocol.ts";
 
 export interface DispatchOptions {
@@ -25,87 +27,111 @@ export const dispatchMachines = (subprocesses: Subprocesses = makeSubprocesses()
   subprocesses,
 });
 
-const defaultTimeoutMs = 60 * 60 * 1000;
+const acceptanceTimeoutMs = 30_000;
+const executionTimeoutMs = 60 * 60 * 1000;
 const retryBackoff = { kind: "exponential", baseMs: 500, capMs: 30_000 } as const;
 const retryJitter = { min: 0.5, max: 1 } as const;
 const lossesMax = 5;
+/** Tasks that are handed to the engine at a time: what waits in its intake is bounded. */
+const startsMax = 1_000;
+
+/** What the dispatcher knows of a task. */
+interface Known {
+  readonly view: TaskView;
+  /** The history row that it was read from; an older one is no news. */
+  readonly seq: number;
+  /** Counts the tasks in the order in which they were started: it is the same after a restart. */
+  readonly born: number;
+  readonly dependents: ReadonlyArray<string>;
+}
 
 /**
  * Matches queued tasks to free workers. It holds no truth: tasks, assignments and workers are actors of the engine,
  * and what stands here is read from their stored transitions (after a restart, from the journal).
  */
 export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachines, options: DispatchOptions): Promise<Dispatcher> => {
-  const views = new Map<string, TaskView>();
+  const tasks = new Map<string, Known>();
   const ready = new ReadyQueue();
   const workers = new Map<string, WorkerContext & { readonly state: string }>();
-  /** Tasks that were told ASSIGN and have not moved yet, by worker. */
-  const pending = new Map<string, number>();
+  /** Tasks that were told ASSIGN and have not moved yet, with the worker whose slot is kept for them. */
+  const promised = new Map<string, string>();
   const listeners = new Set<(task: TaskView) => void>();
   const waiters = new Set<() => void>();
-  let draining = false;
-  let stopped = false;
+  let phase: "opening" | "open" | "draining" | "stopped" = "opening";
+  let looking = false;
 
-  const send = async (address: string, event: { readonly type: string; readonly [key: string]: unknown }) => {
-    try {
-      return await engine.send(address, event);
-    } catch (error) {
-      // A closing engine refuses; what was not told is found again when the journal is next opened.
-      if (!stopped && (error as { _tag?: string })._tag !== "EngineClosed") throw error;
-      return undefined;
+  const learn = (known: Omit<Known, "born">, isStuck = false) => {
+    const { view } = known;
+    const before = tasks.get(view.id);
+    if (before !== undefined && before.seq > known.seq) return;
+    const born = before?.born ?? tasks.size;
+    tasks.set(view.id, { ...known, born });
+    // A task whose transition throws would throw again at once: it waits until something else moves it.
+    if (view.state !== "queued") ready.remove(view.id);
+    else if (!isStuck && !promised.has(view.id)) ready.add(view.id, view.spec.priority ?? 0, born);
+    for (const listener of listeners) listener(view);
+  };
+  const onTransition = ({ address, machine, state, seq, at, event, outcome }: Transition) => {
+    if (machine === "worker") {
+      workers.set(address, { ...(state.snapshot.context as WorkerContext), state: String(state.snapshot.value) });
+      look();
+    } else if (machine === "task") {
+      const id = taskIdOf(address);
+      if (event.type === "ASSIGN") promised.delete(id);
+      look();
+      const view = taskView(address, state.snapshot as never, state.timers, at, tasks.get(id)?.view.createdAt ?? at);
+      learn({ view, seq, dependents: (state.snapshot.context as TaskContext).dependents }, outcome === "failed");
     }
   };
-  const onTask = (view: TaskView) => {
-    views.set(view.id, view);
-    if (view.state === "queued") ready.add(view.id, view.spec.priority ?? 0);
-    else ready.remove(view.id);
-    for (const listener of listeners) listener(view);
-    if (endedStates.has(view.state)) for (const waiter of [...waiters]) waiter();
-  };
-  const onTransition = (transition: Transition) => {
-    if (transition.machine === "task") {
-      onTask(taskView(transition.address, transition.state.snapshot as never, transition.state.timers, transition.at, views.get(idOf(transition.address))?.createdAt ?? transition.at));
-      match();
-    } else if (transition.machine === "worker") {
-      workers.set(transition.address, { ...(transition.state.snapshot.context as WorkerContext), state: String(transition.state.snapshot.value) });
+  /** Looks at everything once the engine has told all that it stored together. */
+  const look = () => {
+    if (looking) return;
+    looking = true;
+    queueMicrotask(() => {
+      looking = false;
       match();
       for (const waiter of [...waiters]) waiter();
-    }
-  };
-  const freeSlots = (address: string): number => {
-    const known = workers.get(address);
-    if (known === undefined || known.state !== "ready") return 0;
-    return known.slots - known.taken.length - (pending.get(address) ?? 0);
+    });
   };
   const match = () => {
-    if (draining || stopped || ready.size === 0) return;
-    for (const address of workers.keys()) {
-      while (freeSlots(address) > 0) {
+    if (phase !== "open" || ready.size === 0 || closing.has(engine.status().state)) return;
+    const kept = new Map<string, number>();
+    for (const address of promised.values()) kept.set(address, (kept.get(address) ?? 0) + 1);
+    for (const [address, { state, slots, taken }] of workers) {
+      for (let free = state === "ready" ? slots - taken.length - (kept.get(address) ?? 0) : 0; free > 0; free--) {
         const id = ready.take();
         if (id === undefined) return;
-        pending.set(address, (pending.get(address) ?? 0) + 1);
-        const settled = () => {
-          pending.set(address, Math.max(0, (pending.get(address) ?? 1) - 1));
-          match();
-        };
-        send(`task/${id}`, { type: "ASSIGN", worker: address }).then(settled, () => {
-          if (views.get(id)?.state === "queued") ready.add(id, views.get(id)?.spec.priority ?? 0);
-          settled();
-        });
+        promised.set(id, address);
+        // While the store refuses this waits in memory; the task's transition tells when it was heard.
+        engine.report(taskAddress(id), { type: "ASSIGN", worker: address });
       }
+    }
+  };
+  const report: Report = (address, event) => {
+    try {
+      engine.report(address, event);
+    } catch (error) {
+      // What a command printed must not stop the engine: more than its host takes is left out.
+      if (event.type !== "ENDED") throw error;
+      const { result: _, ...rest } = event;
+      engine.report(address, rest);
     }
   };
 
   const stopObserving = engine.observe(onTransition);
-  for await (const actor of all(engine, "task")) onTask(taskView(actor.address, actor, actor.timers, actor.at, actor.createdAt));
-  dispatch.subprocesses.attach(engine.report);
-  const known = new Map<string, ActorView>();
-  for await (const actor of all(engine, "worker")) if (actor.status === "active") known.set(actor.address, actor);
-  for (let slot = 1; slot <= options.slots; slot++) {
-    const address = `worker/${slot}`;
-    if (known.delete(address)) await engine.send(address, { type: "ENGINE_STARTED" });
-    else if ((await engine.start("worker", String(slot), { slots: 1 })).duplicate) throw new Error(`"${address}" was retired and can't work again; use another database`);
+  try {
+    for await (const actor of all(engine, "task")) {
+      const { address, seq, at, createdAt } = actor;
+      learn({ view: taskView(address, actor, actor.timers, at, createdAt), seq, dependents: (actor.context as TaskContext).dependents });
+    }
+    dispatch.subprocesses.attach(report);
+    await takeOver(engine, options.slots);
+  } catch (error) {
+    stopObserving();
+    await dispatch.subprocesses.endAll();
+    throw error;
   }
-  for (const address of known.keys()) await engine.send(address, { type: "RETIRE" });
+  phase = "open";
   match();
 
   const whenAll = (isDone: () => boolean): Promise<void> =>
@@ -118,94 +144,101 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       waiters.add(waiter);
       waiter();
     });
+  const hasEnded = (id: string): boolean => endedStates.has(tasks.get(id)?.view.state ?? "waiting");
+  /** Makes sure that a waiting task hears of the end of one that it needs, whatever a crash left undone. */
+  const connect = async (id: string, need: string): Promise<void> => {
+    const needed = tasks.get(need);
+    if (needed === undefined) return;
+    if (!hasEnded(need)) {
+      if (needed.dependents.includes(id)) return;
+      await engine.send(taskAddress(need), { type: "ADD_DEPENDENT", task: id });
+    }
+    if (hasEnded(need)) await engine.send(taskAddress(id), { type: tasks.get(need)?.view.state === "done" ? "NEED_DONE" : "NEED_FAILED", task: need });
+  };
+  let stopping: Promise<void> | undefined;
 
   return {
     submit: async (specs) => {
-      const fresh = specs.filter((spec) => !views.has(spec.id));
-      const dependents = new Map<string, Array<string>>();
-      for (const spec of fresh) for (const need of spec.needs ?? []) dependents.set(need, [...(dependents.get(need) ?? []), spec.id]);
-      // Dependents first: whoever ends finds those that it must tell.
-      const ordered = dependentsFirst(fresh);
-      await engine.startAll(ordered.map((spec) => ({ machine: "task", id: spec.id, input: taskInput(spec, dependents.get(spec.id) ?? [], options) })));
-      // Needs that were there before know nothing of their new dependents.
-      for (const spec of fresh) {
-        for (const need of spec.needs ?? []) if (!fresh.some((other) => other.id === need) && views.has(need)) await send(`task/${need}`, { type: "ADD_DEPENDENT", task: spec.id });
+      const fresh = dependentsFirst(specs.filter((spec) => !tasks.has(spec.id)));
+      const waiting = [...tasks.values()].filter(({ view }) => view.state === "waiting").map(({ view }) => view.spec);
+      const dependents = dependentsOf([...waiting, ...fresh]);
+      for (let from = 0; from < fresh.length; from += startsMax) {
+        // Dependents first: whoever ends finds those that it must tell.
+        await engine.startAll(fresh.slice(from, from + startsMax).map((spec) => ({ machine: "task", id: spec.id, input: taskInput(spec, dependents.get(spec.id) ?? [], options) })));
       }
-      // A task that waits for one that has ended already (also one left so by a crash in the middle of this) is told now.
-      for (const view of views.values()) {
-        if (view.state !== "waiting") continue;
-        for (const need of view.spec.needs ?? []) {
-          const state = views.get(need)?.state;
-          if (state !== undefined && endedStates.has(state)) await send(`task/${view.id}`, { type: state === "done" ? "NEED_DONE" : "NEED_FAILED", task: need });
-        }
-      }
-      match();
+      // Needs that were there before know nothing of new dependents; some have ended.
+      const pairs = [...tasks.values()].filter(({ view }) => view.state === "waiting").flatMap(({ view }) => (view.spec.needs ?? []).map((need) => [view.id, need] as const));
+      for (let from = 0; from < pairs.length; from += startsMax) await Promise.all(pairs.slice(from, from + startsMax).map(([id, need]) => connect(id, need)));
     },
-    tasks: async () => [...views.values()],
+    tasks: async () => [...tasks.values()].map(({ view }) => view),
     observe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     whenEnded: async (ids) => {
-      await whenAll(() => ids.every((id) => endedStates.has(views.get(id)?.state ?? "waiting")));
-      return ids.map((id) => views.get(id) as TaskView);
+      // Whoever has ended stays so: none is looked at twice.
+      let ended = 0;
+      await whenAll(() => {
+        while (ended < ids.length && hasEnded(ids[ended] as string)) ended++;
+        return ended === ids.length;
+      });
+      return ids.map((id) => (tasks.get(id) as Known).view);
     },
     cancel: async (id, reason) => {
-      await engine.send(`task/${id}`, { type: "CANCEL", reason });
+      await engine.send(taskAddress(id), { type: "CANCEL", reason });
     },
     drain: async () => {
-      draining = true;
-      await whenAll(() => [...pending.values()].every((count) => count === 0) && [...workers.values()].every((known) => known.taken.length === 0));
+      if (phase === "open") phase = "draining";
+      await whenAll(() => phase === "stopped" || (promised.size === 0 && [...workers.values()].every(({ taken }) => taken.length === 0)));
     },
-    stop: async () => {
-      draining = true;
-      stopped = true;
-      stopObserving();
-      await dispatch.subprocesses.endAll();
+    stop: () => {
+      stopping ??= (async () => {
+        phase = "stopped";
+        stopObserving();
+        await dispatch.subprocesses.endAll();
+        const working = [...workers].filter(([, { state }]) => state !== "retired").map(([address]) => engine.send(address, { type: "ENGINE_STOPPED" }));
+        // An engine that can't store it any more leaves it to the next one, which counts what ran as lost.
+        await Promise.allSettled(working);
+        look();
+      })();
+      return stopping;
     },
   };
 };
 
-const idOf = (address: string): string => address.slice("task/".length);
+const closing: ReadonlySet<string> = new Set(["draining", "suspending", "stopped"]);
+
+/** Starts as many workers as there are slots: those of an earlier engine first, further ones under new numbers. */
+const takeOver = async (engine: Taskwright, slots: number): Promise<void> => {
+  const active: Array<number> = [];
+  let last = 0;
+  for await (const { address, status } of all(engine, "worker")) {
+    const number = Number(address.slice("worker/".length));
+    if (!Number.isSafeInteger(number)) continue;
+    last = Math.max(last, number);
+    if (status === "active") active.push(number);
+  }
+  active.sort((left, right) => left - right);
+  const kept = active.slice(0, slots);
+  const fresh = Array.from({ length: slots - kept.length }, (_, index) => String(last + 1 + index));
+  await Promise.all([
+    ...kept.map((number) => engine.send(`worker/${number}`, { type: "ENGINE_STARTED" })),
+    ...active.slice(slots).map((number) => engine.send(`worker/${number}`, { type: "RETIRE" })),
+    engine.startAll(fresh.map((id) => ({ machine: "worker", id, input: { slots: 1 } }))),
+  ]);
+};
 
 const taskInput = (spec: TaskSpec, dependents: ReadonlyArray<string>, options: DispatchOptions): TaskInput => ({
   id: spec.id,
   work: { id: spec.id, command: spec.command, cwd: spec.cwd ?? process.cwd(), env: spec.env ?? {} } satisfies Work,
   priority: spec.priority ?? 0,
   retry: { attemptsMax: 1 + (spec.retries ?? 0), backoff: retryBackoff, jitter: retryJitter },
-  needs: spec.needs ?? [],
+  needs: [...new Set(spec.needs)],
   dependents,
-  acceptanceTimeoutMs: options.acceptanceTimeoutMs ?? 30_000,
-  executionTimeoutMs: spec.timeoutMs ?? defaultTimeoutMs,
+  acceptanceTimeoutMs: options.acceptanceTimeoutMs ?? acceptanceTimeoutMs,
+  executionTimeoutMs: spec.timeoutMs ?? executionTimeoutMs,
   lossesMax,
 });
-
-/** Orders tasks so that each comes before those that it needs. The graph has no cycles. */
-const dependentsFirst = (specs: ReadonlyArray<TaskSpec>): ReadonlyArray<TaskSpec> => {
-  const byId = new Map(specs.map((spec) => [spec.id, spec]));
-  const seen = new Set<string>();
-  const needsFirst: Array<TaskSpec> = [];
-  for (const root of specs) {
-    const path: Array<{ readonly spec: TaskSpec; next: number }> = [{ spec: root, next: 0 }];
-    while (path.length > 0) {
-      const at = path[path.length - 1] as { readonly spec: TaskSpec; next: number };
-      if (at.next === 0 && seen.has(at.spec.id)) {
-        path.pop();
-        continue;
-      }
-      seen.add(at.spec.id);
-      const need = (at.spec.needs ?? [])[at.next++];
-      if (need === undefined) {
-        needsFirst.push(at.spec);
-        path.pop();
-      } else {
-        const spec = byId.get(need);
-        if (spec !== undefined && !seen.has(need)) path.push({ spec, next: 0 });
-      }
-    }
-  }
-  return needsFirst.reverse();
-};
 
 /** All actors of a machine, a page at a time. */
 async function* all(engine: Taskwright, machine: string): AsyncGenerator<ActorView> {
@@ -218,39 +251,3 @@ async function* all(engine: Taskwright, machine: string): AsyncGenerator<ActorVi
     after = last.id;
   }
 }
-
-/** A task as its actor shows it. */
-export const taskView = (
-  address: string,
-  snapshot: { readonly value: unknown; readonly context: unknown },
-  timers: ActorView["timers"],
-  at: number,
-  createdAt: number,
-): TaskView => {
-  const context = snapshot.context as TaskContext;
-  const { work } = context as unknown as { work: Work };
-  const value = snapshot.value;
-  const state = (typeof value === "string" ? value : String((value as { active?: string }).active)) as TaskState;
-  const until = Object.values(timers ?? {}).reduce<number | undefined>((least, timer) => (least === undefined || timer.due < least ? timer.due : least), undefined);
-  return {
-    id: idOf(address),
-    spec: {
-      id: context.id,
-      command: work.command,
-      cwd: work.cwd,
-      env: work.env,
-      retries: context.retry.attemptsMax - 1,
-      timeoutMs: context.executionTimeoutMs,
-      needs: context.needs,
-      priority: context.priority,
-    },
-    state,
-    attempts: context.assignments,
-    worker: context.worker ?? undefined,
-    failure: context.failure ?? undefined,
-    result: (context.result as CommandResult | null) ?? undefined,
-    until,
-    createdAt,
-    at,
-  };
-};

@@ -1,17 +1,16 @@
-/** What waits for a slot: the highest priority first, within a priority the oldest. A binary heap, so both ends stay fast with 100,000 waiting. */
+/** What waits for a slot: the highest priority first, within a priority the oldest, by the age that it is given. A binary heap, so both ends stay fast with 100,000 waiting. */
 export class ReadyQueue {
   readonly #heap: Array<Ready> = [];
   readonly #known = new Map<string, Ready>();
-  #arrivals = 0;
 
   get size(): number {
     return this.#known.size;
   }
 
-  /** A task that already waits keeps its place. */
-  add(id: string, priority: number): void {
+  /** `born` is smaller for an older task. A task that already waits keeps its place. */
+  add(id: string, priority: number, born: number): void {
     if (this.#known.has(id)) return;
-    const ready = { id, priority, arrival: ++this.#arrivals };
+    const ready = { id, priority, born };
     this.#known.set(id, ready);
     this.#heap.push(ready);
     this.#up(this.#heap.length - 1);
@@ -69,7 +68,7 @@ export class ReadyQueue {
 interface Ready {
   readonly id: string;
   readonly priority: number;
-  readonly arrival: number;
+  readonly born: number;
 }
 
-const goesBefore = (left: Ready, right: Ready): boolean => left.priority > right.priority || (left.priority === right.priority && left.arrival < right.arrival);
+const goesBefore = (left: Ready, right: Ready): boolean => left.priority > right.priority || (left.priority === right.priority && left.born < right.born);

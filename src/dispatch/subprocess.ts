@@ -26,61 +26,72 @@ interface Worker {
   readonly incarnation: number;
   /** Process groups of the commands that it runs, by assignment and attempt. */
   readonly groups: Map<string, number>;
+  /** Resolves when the process is gone and everything that it said was heard. */
+  readonly gone: Promise<void>;
 }
 
 // In the source tree (tests) the compiled program is used: Node 20 can't run TypeScript.
 const defaultProgram = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../../dist/src/dispatch/worker-process.js" : "./worker-process.js", import.meta.url));
 
 export const makeSubprocesses = (program: string = defaultProgram): Subprocesses => {
-  const workers = new Map<string, Worker>();
+  /** The process that each worker has now. One that was given up is in `living` only, until it is gone. */
+  const current = new Map<string, Worker>();
+  const living = new Set<Worker>();
   let report: Report | undefined;
 
-  const end = (worker: Worker) => {
+  const killGroups = (worker: Worker) => {
     for (const pid of worker.groups.values()) killGroup(pid);
-    worker.process.removeAllListeners();
-    worker.process.on("error", () => {});
-    if (worker.process.connected) worker.process.disconnect();
-    worker.process.kill("SIGKILL");
+    worker.groups.clear();
   };
+  /** What it says from now on counts for nothing, but a command that it began until then is ended too. */
   const stop = (address: string) => {
-    const worker = workers.get(address);
-    workers.delete(address);
-    if (worker !== undefined) end(worker);
+    const worker = current.get(address);
+    if (worker === undefined) return;
+    current.delete(address);
+    killGroups(worker);
+    worker.process.kill("SIGKILL");
   };
   const start = (address: string, incarnation: number) => {
     stop(address);
     const child = fork(program, [], { stdio: ["ignore", "ignore", "inherit", "ipc"], serialization: "json", execArgv: [] });
-    const worker: Worker = { process: child, incarnation, groups: new Map() };
-    workers.set(address, worker);
+    let goes = () => {};
+    const gone = new Promise<void>((resolve) => {
+      goes = resolve;
+    });
+    const worker: Worker = { process: child, incarnation, groups: new Map(), gone };
+    current.set(address, worker);
+    living.add(worker);
+    const isCurrent = () => current.get(address) === worker;
     const lose = (reason: string) => {
-      if (workers.get(address) !== worker) return;
-      workers.delete(address);
+      living.delete(worker);
+      goes();
       // Its commands lead process groups of their own, so they outlive it unless they are ended here.
-      for (const pid of worker.groups.values()) killGroup(pid);
+      killGroups(worker);
+      child.kill("SIGKILL");
+      if (!isCurrent()) return;
+      current.delete(address);
       report?.(address, { type: "LOST", incarnation, reason });
     };
     child.on("message", (message: FromWorker) => {
-      if (workers.get(address) !== worker) return;
       switch (message.type) {
         case "ready":
-          return report?.(address, { type: "READY", incarnation });
+          if (isCurrent()) report?.(address, { type: "READY", incarnation });
+          return;
         case "accepted":
+          if (!isCurrent()) return killGroup(message.pid);
           worker.groups.set(`${message.assignment} ${message.attempt}`, message.pid);
           return report?.(message.assignment, { type: "ACCEPTED", attempt: message.attempt });
-        case "ended": {
+        case "ended":
           worker.groups.delete(`${message.assignment} ${message.attempt}`);
-          const { attempt, result, reason } = message;
-          const ok = result !== undefined && result.exitCode === 0;
-          const failure = ok ? undefined : { name: "CommandFailed", code: "command_failed", message: reason ?? failureText(result?.exitCode ?? null, result?.signal ?? null) };
-          return report?.(message.assignment, { type: "ENDED", attempt, ok, ...(result === undefined ? {} : { result }), ...(failure === undefined ? {} : { failure }) });
-        }
+          if (isCurrent()) report?.(message.assignment, endOf(message));
       }
     });
-    child.once("error", (error) => lose(`its process failed: ${error.message}`));
-    child.once("exit", (code, signal) => lose(`its process ended (${signal ?? `exit code ${code}`})`));
+    child.on("error", (error) => lose(`its process failed: ${error.message}`));
+    // Not at "exit": what it said last may still be on its way then, a command that it began among it.
+    child.once("close", (code, signal) => lose(`its process ended (${signal ?? `exit code ${code}`})`));
   };
   const tell = (address: string, message: ToWorker) => {
-    const worker = workers.get(address);
+    const worker = current.get(address);
     if (worker?.process.connected === true) worker.process.send(message, () => {});
   };
 
@@ -108,14 +119,8 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
     },
     endAll: async () => {
       report = undefined;
-      const ended = [...workers.values()].map((worker) => new Promise<void>((resolve) => (worker.process.exitCode !== null || worker.process.signalCode !== null ? resolve() : worker.process.once("close", () => resolve()))));
-      const all = [...workers.values()];
-      workers.clear();
-      for (const worker of all) {
-        for (const pid of worker.groups.values()) killGroup(pid);
-        worker.process.kill("SIGKILL");
-      }
-      await Promise.all(ended);
+      for (const address of [...current.keys()]) stop(address);
+      await Promise.all([...living].map(({ gone }) => gone));
     },
   };
 };
@@ -126,6 +131,13 @@ const killGroup = (pid: number) => {
   } catch {
     // It has ended already.
   }
+};
+
+/** The end of a command, as its assignment is told. */
+const endOf = ({ attempt, result, reason }: Extract<FromWorker, { type: "ended" }>) => {
+  const ok = result !== undefined && result.exitCode === 0;
+  const failure = ok ? undefined : { name: "CommandFailed", code: "command_failed", message: reason ?? failureText(result?.exitCode ?? null, result?.signal ?? null) };
+  return { type: "ENDED", attempt, ok, ...(result === undefined ? {} : { result }), ...(failure === undefined ? {} : { failure }) };
 };
 
 const failureText = (exitCode: number | null, signal: string | null): string => (signal === null ? `the command ended with exit code ${exitCode}` : `the command was ended by ${signal}`);

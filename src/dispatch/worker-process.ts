@@ -4,6 +4,7 @@
  * beside a leftover of this one. It waits for nothing by itself; time-outs stand in the assignment's machine.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { type FromWorker, outputBytesMax, type ToWorker } from "./worker-protocol.ts";
 
 const running = new Map<string, ChildProcess>();
@@ -24,7 +25,9 @@ const signalGroup = (child: ChildProcess, signal: NodeJS.Signals) => {
 const tail = (stream: NodeJS.ReadableStream | null) => {
   let kept: Array<Buffer> = [];
   let bytes = 0;
+  let seen = 0;
   stream?.on("data", (chunk: Buffer) => {
+    seen++;
     kept.push(chunk);
     bytes += chunk.length;
     if (bytes > 2 * outputBytesMax) {
@@ -32,8 +35,18 @@ const tail = (stream: NodeJS.ReadableStream | null) => {
       bytes = outputBytesMax;
     }
   });
-  return () => Buffer.concat(kept).subarray(-outputBytesMax).toString("utf8");
+  return { seen: () => seen, text: () => textOf(Buffer.concat(kept).subarray(-outputBytesMax)) };
 };
+
+/** A tail may begin in the middle of a character: what is left of it is dropped. */
+const textOf = (bytes: Buffer): string => {
+  let start = 0;
+  while (start < 3 && bytes.length >= outputBytesMax && ((bytes[start] ?? 0) & 0b1100_0000) === 0b1000_0000) start++;
+  return bytes.subarray(start).toString("utf8");
+};
+
+/** Rounds of the event loop without output after which nothing more can come from a command that has ended. */
+const quietRounds = 3;
 
 const carryOut = ({ assignment, attempt, work }: Extract<ToWorker, { type: "offer" }>) => {
   const key = `${assignment} ${attempt}`;
@@ -47,23 +60,42 @@ const carryOut = ({ assignment, attempt, work }: Extract<ToWorker, { type: "offe
     const [program, ...args] = "argv" in command ? command.argv : [];
     child = "shell" in command ? spawn(command.shell, { ...options, shell: true }) : spawn(program ?? "", args, options);
   } catch (error) {
-    report({ type: "ended", assignment, attempt, reason: error instanceof Error ? error.message : String(error) });
+    report({ type: "ended", assignment, attempt, reason: `it could not be started: ${error instanceof Error ? error.message : String(error)}` });
     return;
   }
   running.set(key, child);
+  // At once: if this process is killed now, the engine's process must know the group.
+  if (child.pid !== undefined) report({ type: "accepted", assignment, attempt, pid: child.pid });
   const stdout = tail(child.stdout);
   const stderr = tail(child.stderr);
-  child.once("spawn", () => report({ type: "accepted", assignment, attempt, pid: child.pid ?? 0 }));
   child.once("error", (error) => {
     if (!running.delete(key)) return;
-    report({ type: "ended", assignment, attempt, reason: `it could not be started: ${error.message}` });
+    const detail = (error as { code?: string }).code === "ENOENT" && !existsSync(cwd) ? `there is no folder "${cwd}"` : error.message;
+    report({ type: "ended", assignment, attempt, reason: `it could not be started: ${detail}` });
   });
   child.once("close", (exitCode, signal) => {
     if (!running.delete(key)) return;
-    report({ type: "ended", assignment, attempt, result: { exitCode, signal, stdout: stdout(), stderr: stderr(), durationMs: Math.round(performance.now() - startedAt) } });
+    report({ type: "ended", assignment, attempt, result: { exitCode, signal, stdout: stdout.text(), stderr: stderr.text(), durationMs: Math.round(performance.now() - startedAt) } });
   });
-  // A grandchild that keeps the pipes open must not hold the slot: the command itself has ended.
-  child.once("exit", () => setImmediate(() => signalGroup(child, "SIGKILL")));
+  child.once("exit", () => {
+    // What the command left running in its group ends with it, and one that left the group may keep the pipes open:
+    // neither holds the slot. What the command itself wrote is in the pipes by now, and read in the next rounds.
+    signalGroup(child, "SIGKILL");
+    let seen = -1;
+    let quiet = 0;
+    const listen = () => {
+      const heard = stdout.seen() + stderr.seen();
+      quiet = heard === seen ? quiet + 1 : 0;
+      seen = heard;
+      if (!running.has(key)) return;
+      if (quiet < quietRounds) setImmediate(listen);
+      else {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }
+    };
+    setImmediate(listen);
+  });
 };
 
 process.on("message", (message: ToWorker) => {
@@ -79,7 +111,6 @@ process.once("disconnect", () => {
   process.exit(0);
 });
 // The terminal sends these to the whole group; the engine's process decides what they mean.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => {});
 
 report({ type: "ready" });

@@ -5,14 +5,18 @@
 export type Address = string;
 
 const idLengthMax = 200;
-// Control characters and the slash would make an address ambiguous in a path, a log line or a URL.
-const refused = /[\u0000-\u001f\u007f/]/;
+// Control characters and the slash would make an address ambiguous in a path, a log line or a URL; half of a
+// surrogate pair does not survive the store.
+const refused = /[\u0000-\u001f\u007f/]|\p{Surrogate}/u;
+
+/** Whether the store gives this text back as it is: no U+0000 and no half of a surrogate pair. */
+export const isStorable = (text: string): boolean => !/\u0000|\p{Surrogate}/u.test(text);
 
 /** Says what is wrong with the id of an actor, or nothing. */
 export const wrongId = (id: unknown): string | undefined => {
   if (typeof id !== "string" || id === "") return "an actor's id must be a non-empty string";
   if (id.length > idLengthMax) return `an actor's id has at most ${idLengthMax} characters`;
-  if (refused.test(id)) return "an actor's id has no slash and no control characters";
+  if (refused.test(id)) return "an actor's id has no slash, no control characters and no half of a surrogate pair";
   if (id === "__proto__") return "the id __proto__ is refused";
   return undefined;
 };
@@ -20,8 +24,11 @@ export const wrongId = (id: unknown): string | undefined => {
 /** The address of an actor that a host starts. */
 export const rootAddress = (machine: string, id: string): Address => `${machine}/${id}`;
 
-/** The address of a child. Slashes in the child's own id are escaped, so that the path stays a tree. */
-export const childAddress = (parent: Address, child: string): Address => `${parent}/${child.replaceAll("%", "%25").replaceAll("/", "%2F")}`;
+/**
+ * The address of a child. Slashes in the child's own id are escaped, so that the path stays a tree, and so is the
+ * tilde that marks an earlier incarnation.
+ */
+export const childAddress = (parent: Address, child: string): Address => `${parent}/${child.replaceAll("%", "%25").replaceAll("/", "%2F").replaceAll("~", "%7E")}`;
 
 /** The address one level up, or nothing for an actor that a host started. */
 export const parentAddress = (address: Address): Address | undefined => {
@@ -30,7 +37,7 @@ export const parentAddress = (address: Address): Address | undefined => {
 };
 
 /** The id of the child within its parent. */
-export const childId = (address: Address): string => address.slice(address.lastIndexOf("/") + 1).replaceAll("%2F", "/").replaceAll("%25", "%");
+export const childId = (address: Address): string => address.slice(address.lastIndexOf("/") + 1).replaceAll("%7E", "~").replaceAll("%2F", "/").replaceAll("%25", "%");
 
 /** The machine id that an address of a root actor names. */
 export const machineOf = (address: Address): string => address.slice(0, address.indexOf("/"));

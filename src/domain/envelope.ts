@@ -1,4 +1,4 @@
-import type { Address } from "./address.ts";
+import { type Address, isStorable } from "./address.ts";
 import type { EngineEvent, Event } from "./event.ts";
 
 /** An event on its way to one actor. `at` is the only clock that a machine ever sees. */
@@ -17,7 +17,9 @@ const keyLengthMax = 1_000;
 
 /** Says what is wrong with an idempotency key, or nothing. */
 export const wrongKey = (key: unknown): string | undefined =>
-  typeof key === "string" && key !== "" && key.length <= keyLengthMax ? undefined : `an idempotency key is a non-empty string of at most ${keyLengthMax} characters`;
+  typeof key === "string" && key !== "" && key.length <= keyLengthMax && isStorable(key)
+    ? undefined
+    : `an idempotency key is a non-empty string of at most ${keyLengthMax} characters, without U+0000 and halves of surrogate pairs`;
 
 /**
  * What became of an envelope: `handled` by a transition, `ignored` because the state at that moment takes no such

@@ -133,9 +133,18 @@ const text = (value: unknown): string => {
   }
 };
 
-/** Turns anything that was thrown (also null, strings, objects with throwing getters) into a `Failure`. */
+/** Characters that are kept of a message, of a stack, and of the fields of an error: it must fit into any state. */
+const failureTextMax = 10_000;
+/** Characters of a whole failure, its causes included. */
+const failureSizeMax = 32 * failureTextMax;
+const cut = (words: string): string => (words.length > failureTextMax ? `${words.slice(0, failureTextMax)}…` : words);
+
+/**
+ * Turns anything that was thrown (also null, strings, objects with throwing getters) into a `Failure` of bounded size.
+ * What is a `Failure` already stays as it is.
+ */
 export const failureOf = (thrown: unknown, depth = 0): Failure => {
-  if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: text(thrown) };
+  if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: cut(text(thrown)) };
   if (thrown instanceof RevivedError) return thrown.failure;
   if (isFailure(thrown)) return thrown;
   const name = read(thrown, "name");
@@ -144,16 +153,19 @@ export const failureOf = (thrown: unknown, depth = 0): Failure => {
   const stack = read(thrown, "stack");
   const cause = read(thrown, "cause");
   const data: Record<string, Json> = {};
+  let size = 0;
   for (const key of ownKeys(thrown)) {
     if (key === "name" || key === "message" || key === "stack" || key === "cause" || key === "_tag" || key === "code" || key === "__proto__") continue;
     const json = asJson(read(thrown, key));
-    if (json !== undefined) data[key] = json;
+    if (json === undefined) continue;
+    size += JSON.stringify(json).length;
+    if (size <= failureTextMax) data[key] = json;
   }
   return {
     name: typeof name === "string" && name !== "" ? name : "Error",
-    message: typeof message === "string" ? message : thrown instanceof Error ? "" : (JSON.stringify(asJson(thrown)) ?? text(thrown)),
+    message: cut(typeof message === "string" ? message : thrown instanceof Error ? "" : (JSON.stringify(asJson(thrown)) ?? text(thrown))),
     ...(typeof code === "string" ? { code } : {}),
-    ...(typeof stack === "string" ? { stack } : {}),
+    ...(typeof stack === "string" ? { stack: cut(stack) } : {}),
     ...(Object.keys(data).length > 0 ? { data } : {}),
     ...(cause !== undefined && depth < 8 ? { cause: failureOf(cause, depth + 1) } : {}),
   };
@@ -164,7 +176,9 @@ const failureKeys: ReadonlySet<string> = new Set(["name", "message", "code", "st
 /** Whether this is a failure already, as it comes out of the store. */
 const isFailure = (value: object): value is Failure => {
   if (Object.getPrototypeOf(value) !== Object.prototype || typeof read(value, "name") !== "string" || typeof read(value, "message") !== "string") return false;
-  return ownKeys(value).every((key) => failureKeys.has(key)) && asJson(value) !== undefined;
+  if (!ownKeys(value).every((key) => failureKeys.has(key))) return false;
+  const json = asJson(value);
+  return json !== undefined && JSON.stringify(json).length <= failureSizeMax;
 };
 
 const ownKeys = (value: object): ReadonlyArray<string> => {

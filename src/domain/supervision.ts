@@ -20,4 +20,17 @@ export interface Supervision {
   readonly scope: Scope;
 }
 
+const strategies: ReadonlyArray<Strategy> = ["resume", "restart", "stop", "escalate"];
+const scopes: ReadonlyArray<Scope> = ["one_for_one", "one_for_all", "rest_for_one"];
+
+/** Says in words what is wrong with the options of a machine's supervision; nothing if they can be carried out. */
+export const checkSupervision = ({ strategy, restartsMax, withinMs, scope }: Supervision): ReadonlyArray<string> => {
+  const wrong: Array<string> = [];
+  if (!strategies.includes(strategy)) wrong.push(`strategy must be one of ${strategies.join(", ")}, got ${JSON.stringify(strategy)}`);
+  if (!scopes.includes(scope)) wrong.push(`scope must be one of ${scopes.join(", ")}, got ${JSON.stringify(scope)}`);
+  if (!Number.isSafeInteger(restartsMax) || restartsMax < 0) wrong.push(`restartsMax must be a whole number, 0 or more, got ${restartsMax}`);
+  if (!Number.isFinite(withinMs) || withinMs <= 0) wrong.push(`withinMs must be a positive number of milliseconds, got ${withinMs}`);
+  return wrong;
+};
+
 export const defaultSupervision: Supervision = { strategy: "resume", restartsMax: 3, withinMs: 60_000, scope: "one_for_one" };

@@ -1,9 +1,10 @@
+import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import type { Address } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { failureOf } from "../domain/json.ts";
 import { parseJson } from "../actor/index.ts";
-import type { DeadLetterRow, EffectRow } from "../journal/journal.ts";
+import type { DeadLetterRow, EffectRow } from "../journal/index.ts";
 import { failpoint } from "./failpoint.ts";
 import type { ActionInfo, Registered } from "./registry.ts";
 
@@ -60,9 +61,12 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
         fail(error);
         return;
       }
-      if (Effect.isEffect(result)) Effect.runPromise(result as Effect.Effect<unknown>).then(end, fail);
-      else if (result instanceof Promise) result.then(end, fail);
+      if (Effect.isEffect(result)) Effect.runCallback(result as Effect.Effect<unknown>, { onExit: (exit) => (exit._tag === "Success" ? end() : fail(Cause.squash(exit.cause))) });
+      else if (isThenable(result)) result.then(end, fail);
       else end();
     },
   };
 };
+
+// Some libraries (query builders) answer with objects that are promises without being made by Promise.
+const isThenable = (value: unknown): value is PromiseLike<unknown> => typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

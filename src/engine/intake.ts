@@ -1,4 +1,4 @@
-import type { Address } from "../domain/address.ts";
+import { type Address, isStorable } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { NotJson, normalize } from "../domain/json.ts";
@@ -69,8 +69,18 @@ export const admit = <A>(address: Address, payload: A, limits: Limits): { readon
 /** An event from outside: an object with a type of its own that is not the engine's. */
 export const admitEvent = (address: Address, event: unknown, limits: Limits): { readonly value: Event; readonly json: string } => {
   if (typeof event !== "object" || event === null || Array.isArray(event)) throw new InvalidEvent({ address, path: "", detail: "an event is an object with a string type" });
-  const type = (event as { type?: unknown }).type;
+  const type = typeOf(event);
   if (typeof type !== "string" || type === "") throw new InvalidEvent({ address, path: "type", detail: "an event has a non-empty string type" });
+  if (!isStorable(type)) throw new InvalidEvent({ address, path: "type", detail: "the type has a character that can't be stored (U+0000, or half of a surrogate pair)" });
   if (type === "*" || isReserved(type)) throw new InvalidEvent({ address, path: "type", detail: `the type "${type}" belongs to the engine; nobody outside may send it` });
   return admit(address, event as Event, limits);
+};
+
+/** The type, also of an object whose getters throw: that one has none. */
+const typeOf = (event: object): unknown => {
+  try {
+    return (event as { type?: unknown }).type;
+  } catch {
+    return undefined;
+  }
 };

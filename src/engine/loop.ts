@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect";
 import * as Cause from "effect/Cause";
+import { parseJson } from "../actor/index.ts";
 import { type Address, childAddress, parentAddress } from "../domain/address.ts";
 import type { EngineEvent } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import { JournalError, type JournalFenced } from "../journal/errors.ts";
-import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/journal.ts";
+import { JournalError, type JournalFenced } from "../journal/index.ts";
+import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/index.ts";
 import { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Delivery, Receipt } from "./intake.ts";
@@ -219,7 +220,12 @@ export class Loop {
     this.#options.world.residents.evict();
   }
 
+  /**
+   * Nothing while the engine recovers: what a turn stores then (mail, owed actions), recovery would read and take up
+   * a second time. The lease is renewed meanwhile.
+   */
   #take(): ReadonlyArray<Delivery> {
+    if (this.#options.state() === "recovering") return [];
     const max = this.#options.limits.turnEnvelopesMax;
     if (this.#mail.length > 0) {
       const mail = this.#mail.splice(0, max);
@@ -338,7 +344,7 @@ export class Loop {
     if (absent.length > 0) yield* this.#load(turn, absent);
     for (const address of addresses) {
       const [first] = yield* journal.history(address, 0, 1);
-      const input = first === undefined ? undefined : (JSON.parse(first.event) as { input?: never }).input;
+      const input = first === undefined ? undefined : (parseJson(first.event) as { input?: never }).input;
       const event = { type: "taskwright.restart" as const, ...(input === undefined ? {} : { input }) };
       this.#deliver(turn, { to: address, from: "", event, json: JSON.stringify(event), internal: true }, new Map());
     }

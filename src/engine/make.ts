@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
+import * as Queue from "effect/Queue";
 import * as Stream from "effect/Stream";
 import type { AnyStateMachine } from "xstate";
 import { ActorReference, parseJson, parseState } from "../actor/index.ts";
@@ -12,12 +13,12 @@ import { wrongKey } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
-import type { JournalError, JournalOwned } from "../journal/errors.ts";
-import { type ActorRow, Journal } from "../journal/journal.ts";
+import type { JournalError, JournalOwned } from "../journal/index.ts";
+import { type ActorRow, Journal } from "../journal/index.ts";
 import { makeActivityPool } from "./activities.ts";
 import { makeEffects } from "./effects.ts";
 import { type ActorView, type AskOptions, Engine, type EngineStatus, type SentEvent } from "./engine.ts";
-import { ActorParked, InvalidAddress, InvalidEvent, InvalidOptions, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
+import { ActorParked, EngineClosed, InvalidAddress, InvalidEvent, InvalidOptions, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import { admit, admitEvent, type Creation, type Delivery, type Receipt } from "./intake.ts";
 import { makeLifecycle } from "./lifecycle.ts";
@@ -27,6 +28,9 @@ import { type DurableMachine, makeRegistry } from "./registry.ts";
 import { awaken, Resident, Residents } from "./resident.ts";
 import { systemTime, type Time } from "./time.ts";
 import type { Transition, Turn, World } from "./turn.ts";
+
+/** Snapshots that wait for a watcher that is slower than its actor; beyond it the oldest are skipped, never the latest. */
+const watchedMax = 1_000;
 
 export interface EngineOptions {
   /** The machines that may run: as XState made them, or with options. */
@@ -71,9 +75,17 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       catch: (error) => (error instanceof InvalidOptions ? error : new InvalidOptions({ problems: [String(error)] })),
     });
     const time = options.time ?? systemTime();
-    const log = options.log ?? logToStandardError;
+    const log = (entry: LogEntry) => {
+      try {
+        (options.log ?? logToStandardError)(entry);
+      } catch {
+        // A log that fails has nobody left to tell; the engine goes on.
+      }
+    };
     const owner = { id: randomUUID(), pid: process.pid, host: hostname(), leaseMs: limits.leaseMs, isAlive };
     const opened = yield* journal.open({ ...owner, now: time.now() });
+    // Also where the rest of the opening fails: the next engine need not wait for the lease.
+    yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
     time.advanceTo(opened.latestAt);
 
     // --- what the engine consists of -------------------------------------------------------------------------------
@@ -82,7 +94,8 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     const watchers = new Map<Address, Set<(actor: Resident) => void>>();
     const asking = new Map<Address, (event: SentEvent) => void>();
     const settledWaiters = new Set<() => void>();
-    const closers: Array<() => void> = [];
+    /** Who must hear that the engine stopped. */
+    const closers = new Set<() => void>();
     const charts = new Set((yield* journal.machines).map((machine) => machine.hash));
     const world: World = {
       registry,
@@ -116,7 +129,8 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
         cancelHeartbeat();
         pool.abortAll("the engine closed");
         loop.request();
-        for (const close of closers.splice(0)) close();
+        for (const settled of [...settledWaiters]) settled();
+        for (const close of [...closers]) close();
       },
     });
     const idle = () => loop.isIdle && pool.running() === 0 && effects.running() === 0 && !pump.isDue();
@@ -164,6 +178,8 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       },
     });
     loop.onIdle = () => {
+      // After its grace an action that does not end is not waited for: it is owed, and runs again at the next open.
+      if (lifecycle.state() === "suspending" && loop.isIdle && pool.running() === 0) lifecycle.tell({ type: "DRAINED" });
       if (!idle()) return;
       for (const settled of [...settledWaiters]) settled();
       if (lifecycle.state() === "draining" || lifecycle.state() === "suspending") lifecycle.tell({ type: "DRAINED" });
@@ -218,6 +234,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     if (due !== undefined) pump.arm(due);
     lifecycle.begin();
     lifecycle.tell({ type: "RECOVERED" });
+    loop.request();
 
     // --- what a host can do ------------------------------------------------------------------------------------------
     const postStart = (machine: string, id: string, input: unknown, settle: Settle): void => {
@@ -288,6 +305,13 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       });
       return Effect.raceFirst(effect, over);
     };
+    /** Fails when the engine stops: nobody waits for what can't come any more. */
+    const untilClosed = Effect.async<never, EngineClosed>((resume) => {
+      const close = () => resume(new EngineClosed({ detail: "it was closed meanwhile" }));
+      if (lifecycle.state() === "stopped") return close();
+      closers.add(close);
+      return Effect.sync(() => closers.delete(close));
+    });
     let asked = 0;
 
     const engine: EngineCore = {
@@ -318,7 +342,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
               replyTo,
             );
           });
-          return orTimedOut(answer, address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(Effect.ensuring(Effect.sync(() => asking.delete(replyTo.address))));
+          return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(Effect.ensuring(Effect.sync(() => asking.delete(replyTo.address))));
         }),
       snapshot,
       waitFor: (address, predicate, waitOptions) =>
@@ -335,18 +359,22 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
             stop = onChange(address, (actor) => look(viewOf(actor)));
             Effect.runCallback(snapshot(address), { onExit: (exit) => (exit._tag === "Success" ? look(exit.value) : resume(exit)) });
           });
-          return orTimedOut(satisfied, address, "the awaited state was not reached", waitOptions?.timeout).pipe(Effect.ensuring(Effect.sync(() => stop())));
+          return orTimedOut(Effect.raceFirst(satisfied, untilClosed), address, "the awaited state was not reached", waitOptions?.timeout).pipe(Effect.ensuring(Effect.sync(() => stop())));
         }),
       history: (address, { after = 0, limit = 1_000 } = {}) =>
         Effect.map(journal.history(address, after, limit), (rows) =>
           rows.map(({ seq, at, event, outcome, from, stateHash }) => ({ seq, at, event: JSON.parse(event) as SentEvent, outcome, from, stateHash })),
         ),
       watch: (address) =>
-        Stream.concat(
-          Stream.fromEffect(snapshot(address)),
-          Stream.async<ActorView>((emit) => {
-            const stop = onChange(address, (actor) => void emit.single(viewOf(actor)));
-            return Effect.sync(stop);
+        Stream.unwrapScoped(
+          Effect.gen(function* () {
+            // Listens before it reads: a change in between is heard, and what the first read shows already is dropped.
+            const changes = yield* Queue.sliding<ActorView>(watchedMax);
+            const stop = onChange(address, (actor) => void changes.unsafeOffer(viewOf(actor)));
+            yield* Effect.addFinalizer(() => Effect.sync(stop));
+            const first = yield* snapshot(address);
+            const isNew = (view: ActorView) => view.id > first.id || (view.id === first.id && view.seq > first.seq);
+            return Stream.concat(Stream.make(first), Stream.fromQueue(changes).pipe(Stream.filter(isNew), Stream.interruptWhen(Effect.ignore(untilClosed))));
           }),
         ),
       list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, registry.byHash.get(row.hash)?.definition.version ?? ""))),
@@ -381,7 +409,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
           settledWaiters.delete(done);
           resume(Effect.void);
         };
-        if (idle()) done();
+        if (idle() || lifecycle.state() === "stopped") done();
         else {
           settledWaiters.add(done);
           loop.request();
@@ -391,7 +419,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
         Effect.async<void>((resume) => {
           const graceMs = Duration.toMillis(closeOptions?.grace ?? "5 seconds");
           if (lifecycle.state() === "stopped") return resume(Effect.void);
-          closers.push(() => resume(Effect.void));
+          closers.add(() => resume(Effect.void));
           if (lifecycle.state() !== "draining" && lifecycle.state() !== "suspending") lifecycle.tell({ type: "CLOSE", graceMs });
         }).pipe(Effect.zipRight(Effect.ignore(journal.release))),
     };

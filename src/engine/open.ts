@@ -7,7 +7,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime";
 import * as Stream from "effect/Stream";
 import type { AnyStateMachine } from "xstate";
 import type { Address } from "../domain/address.ts";
-import type { ActorFilter, CountRow, Journal } from "../journal/journal.ts";
+import type { ActorFilter, CountRow, Journal } from "../journal/index.ts";
 import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
 import { type ActorToStart, type ActorView, type AskOptions, type DeadLetter, Engine, type EngineStatus, type HistoryEntry, type SendOptions, type SentEvent, type WaitOptions } from "./engine.ts";
 import type { Receipt } from "./intake.ts";

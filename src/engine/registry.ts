@@ -3,9 +3,10 @@ import type { AnyStateMachine } from "xstate";
 import { activity, activityActions } from "../../machines/activity.ts";
 import { supervisor, supervisorActions } from "../../machines/supervisor.ts";
 import { type Definition, define, MachineRefused } from "../actor/index.ts";
+import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import { RetryPolicy } from "../domain/retry.ts";
-import { defaultSupervision, type Supervision } from "../domain/supervision.ts";
+import { checkSupervision, defaultSupervision, type Supervision } from "../domain/supervision.ts";
 import { InvalidOptions } from "./errors.ts";
 
 /** How one invoked promise is carried out. Times in milliseconds. */
@@ -62,7 +63,7 @@ export interface Registry {
   readonly supervisor: Registered;
 }
 
-const isDurable = (entry: AnyStateMachine | DurableMachine): entry is DurableMachine => "machine" in entry && !("implementations" in entry);
+const isDurable = (entry: AnyStateMachine | DurableMachine): entry is DurableMachine => typeof entry === "object" && entry !== null && "machine" in entry && !("implementations" in entry);
 
 /** Throws `InvalidOptions` with everything that is wrong with all machines. */
 export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMachine>, limits: Limits): Registry => {
@@ -92,11 +93,14 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
     const actions = new Map(Object.entries(entry.actions ?? {}));
     try {
       const definition = define(entry.machine, { limits, actions: [...actions.keys()] });
+      if (isReserved(definition.id) || definition.id === "ask") problems.push(`the machine id "${definition.id}" belongs to the engine: nobody could send to its actors; choose another id`);
       if (byHash.get(definition.hash)?.definition.original === entry.machine) return;
       for (const [name, options] of Object.entries(entry.activities ?? {})) problems.push(...checkActivity(definition, name, options));
+      const supervision = { ...defaultSupervision, ...entry.supervision };
+      for (const problem of checkSupervision(supervision)) problems.push(`machine "${definition.id}", supervision: ${problem}`);
       add({
         definition,
-        supervision: { ...defaultSupervision, ...entry.supervision },
+        supervision,
         activities: entry.activities ?? {},
         actions,
         checkEvent: entry.events === undefined ? undefined : checker(entry.events),

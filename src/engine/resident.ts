@@ -1,7 +1,7 @@
 import * as crypto from "node:crypto";
 import { type ActorState, decode, encode, nextDue, StateMismatch, type Step } from "../actor/index.ts";
 import { type Address, parentAddress } from "../domain/address.ts";
-import type { ActorRow } from "../journal/journal.ts";
+import type { ActorRow } from "../journal/index.ts";
 import type { Delivery } from "./intake.ts";
 import type { Registered, Registry } from "./registry.ts";
 
@@ -30,6 +30,8 @@ export class Resident {
   turn = 0;
   created = false;
   replaces = false;
+  /** A later incarnation took its address in the turn that made it: it is stored at `address~id` at once. */
+  succeeded = false;
   /** The pump asked for it in this turn, so its stored wake is used up. */
   woken = false;
   /** True while its own step or what follows from it runs: what arrives meanwhile waits in `queue`. */
@@ -138,7 +140,8 @@ export class Residents {
   /** Between two turns only: a turn may hold no actor that was dropped. */
   evict(): void {
     if (this.#young.size <= this.#halfMax) return;
-    this.#old = this.#young;
+    // A turn may have needed more than there is room for: the latest of them stay.
+    this.#old = this.#young.size <= 2 * this.#halfMax ? this.#young : new Map([...this.#young].slice(-this.#halfMax));
     this.#young = new Map();
   }
   get size(): number {

@@ -4,7 +4,7 @@ import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, Turn as StoredTurn } from "../journal/journal.ts";
+import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, Turn as StoredTurn } from "../journal/index.ts";
 import { ActorFailed, ActorParked, UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { Registry } from "./registry.ts";
@@ -235,6 +235,12 @@ export class Turn {
       this.#refuseStart(delivery, creation, error);
       return;
     }
+    if (existing?.created === true) {
+      // Both are made by this turn: the earlier one never stands at the address that the later one takes.
+      actor.replaces = existing.replaces;
+      existing.replaces = false;
+      existing.succeeded = true;
+    }
     this.#world.residents.set(actor);
     if (!this.#world.charts.has(definition.hash)) this.#charts.set(definition.hash, { hash: definition.hash, id: definition.id, version: definition.version, chart: definition.chart, at: this.at });
     this.#touch(actor);
@@ -283,6 +289,8 @@ export class Turn {
     const { event } = delivery;
     if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
     const { supervision, internal } = actor.registered;
+    // An activity that can't be told how its promise ended ends itself, or its parent would wait for ever.
+    if (actor.registered === this.#world.registry.activity && event.type !== "HEARTBEAT" && event.type !== "taskwright.fail") this.#internal(actor.address, { type: "taskwright.fail", error: failure }, "");
     if (internal || supervision.strategy === "resume") return;
     const group = parentAddress(actor.address) ?? actor.address;
     const supervisor = `supervisor/${group.replaceAll("/", ":")}`;
@@ -466,7 +474,8 @@ export class Turn {
       const { id, seq, at, json: state, status } = actor;
       const { hash } = actor.registered.definition;
       if (actor.created) {
-        const { address, parentId, createdAt, token, replaces } = actor;
+        const { parentId, createdAt, token, replaces } = actor;
+        const address = actor.succeeded ? `${actor.address}~${id}` : actor.address;
         created.push({ id, address, parent: parentId, createdAt, machine: actor.registered.definition.id, hash, status, seq, at, state, token, replaces });
       } else if (status === actor.storedStatus && hash === actor.storedHash) moved.push({ id, seq, at, state });
       else moved.push({ id, seq, at, state, changed: { status, hash, token: actor.token } });

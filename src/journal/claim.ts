@@ -12,5 +12,5 @@ export const claim = (where: string, current: OwnerRow | undefined, info: OwnerI
   return { id: info.id, epoch: (current?.epoch ?? 0) + 1, pid: info.pid, host: info.host, since: info.now, until: info.now + info.leaseMs };
 };
 
-const isFree = (current: OwnerRow, info: OwnerInfo): boolean =>
-  current.until === 0 || info.now > current.until || current.id === info.id || (current.host === info.host && !info.isAlive(current.pid));
+// A released claim has `until` 0, which is always over.
+const isFree = (current: OwnerRow, info: OwnerInfo): boolean => info.now > current.until || current.id === info.id || (current.host === info.host && !info.isAlive(current.pid));

@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule";
 import * as Scope from "effect/Scope";
 import type { Driver } from "./driver.ts";
 import { JournalError } from "./errors.ts";
-import { fromDriver, isBusy, saysNoTransaction } from "./failure.ts";
+import { fromDriver, isBusy } from "./failure.ts";
 
 /**
  * One reserved SQLite connection with its transactions in our own hands. The client's `withTransaction` would turn a
@@ -94,9 +94,9 @@ const make = (where: string, sql: SqlConnection, scope: Scope.CloseableScope): C
     return Effect.catchAll(rows<A>(text, params), (error) => (isBusy(error) ? Effect.zipRight(respell(error), waiting) : Effect.fail(error)));
   };
 
-  const rollback = Effect.catchAll(run("ROLLBACK"), (error) =>
-    saysNoTransaction(error) ? Effect.void : Effect.logWarning(`${where}: a rollback failed`, fromDriver(where, error)),
-  );
+  // After some failures (a full disk) SQLite has ended the transaction by itself: then this fails, and all is well. If it
+  // fails otherwise, the next BEGIN does too, with an error of its own.
+  const rollback = Effect.ignore(run("ROLLBACK"));
   const begin = patiently("BEGIN IMMEDIATE");
   const commit = run("COMMIT");
   return {
@@ -129,7 +129,8 @@ export const tune = (connection: Connection, options: ConnectionOptions): Effect
       // SQLite does not fail where it can't have a write-ahead log (network file systems): it stays in the mode it was.
       const [row] = yield* connection.read<{ journal_mode: string }>("PRAGMA journal_mode");
       const mode = row?.journal_mode;
-      if (mode !== "wal") return yield* new JournalError({ reason: "failed", where: options.file, detail: `this file system can't hold a write-ahead log (journal_mode stays ${mode}); use a local disk` });
+      if (mode !== "wal")
+        return yield* new JournalError({ reason: "failed", where: options.file, detail: `this file system can't hold a write-ahead log (journal_mode stays ${mode}); use a local disk` });
       settings.push(`synchronous = ${options.synchronous}`, `wal_autocheckpoint = ${checkpointPages}`, `journal_size_limit = ${logBytesMax}`);
     }
     for (const setting of settings) yield* connection.read(`PRAGMA ${setting}`);

@@ -58,5 +58,13 @@ export const isBusy = (error: unknown): boolean => {
   return code !== undefined && reasonOfCode[code] === "busy";
 };
 
-/** SQLite ends a transaction by itself after some failures; a ROLLBACK after that has nothing left to do. */
-export const saysNoTransaction = (error: unknown): boolean => messageOf(thrownBy(error)).includes("no transaction is active");
+const readonlyRollback = { code: "SQLITE_READONLY_ROLLBACK", errcode: 776 } as const;
+
+/**
+ * A reader met a rollback journal, which only a writer can undo. A journal has one only while it is being made: before
+ * it got its write-ahead log, so before anything was stored.
+ */
+export const isHalfMade = (error: JournalError): boolean => {
+  const { code, errcode } = (error.cause ?? {}) as { code?: unknown; errcode?: unknown };
+  return code === readonlyRollback.code || errcode === readonlyRollback.errcode;
+};

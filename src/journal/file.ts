@@ -42,5 +42,7 @@ export const verify = (file: string, opened: Identity): Effect.Effect<void, Jour
   Effect.suspend(() => {
     const found = look(file);
     if (found?.ino === opened.inode && found.dev === opened.device) return Effect.void;
-    return Effect.fail(new JournalError({ reason: "replaced", where: file, detail: found === undefined ? "the file was deleted or moved away under the engine" : "another file was put in its place under the engine" }));
+    return Effect.fail(
+      new JournalError({ reason: "replaced", where: file, detail: found === undefined ? "the file was deleted or moved away under the engine" : "another file was put in its place under the engine" }),
+    );
   });

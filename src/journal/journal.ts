@@ -128,8 +128,9 @@ export interface CreatedActor {
   /** The generation under which the parent knows this child; 0 for one that a host started. */
   readonly token: number;
   /**
-   * An earlier incarnation may stand at this address: before the insert it is moved to `address~token` (with its own
-   * token), where its history stays readable. In a turn, `replaces` goes before all inserts.
+   * An earlier incarnation may stand at this address: before the insert it is moved to `address~id` (with its own row
+   * id, because tokens begin anew with each incarnation of the parent), where its history stays readable. In a turn,
+   * `replaces` goes before all inserts.
    */
   readonly replaces: boolean;
 }

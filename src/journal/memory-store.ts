@@ -77,7 +77,10 @@ export class MemoryStore {
   }
 
   pruneKeys(before: number, limit: number): number {
-    const old = [...this.keys].filter(([, row]) => row.at < before).sort(([, a], [, b]) => a.at - b.at).slice(0, limit);
+    const old = [...this.keys]
+      .filter(([, row]) => row.at < before)
+      .sort(([, a], [, b]) => a.at - b.at)
+      .slice(0, limit);
     for (const [key] of old) this.keys.delete(key);
     return old.length;
   }
@@ -164,7 +167,7 @@ export class MemoryStore {
 }
 
 /** Where an actor is found after another one took its address. */
-const incarnation = (row: { readonly address: Address; readonly token: number }): Address => `${row.address}~${row.token}`;
+const incarnation = (row: { readonly address: Address; readonly id: number }): Address => `${row.address}~${row.id}`;
 
 const last = (rows: ReadonlyMap<number, unknown>): number => {
   let id = 0;

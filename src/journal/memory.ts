@@ -32,9 +32,9 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
     const reader = options.reader ?? false;
     const faults = options.faults ?? {};
     let claimed: OwnerRow | undefined;
+    let connected = reader;
 
-    const reading = <A>(read: () => A): Effect.Effect<A, JournalError> =>
-      Effect.suspend(() => (reader || claimed !== undefined || store.owner !== undefined ? Effect.succeed(read()) : Effect.fail(failed("the journal is not open; call open"))));
+    const reading = <A>(read: () => A): Effect.Effect<A, JournalError> => Effect.suspend(() => (connected ? Effect.succeed(read()) : Effect.fail(failed("the journal is not open; call open"))));
     const fenced = (ours: OwnerRow) => new JournalFenced({ where, epoch: ours.epoch, current: store.owner?.epoch ?? 0 });
     const owning = <A>(body: (ours: OwnerRow) => Effect.Effect<A, JournalError>): Effect.Effect<A, JournalFenced | JournalError> =>
       Effect.suspend((): Effect.Effect<A, JournalFenced | JournalError> => {
@@ -48,9 +48,11 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       Effect.suspend((): Effect.Effect<Opened, JournalOwned | JournalError> => {
         if (reader) return Effect.fail(failed("a reader claims nothing; open it without `reader`"));
         claimed = undefined;
+        connected = false;
         const next = Claim.claim(where, store.owner, info);
         if (next instanceof JournalOwned) return Effect.fail(next);
         claimed = next;
+        connected = true;
         store.owner = next;
         return Effect.succeed({ epoch: next.epoch, counters: store.counters(), latestAt: store.latestAt });
       });

@@ -1,4 +1,4 @@
-import * as Reactivity from "@effect/experimental/Reactivity";
+import type * as Reactivity from "@effect/experimental/Reactivity";
 import * as SqlClient from "@effect/sql/SqlClient";
 import type { Connection } from "@effect/sql/SqlConnection";
 import { SqlError } from "@effect/sql/SqlError";

@@ -55,15 +55,17 @@ export const effects = (connection: Connection, after: number, limit: number): R
 
 type Kind = Pick<CountRow, "machine" | "status">;
 
-/** The pairs of machine and status in use, by jumping from one to the next in their index: as fast as there are few. */
+/** The pairs of machine and status in use, by jumping from one to the next in their index: the work is their number. */
 const kinds = (connection: Connection): Read<ReadonlyArray<Kind>> =>
   connection.read(
-    `WITH RECURSIVE kind (machine, status) AS (
-      SELECT * FROM (SELECT machine, status FROM actors ORDER BY machine, status LIMIT 1)
-      UNION ALL
-      SELECT next.machine, next.status FROM kind, actors next
-      WHERE next.id = (SELECT id FROM actors WHERE (machine, status) > (kind.machine, kind.status) ORDER BY machine, status LIMIT 1)
-    ) SELECT machine, status FROM kind`,
+    `WITH RECURSIVE
+      machine (m) AS (SELECT min(machine) FROM actors UNION ALL SELECT (SELECT min(machine) FROM actors WHERE machine > m) FROM machine WHERE m IS NOT NULL),
+      kind (m, s) AS (
+        SELECT m, (SELECT min(status) FROM actors WHERE machine = m) FROM machine WHERE m IS NOT NULL
+        UNION ALL
+        SELECT m, (SELECT min(status) FROM actors WHERE machine = m AND status > s) FROM kind WHERE s IS NOT NULL
+      )
+    SELECT m AS machine, s AS status FROM kind WHERE s IS NOT NULL`,
   );
 
 export const list = (connection: Connection, filter: ActorFilter): Read<ReadonlyArray<ActorRow>> => {
@@ -115,19 +117,13 @@ export const counters = (connection: Connection): Read<Counters> =>
 
 /**
  * Rows at the end of a table that are looked at for the latest moment. The engine's clock never goes back, so within
- * a table a later turn carries no earlier moment; a turn has fewer rows than this.
+ * a table a later turn carries no earlier moment; a turn has fewer rows than this. A state's moment is that of the last
+ * history row of its actor, so states are not looked at.
  */
 const tail = 20_000;
 
 export const latestAt = (connection: Connection): Read<number> => {
   const last = (table: string, column: string, key: string) => `SELECT max(at) AS at FROM (SELECT ${column} AS at FROM ${table} ORDER BY ${key} DESC LIMIT ${tail})`;
-  const moments = [
-    last("history", "at", "id"),
-    last("actors", "created_at", "id"),
-    last("states", "at", "actor"),
-    last("dead_letters", "at", "id"),
-    "SELECT max(at) FROM keys",
-    "SELECT max(at) FROM machines",
-  ];
+  const moments = [last("history", "at", "id"), last("actors", "created_at", "id"), last("dead_letters", "at", "id"), "SELECT max(at) FROM keys", "SELECT max(at) FROM machines"];
   return Effect.map(connection.read<{ at: number | null }>(`SELECT max(at) AS at FROM (${moments.join(" UNION ALL ")})`), ([row]) => row?.at ?? 0);
 };

@@ -7,6 +7,7 @@ import * as Claim from "./claim.ts";
 import * as Connection from "./connection.ts";
 import * as Driver from "./driver.ts";
 import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
+import { isHalfMade } from "./failure.ts";
 import * as File from "./file.ts";
 import { Journal, type OwnerInfo, type OwnerRow, type Turn } from "./journal.ts";
 import * as Reads from "./reads.ts";
@@ -54,6 +55,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     let lookedAt = 0;
     let written = false;
 
+    const halfMade = new JournalError({ reason: "missing", where, detail: "the engine that made it was ended before anything was stored: open it with an engine" });
     const failed = (detail: string) => new JournalError({ reason: "failed", where, detail });
     const disconnect = Effect.suspend(() => {
       const open = connection;
@@ -66,7 +68,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       yield* File.check(where, reader);
       const fresh = yield* Connection.open(driver, settings);
       connection = fresh;
-      const version = yield* Schema.inspect(fresh, where);
+      const version = yield* Effect.mapError(Schema.inspect(fresh, where), (error) => (reader && isHalfMade(error) ? halfMade : error));
       if (reader && version === 0) return yield* new JournalError({ reason: "missing", where, detail: "the database is empty: no engine has opened it yet" });
       if (reader && version < Schema.version) return yield* failed(`its layout has version ${version}, this program reads version ${Schema.version}: open it with an engine once`);
       yield* Connection.tune(fresh, settings);

@@ -12,7 +12,7 @@ const createdActors = Bulk.make<CreatedActor>("INSERT INTO actors (id, address, 
   params.push(row.id, row.address, row.parent, row.machine, row.hash, row.status, row.token, row.createdAt),
 );
 // Out of the way, not away: the history of the earlier incarnation stays readable at its new address.
-const replacedActors = Bulk.make<CreatedActor>("UPDATE actors SET address = address || '~' || token WHERE address IN (", "?", ")", (row, params) => params.push(row.address));
+const replacedActors = Bulk.make<CreatedActor>("UPDATE actors SET address = address || '~' || id WHERE address IN (", "?", ")", (row, params) => params.push(row.address));
 const bindState = (row: CreatedActor | MovedActor, params: Array<unknown>) => params.push(row.id, row.seq, row.at, row.state);
 const createdStates = Bulk.make<CreatedActor>("INSERT INTO states (actor, seq, at, state) VALUES", "(?,?,?,?)", "", bindState);
 // Without a secondary index on `states`, REPLACE is the cheapest way to write a row whose key is known.
@@ -23,11 +23,8 @@ const changedActors = Bulk.make<MovedActor>(
   ") AS new WHERE actors.id = new.column1",
   (row, params) => params.push(row.id, row.changed!.status, row.changed!.hash, row.changed!.token),
 );
-const history = Bulk.make<HistoryRow & { readonly id: number }>(
-  "INSERT INTO history (id, actor, seq, at, type, event, outcome, source, state_hash) VALUES",
-  "(?,?,?,?,?,?,?,?,?)",
-  "",
-  (row, params) => params.push(row.id, row.actor, row.seq, row.at, row.type, row.event, row.outcome, row.from, row.stateHash),
+const history = Bulk.make<HistoryRow & { readonly id: number }>("INSERT INTO history (id, actor, seq, at, type, event, outcome, source, state_hash) VALUES", "(?,?,?,?,?,?,?,?,?)", "", (row, params) =>
+  params.push(row.id, row.actor, row.seq, row.at, row.type, row.event, row.outcome, row.from, row.stateHash),
 );
 // A key that was forgotten by the engine but not removed yet may come again: the later one counts.
 const keys = Bulk.make<KeyRow>("REPLACE INTO keys (address, key, seq, at, outcome) VALUES", "(?,?,?,?,?)", "", (row, params) => params.push(row.address, row.key, row.seq, row.at, row.outcome));

@@ -39,7 +39,7 @@ export const foldJournal = async (journal: Journal, definitionOf: (row: ActorRow
 /** One actor's history, stepped again. `problems` says in words where it differs from what is stored. */
 export const foldActor = (definition: Definition, row: ActorRow, history: ReadonlyArray<HistoryRow>): { readonly problems: ReadonlyArray<string>; readonly state: ActorState | undefined } => {
   const problems: Array<string> = [];
-  const address = row.token > 0 && row.address.endsWith(`~${row.token}`) ? row.address.slice(0, row.address.lastIndexOf("~")) : row.address;
+  const address = row.address.endsWith(`~${row.id}`) ? row.address.slice(0, row.address.lastIndexOf("~")) : row.address;
   const problem = (seq: number, what: string) => problems.push(`${row.address}, entry ${seq}: ${what}`);
   let state: ActorState | undefined;
   let expected = 0;

@@ -1,8 +1,7 @@
 import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { describe } from "vitest";
-import type { JournalError } from "../journal/errors.ts";
-import type { Journal, Turn } from "../journal/journal.ts";
+import type { JournalError, Journal, Turn } from "../journal/index.ts";
 import { commitConformance } from "./journal-conformance/commit.ts";
 import { ownershipConformance } from "./journal-conformance/ownership.ts";
 import { readConformance } from "./journal-conformance/reads.ts";

@@ -30,7 +30,11 @@ describe("step > children", () => {
 
   test("a counted id is never given out twice, also after its child is gone", () => {
     const shrinking = define(
-      setup({ types: {} as { context: { ref: unknown } }, actors: { job: fromPromise(pending) } }).createMachine({ id: "shrinking", context: { ref: null }, on: { GO: { actions: [assign({ ref: ({ spawn }) => spawn("job") }), stopChild(({ context }) => context.ref as never)] } } }),
+      setup({ types: {} as { context: { ref: unknown } }, actors: { job: fromPromise(pending) } }).createMachine({
+        id: "shrinking",
+        context: { ref: null },
+        on: { GO: { actions: [assign({ ref: ({ spawn }) => spawn("job") }), stopChild(({ context }) => context.ref as never)] } },
+      }),
     );
     const seen = new Set<string>();
     let { state } = begin(shrinking);

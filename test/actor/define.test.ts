@@ -1,7 +1,26 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { type AnyStateMachine, and, assign, createMachine, emit, enqueueActions, fromCallback, fromEventObservable, fromObservable, fromPromise, fromTransition, log, not, raise, sendTo, setup, spawnChild, stateIn } from "xstate";
+import {
+  type AnyStateMachine,
+  and,
+  assign,
+  createMachine,
+  emit,
+  enqueueActions,
+  fromCallback,
+  fromEventObservable,
+  fromObservable,
+  fromPromise,
+  fromTransition,
+  log,
+  not,
+  raise,
+  sendTo,
+  setup,
+  spawnChild,
+  stateIn,
+} from "xstate";
 import { define, MachineRefused, step } from "../../src/actor/index.ts";
 import { at, begin, pending, types } from "./begin.ts";
 import { fixtures } from "./machines.ts";
@@ -83,7 +102,20 @@ describe("define > what is refused", () => {
   });
 
   test("a delay that nothing implements is refused: XState would take it for none", () => {
-    expect(problemsOf(loose({ id: "late", initial: "a", states: { a: { after: { acceptanceTimeout: "a" }, on: { X: { actions: [raise({ type: "Y" }, { delay: "soon" as never }), sendTo(({ self }) => self, { type: "Y" }, { delay: "later" as never })] } } } } }))).toEqual([
+    expect(
+      problemsOf(
+        loose({
+          id: "late",
+          initial: "a",
+          states: {
+            a: {
+              after: { acceptanceTimeout: "a" },
+              on: { X: { actions: [raise({ type: "Y" }, { delay: "soon" as never }), sendTo(({ self }) => self, { type: "Y" }, { delay: "later" as never })] } },
+            },
+          },
+        }),
+      ),
+    ).toEqual([
       'state "a", entry: nothing implements the delay "acceptanceTimeout"; add it to setup({ delays })',
       'state "a", on "X": nothing implements the delay "soon"; add it to setup({ delays })',
       'state "a", on "X": nothing implements the delay "later"; add it to setup({ delays })',
@@ -92,13 +124,23 @@ describe("define > what is refused", () => {
 
   test("a guard that nothing implements is refused, also within and(), or(), not() and other guards", () => {
     const guards = { fine: () => true, joined: and(["hidden" as never, "fine" as never]) };
-    expect(problemsOf(loose({ id: "g", on: { A: { guard: "plain" }, B: { guard: { type: "withParams", params: {} } }, C: { guard: and(["fine", not("inner" as never), stateIn("x")] as never) }, D: { guard: "joined" }, E: { guard: "toString" } } }, { guards })).map((problem) => /guard "(\w+)"; add/.exec(problem)?.[1])).toEqual([
-      "plain",
-      "withParams",
-      "inner",
-      "hidden",
-      "toString",
-    ]);
+    expect(
+      problemsOf(
+        loose(
+          {
+            id: "g",
+            on: {
+              A: { guard: "plain" },
+              B: { guard: { type: "withParams", params: {} } },
+              C: { guard: and(["fine", not("inner" as never), stateIn("x")] as never) },
+              D: { guard: "joined" },
+              E: { guard: "toString" },
+            },
+          },
+          { guards },
+        ),
+      ).map((problem) => /guard "(\w+)"; add/.exec(problem)?.[1]),
+    ).toEqual(["plain", "withParams", "inner", "hidden", "toString"]);
   });
 
   test("logic that XState does not make is refused, whether it is invoked or spawned", () => {
@@ -127,7 +169,15 @@ describe("define > what is fine", () => {
       id: "fine",
       context: () => ({ n: 0 }),
       initial: "a",
-      entry: [assign({ n: 1 }), assign(({ context }) => ({ n: context.n + 1 })), raise({ type: "X" }), raise(() => ({ type: "X" }), { delay: () => 10 }), emit({ type: "e" } as never), log("l"), enqueueActions(({ enqueue }) => enqueue.assign({ n: 2 }))],
+      entry: [
+        assign({ n: 1 }),
+        assign(({ context }) => ({ n: context.n + 1 })),
+        raise({ type: "X" }),
+        raise(() => ({ type: "X" }), { delay: () => 10 }),
+        emit({ type: "e" } as never),
+        log("l"),
+        enqueueActions(({ enqueue }) => enqueue.assign({ n: 2 })),
+      ],
       states: { a: { after: { 100: { guard: ({ context }) => context.n > 0, target: "b" } } }, b: { type: "final", output: () => 1 } },
       output: () => 2,
     });

@@ -44,7 +44,12 @@ describe("step > failures", () => {
             NOBODY: { actions: sendTo("nobody", { type: "X" }) },
             NOTHING: { actions: sendTo(() => ({}) as AnyActorRef, { type: "X" }) },
             PARENT: { actions: sendParent({ type: "X" }) },
-            NULL: { guard: () => { throw null; }, target: "late" },
+            NULL: {
+              guard: () => {
+                throw null;
+              },
+              target: "late",
+            },
           },
         },
         late: {},
@@ -104,7 +109,9 @@ describe("step > failures", () => {
   test("loops of eventless transitions and of raised events end with the limit", () => {
     const always = setup({}).createMachine({ id: "m", initial: "a", states: { a: { always: "b" }, b: { always: "a" } } });
     expect(failing(always).message).toMatch(/Infinite loop detected.*more than 1000 microsteps/);
-    const raised = define(setup({}).createMachine({ id: "m", initial: "a", states: { a: { on: { GO: { actions: raise({ type: "GO" }) } } } } }), { limits: { ...define(brittle.original).limits, microstepsMax: 20 } });
+    const raised = define(setup({}).createMachine({ id: "m", initial: "a", states: { a: { on: { GO: { actions: raise({ type: "GO" }) } } } } }), {
+      limits: { ...define(brittle.original).limits, microstepsMax: 20 },
+    });
     expect(failure(() => step(raised, begin(raised).state, { type: "GO" }, at)).message).toMatch(/more than 20 microsteps/);
   });
 
@@ -119,6 +126,11 @@ describe("step > failures", () => {
 });
 
 describe("step > failures > things without a stable name", () => {
+  // Inline logic that makes a child of its own, under a name that it knows, while it is made.
+  const inlineFamily = setup({ types: {} as { context: { job: unknown } }, actors: { job: fromPromise(pending) } }).createMachine({
+    id: "family",
+    context: ({ spawn }) => ({ job: spawn("job", { id: "grandchild" }) }),
+  });
   const sneaky = define(
     setup({ types: {} as { context: { ref: unknown } }, actors: { job: fromPromise(pending) } }).createMachine({
       id: "sneaky",
@@ -127,7 +139,10 @@ describe("step > failures > things without a stable name", () => {
         ACTION: { actions: enqueueActions(({ enqueue }) => enqueue(() => {})) },
         NAMED_FUNCTION: { actions: enqueueActions(({ enqueue }) => enqueue(function wave() {})) },
         SPAWN: { actions: assign({ ref: ({ spawn }) => spawn(fromPromise(pending) as never, { id: "inline" } as never) as unknown }) },
-        SPAWN_AFTER: { actions: [enqueueActions(({ enqueue }) => enqueue.spawnChild("job", { id: "first" })), assign({ ref: ({ spawn }) => (spawn as unknown as (src: unknown) => unknown)(fromPromise(pending)) })] },
+        SPAWN_AFTER: {
+          actions: [enqueueActions(({ enqueue }) => enqueue.spawnChild("job", { id: "first" })), assign({ ref: ({ spawn }) => (spawn as unknown as (src: unknown) => unknown)(fromPromise(pending)) })],
+        },
+        SPAWN_FAMILY: { actions: assign({ ref: ({ spawn }) => (spawn as unknown as (src: unknown) => unknown)(inlineFamily) }) },
         SPAWN_CHILD: { actions: enqueueActions(({ enqueue }) => enqueue.spawnChild(fromPromise(pending) as never, { id: "inline" } as never)) },
         SPAWN_NO_ID: { actions: enqueueActions(({ enqueue }) => enqueue.spawnChild("job")) },
         SPAWN_MISSING: { actions: assign({ ref: ({ spawn }) => (spawn as unknown as (src: string) => unknown)("missing") }) },
@@ -146,6 +161,7 @@ describe("step > failures > things without a stable name", () => {
     ["NAMED_FUNCTION", /the inline action "wave" has no stable name/],
     ["SPAWN", /the child "inline" was spawned from inline logic without a stable name; move it to setup\(\{ actors \}\)/],
     ["SPAWN_AFTER", /was spawned from inline logic/],
+    ["SPAWN_FAMILY", /was spawned from inline logic/],
     ["SPAWN_CHILD", /the child "inline" was spawned from inline logic/],
     ["SPAWN_NO_ID", /spawnChild\(\) without an id/],
     ["SPAWN_MISSING", /Actor logic 'missing' not implemented/],
@@ -158,7 +174,12 @@ describe("step > failures > things without a stable name", () => {
   }
 
   test("subscribing to a reference is refused", () => {
-    const withRef = decode(sneaky, "sneaky/1", undefined, encode(state).replace('"ref":null', () => '"ref":{"xstate$$type":1,"id":"1","address":"other/1"}'));
+    const withRef = decode(
+      sneaky,
+      "sneaky/1",
+      undefined,
+      encode(state).replace('"ref":null', () => '"ref":{"xstate$$type":1,"id":"1","address":"other/1"}'),
+    );
     expect(failure(() => step(sneaky, withRef, { type: "SUBSCRIBE" }, at)).message).toMatch(/subscribe\(\) can't be called/);
   });
 });

@@ -34,7 +34,7 @@ export const fixtures: ReadonlyArray<Fixture> = [
   { machine: machine(desk), events: told("MORNING", "EVENING", "TOGGLE", "CALL", "HANG_UP", "CLOSE") },
   { machine: machine(player), events: told("PLAY", "PAUSE", "NEXT", "AD", "LOUDER", "EJECT", "RESUME") },
   { machine: machine(editor), events: told("OPEN", "FRESH", "CLOSE", "BOLD", "PLAIN", "HEAVIER", "ZOOM", "FULL") },
-  { machine: machine(sorter), events: [...[1, 2, 10, 12, 13, 200].map((weight) => ({ type: "PUT", weight })), ...told("TAKE", "AGAIN")] },
+  { machine: machine(sorter), events: [...[1, 2, 4, 10, 13, 200].map((weight) => ({ type: "PUT", weight })), ...told("TAKE", "AGAIN")] },
   { machine: machine(switchboard), events: told("call.in", "call.out", "call.in.urgent", "call", "reset", "fax", "call.in.urgent.now") },
   { machine: machine(looper), events: told("INNER", "LAP", "TARGETLESS", "STEP", "SELF", "INTO", "OUT") },
   { machine: machine(fleet), events: told("RUSH", "SAIL", "TURN", "ANCHOR", "NORTH", "SOUTH", "LAND", "HALF") },
@@ -54,7 +54,13 @@ export const fixtures: ReadonlyArray<Fixture> = [
   { machine: machine(bell), events: [{ type: "STRIKE", times: 1 }, { type: "STRIKE", times: 12 }, ...told("MUTE", "UNMUTE", "TUNE")] },
   {
     machine: machine(survey),
-    events: [{ type: "SCORE", who: "ann", score: 3 }, { type: "SCORE", who: "bob", score: -1.5 }, { type: "NOTE", text: "hm" }, { type: "NOTE" }, ...told("FLAG", "UNSCORE", "CLOSE_ONE", "CLOSE_TWO", "REOPEN")],
+    events: [
+      { type: "SCORE", who: "ann", score: 3 },
+      { type: "SCORE", who: "bob", score: -1.5 },
+      { type: "NOTE", text: "hm" },
+      { type: "NOTE" },
+      ...told("FLAG", "UNSCORE", "CLOSE_ONE", "CLOSE_TWO", "REOPEN"),
+    ],
     inputs: [undefined, { title: "Bells" }],
   },
 ];

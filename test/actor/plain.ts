@@ -6,8 +6,8 @@ export class Plain {
   readonly #ids = new Map<string, string>();
 
   of(value: unknown): string {
-    const text = JSON.stringify(value, asPlain) ?? "undefined";
-    return text.includes('x:') ? text.replace(/\bx:\d+\b/g, (id) => this.#named(id)) : text;
+    const text = textOf(value);
+    return text.includes("x:") ? text.replace(/\bx:\d+\b/g, (id) => this.#named(id)) : text;
   }
 
   #named(id: string): string {
@@ -17,18 +17,16 @@ export class Plain {
   }
 }
 
-function asPlain(this: unknown, key: string, value: unknown): unknown {
-  if (typeof value === "object" && value !== null && "xstate$$type" in value) return { ref: (value as { id?: unknown }).id };
-  // What a holder has under `key` before its toJSON() spoke.
-  const raw = (this as Record<string, unknown>)[key];
-  if (raw instanceof Error) return { name: raw.name, message: raw.message };
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const keys = Object.keys(value);
-  for (let i = 1; i < keys.length; i++) {
-    if ((keys[i - 1] as string) > (keys[i] as string)) return Object.fromEntries(keys.sort().map((name) => [name, (value as Record<string, unknown>)[name]]));
-  }
-  return value;
-}
+const textOf = (value: unknown): string => {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "undefined";
+  if (Array.isArray(value)) return `[${value.map(textOf).join()}]`;
+  if (value instanceof Error) return textOf({ name: value.name, message: value.message });
+  const record = (typeof (value as { toJSON?: unknown }).toJSON === "function" ? (value as { toJSON(): unknown }).toJSON() : value) as Record<string, unknown>;
+  if ("xstate$$type" in record) return `{"ref":${JSON.stringify(record.id)}}`;
+  let text = "";
+  for (const key of Object.keys(record).sort()) if (record[key] !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${textOf(record[key])}`;
+  return `{${text}}`;
+};
 
 /** The same value with the keys of regions in the order of the document. */
 export const inOrder = (value: unknown, node: { readonly states: Readonly<Record<string, unknown>> }): unknown => {

@@ -204,10 +204,10 @@ export class Reference {
 
 const unnamed = "(unnamed) ";
 
-
 /** The configuration as XState has it after a restart from a value in document order. */
-export const inDocumentOrder = (snapshot: AnyMachineSnapshot): AnyMachineSnapshot => ({
-  ...snapshot,
-  _nodes: [...(snapshot as unknown as { _nodes: ReadonlyArray<AnyStateNode> })._nodes].sort((left, right) => left.order - right.order),
-  value: inOrder(snapshot.value, snapshot.machine.root),
-}) as AnyMachineSnapshot;
+export const inDocumentOrder = (snapshot: AnyMachineSnapshot): AnyMachineSnapshot =>
+  ({
+    ...snapshot,
+    _nodes: [...(snapshot as unknown as { _nodes: ReadonlyArray<AnyStateNode> })._nodes].sort((left, right) => left.order - right.order),
+    value: inOrder(snapshot.value, snapshot.machine.root),
+  }) as AnyMachineSnapshot;

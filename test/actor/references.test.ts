@@ -6,7 +6,11 @@ import { at, begin, pending, stored } from "./begin.ts";
 const ping = { type: "PING" };
 const hub = define(
   setup({
-    types: {} as { context: { refs: Readonly<Record<string, AnyActorRef>> }; input: { refs: Readonly<Record<string, AnyActorRef>> } | undefined; events: { type: "KEEP"; name: string; ref: AnyActorRef } | { type: "TELL"; name: string } | { type: "SPAWN" | "SELF" | "SPAWN_AND_TELL" | "STOP" | "FORWARD" | "GIVE" | "BY_SYSTEM_ID" } },
+    types: {} as {
+      context: { refs: Readonly<Record<string, AnyActorRef>> };
+      input: { refs: Readonly<Record<string, AnyActorRef>> } | undefined;
+      events: { type: "KEEP"; name: string; ref: AnyActorRef } | { type: "TELL"; name: string } | { type: "SPAWN" | "SELF" | "SPAWN_AND_TELL" | "STOP" | "FORWARD" | "GIVE" | "BY_SYSTEM_ID" };
+    },
     actors: { job: fromPromise<unknown, unknown>(pending) },
     actions: {
       spawn: assign({ refs: ({ context, spawn }) => ({ ...context.refs, kid: spawn("job", { id: "kid", systemId: "the kid", input: {} }) }) }),
@@ -30,7 +34,13 @@ const hub = define(
           BY_SYSTEM_ID: { actions: sendTo(({ system }) => system.get("the kid"), ping) },
         },
       },
-      giving: { invoke: { id: "taker", src: "job", input: ({ self, context }: { self: AnyActorRef; context: { refs: Readonly<Record<string, AnyActorRef>> } }) => ({ boss: self, friend: context.refs.friend }) } },
+      giving: {
+        invoke: {
+          id: "taker",
+          src: "job",
+          input: ({ self, context }: { self: AnyActorRef; context: { refs: Readonly<Record<string, AnyActorRef>> } }) => ({ boss: self, friend: context.refs.friend }),
+        },
+      },
     },
   }),
 );
@@ -86,7 +96,12 @@ describe("step > references", () => {
     const refs = { self: actorRef("boss/1/hub"), boss: actorRef("boss/1"), kid: actorRef("boss/1/hub/kid"), other: actorRef("boss/1/other") };
     const first = step(hub, start(hub, "boss/1/hub", "boss/1", { refs }, at).state, { type: "SPAWN" }, at).state;
     for (const state of both(step(hub, first, { type: "KEEP", name: "kid", ref: refs.kid }, at).state)) {
-      expect(["self", "boss", "kid", "other"].map((name) => tell(state, name))).toEqual([{ kind: "self" }, { kind: "parent" }, { kind: "child", id: "kid" }, { kind: "address", address: "boss/1/other" }]);
+      expect(["self", "boss", "kid", "other"].map((name) => tell(state, name))).toEqual([
+        { kind: "self" },
+        { kind: "parent" },
+        { kind: "child", id: "kid" },
+        { kind: "address", address: "boss/1/other" },
+      ]);
     }
   });
 
@@ -107,7 +122,10 @@ describe("step > references", () => {
       setup({ types: {} as { context: { ref: unknown } }, actors: { job: fromPromise(pending) } }).createMachine({
         id: "odd",
         context: { ref: null },
-        on: { SPAWN: { actions: assign({ ref: ({ spawn }) => spawn("job", { id: "a/b%2F" }) as unknown }) }, TELL: { actions: enqueueActions(({ context, enqueue }) => enqueue.sendTo(context.ref as AnyActorRef, ping as never)) } },
+        on: {
+          SPAWN: { actions: assign({ ref: ({ spawn }) => spawn("job", { id: "a/b%2F" }) as unknown }) },
+          TELL: { actions: enqueueActions(({ context, enqueue }) => enqueue.sendTo(context.ref as AnyActorRef, ping as never)) },
+        },
       }),
     );
     const { state } = step(odd, begin(odd).state, { type: "SPAWN" }, at);

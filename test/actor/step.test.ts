@@ -11,7 +11,10 @@ describe("step > completions", () => {
       context: { paid: null },
       initial: "paying",
       states: {
-        paying: { invoke: { id: "pay", src: "pay", input: { sum: 3 }, onDone: { target: "paid", actions: assign({ paid: ({ event }) => event.output }) }, onError: "failed" }, on: { AGAIN: { target: "paying", reenter: true }, LEAVE: "left" } },
+        paying: {
+          invoke: { id: "pay", src: "pay", input: { sum: 3 }, onDone: { target: "paid", actions: assign({ paid: ({ event }) => event.output }) }, onError: "failed" },
+          on: { AGAIN: { target: "paying", reenter: true }, LEAVE: "left" },
+        },
         paid: {},
         failed: {},
         left: { invoke: { id: "bye", src: "pay" } },
@@ -39,7 +42,10 @@ describe("step > completions", () => {
       { type: "child.stop", id: "pay", token: 1 },
       { type: "child.start", id: "pay", src: "pay", token: 2, input: { sum: 3 } },
     ]);
-    for (const late of [{ type: "taskwright.done", child: "pay", token: 1 }, { type: "taskwright.error", child: "pay", token: 1, error: { name: "Error", message: "late" } }] as const) {
+    for (const late of [
+      { type: "taskwright.done", child: "pay", token: 1 },
+      { type: "taskwright.error", child: "pay", token: 1, error: { name: "Error", message: "late" } },
+    ] as const) {
       expect(step(shop, stored(shop, again.state), late, at)).toMatchObject({ outcome: "stale", commands: [] });
     }
     expect(step(shop, again.state, { type: "taskwright.done", child: "pay", token: 2 }, at).state.snapshot.value).toBe("paid");
@@ -54,6 +60,7 @@ describe("step > completions", () => {
     const left = step(shop, begin(shop).state, { type: "LEAVE" }, at).state;
     const ended = step(shop, stored(shop, left), { type: "taskwright.done", child: "bye", token: 2 }, at);
     expect(ended).toMatchObject({ outcome: "ignored", commands: [], state: { children: { bye: { ended: true } } } });
+    expect(step(shop, stored(shop, ended.state), { type: "taskwright.done", child: "bye", token: 2 }, at).outcome).toBe("stale");
     expect(step(shop, ended.state, { type: "taskwright.stop" }, at).commands).toEqual([]);
   });
 
@@ -88,7 +95,14 @@ describe("step > outcomes", () => {
   });
 
   test("an actor that is done, stopped or failed takes nothing more, whatever comes", () => {
-    const ending = define(setup({ actors: { job: fromPromise(pending) } }).createMachine({ id: "ending", initial: "a", on: { LATE: { actions: emit({ type: "x" } as never) } }, states: { a: { invoke: { id: "job", src: "job" }, on: { END: "z" } }, z: { type: "final" } } }));
+    const ending = define(
+      setup({ actors: { job: fromPromise(pending) } }).createMachine({
+        id: "ending",
+        initial: "a",
+        on: { LATE: { actions: emit({ type: "x" } as never) } },
+        states: { a: { invoke: { id: "job", src: "job" }, on: { END: "z" } }, z: { type: "final" } },
+      }),
+    );
     const active = begin(ending).state;
     const ends = [{ type: "END" }, { type: "taskwright.stop" }, { type: "taskwright.error", child: "job", token: 1, error: { name: "E", message: "e" } }] as const;
     for (const end of ends) {
@@ -148,7 +162,12 @@ describe("step > trace", () => {
       setup({ guards: { isReady: () => true } }).createMachine({
         id: "chain",
         initial: "a",
-        states: { a: { on: { "go.*": { guard: "isReady", target: "b" } } }, b: { always: { guard: () => true, target: "c" } }, c: { entry: raise({ type: "ON" }), on: { ON: { target: "c", reenter: true, actions: log("again"), guard: ({ event }) => event.type === "OFF" }, "*": "d" } }, d: {} },
+        states: {
+          a: { on: { "go.*": { guard: "isReady", target: "b" } } },
+          b: { always: { guard: () => true, target: "c" } },
+          c: { entry: raise({ type: "ON" }), on: { ON: { target: "c", reenter: true, actions: log("again"), guard: ({ event }) => event.type === "OFF" }, "*": "d" } },
+          d: {},
+        },
       }),
     );
     expect(traceOf(step(chain, begin(chain).state, { type: "go.now" }, at).microsteps)).toEqual([
@@ -156,7 +175,9 @@ describe("step > trace", () => {
       { event: "go.now", value: "c", transitions: [{ source: "chain.b", on: "", targets: ["chain.c"], guard: "guard" }] },
       { event: "ON", value: "d", transitions: [{ source: "chain.c", on: "*", targets: ["chain.d"] }] },
     ]);
-    expect(traceOf(step(lamp, step(lamp, begin(lamp).state, { type: "ON" }, at).state, { type: "ON" }, at).microsteps)).toEqual([{ event: "ON", value: "on", transitions: [{ source: "lamp.on", on: "ON", targets: ["lamp.on"], reenter: true }] }]);
+    expect(traceOf(step(lamp, step(lamp, begin(lamp).state, { type: "ON" }, at).state, { type: "ON" }, at).microsteps)).toEqual([
+      { event: "ON", value: "on", transitions: [{ source: "lamp.on", on: "ON", targets: ["lamp.on"], reenter: true }] },
+    ]);
     expect(traceOf(begin(lamp).microsteps)).toEqual([]);
   });
 });

@@ -37,7 +37,10 @@ describe("step > timers", () => {
 
   test("a delayed event whose id is in use replaces the earlier one", () => {
     const nag = define(
-      setup({}).createMachine({ id: "nag", on: { AGAIN: { actions: raise({ type: "NAG", loud: true }, { id: "nag", delay: 100 }) }, STOP: { actions: cancel("nag") }, NAG: { actions: emit({ type: "nagged" } as never) } } }),
+      setup({}).createMachine({
+        id: "nag",
+        on: { AGAIN: { actions: raise({ type: "NAG", loud: true }, { id: "nag", delay: 100 }) }, STOP: { actions: cancel("nag") }, NAG: { actions: emit({ type: "nagged" } as never) } },
+      }),
     );
     const first = step(nag, begin(nag).state, { type: "AGAIN" }, at).state;
     const second = step(nag, stored(nag, first), { type: "AGAIN" }, at + 50);
@@ -59,7 +62,14 @@ describe("step > timers", () => {
       setup({}).createMachine({
         id: "tricky",
         initial: "a",
-        states: { a: { entry: [raise({ type: "X" }, { id: "after.1000.tricky.a", delay: 5 }), raise({ type: "Y" }, { id: "auto.2", delay: 6 })], after: { 1000: "b" }, on: { CLEAR: { actions: [cancel("after.1000.tricky.a"), cancel("auto.2")] } } }, b: {} },
+        states: {
+          a: {
+            entry: [raise({ type: "X" }, { id: "after.1000.tricky.a", delay: 5 }), raise({ type: "Y" }, { id: "auto.2", delay: 6 })],
+            after: { 1000: "b" },
+            on: { CLEAR: { actions: [cancel("after.1000.tricky.a"), cancel("auto.2")] } },
+          },
+          b: {},
+        },
       }),
     );
     const { state } = begin(tricky);
@@ -87,7 +97,13 @@ describe("step > timers", () => {
       setup({ actors: { job: fromPromise(pending) } }).createMachine({
         id: "boss",
         initial: "busy",
-        states: { busy: { entry: sendTo("job", { type: "TICK" }, { id: "tick", delay: 10 }), invoke: { id: "job", src: "job" }, on: { POKE: { actions: sendTo("job", { type: "POKE" }, { id: "poke", delay: 20 }) }, AGAIN: { target: "busy", reenter: true } } } },
+        states: {
+          busy: {
+            entry: sendTo("job", { type: "TICK" }, { id: "tick", delay: 10 }),
+            invoke: { id: "job", src: "job" },
+            on: { POKE: { actions: sendTo("job", { type: "POKE" }, { id: "poke", delay: 20 }) }, AGAIN: { target: "busy", reenter: true } },
+          },
+        },
       }),
     );
     const poked = step(boss, begin(boss).state, { type: "POKE" }, at).state;

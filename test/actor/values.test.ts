@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { assign, emit, fromPromise, log, sendTo, setup } from "xstate";
 import { define, encode, start, step, TransitionFailed } from "../../src/actor/index.ts";
-import { NotJson } from "../../src/domain/json.ts";
+import { failureOf, NotJson, RevivedError } from "../../src/domain/json.ts";
 import { at, begin, pending, stored } from "./begin.ts";
 
 class Money {
@@ -48,8 +48,19 @@ const machine = define(
           LIST: { actions: "plantInList" },
           OUTPUT: "over",
           PARAMS: { actions: { type: "act", params: () => ({ deep: { item: planted } }) } },
-          SEND: { actions: sendTo(({ self }) => self, () => ({ type: "X", payload: planted })) },
-          DELAYED: { actions: sendTo(({ self }) => self, () => ({ type: "X", payload: planted }), { delay: 5 }) },
+          SEND: {
+            actions: sendTo(
+              ({ self }) => self,
+              () => ({ type: "X", payload: planted }),
+            ),
+          },
+          DELAYED: {
+            actions: sendTo(
+              ({ self }) => self,
+              () => ({ type: "X", payload: planted }),
+              { delay: 5 },
+            ),
+          },
           EMIT: { actions: emit((() => ({ type: "x", payload: planted })) as never) },
           INPUT: "working",
           LOG: { actions: log(() => planted) },
@@ -100,13 +111,17 @@ describe("step > values", () => {
 
   test("a first context that can't be stored fails the start", () => {
     const dated = define(setup({}).createMachine({ id: "dated", context: { at: new Date(0) } as object }));
-    expect(failed(() => start(dated, "dated/1", undefined, undefined, at)).message).toBe('dated/1: the transition on "taskwright.start" failed: context.at: a Date does not survive JSON; store its time in milliseconds');
+    expect(failed(() => start(dated, "dated/1", undefined, undefined, at)).message).toBe(
+      'dated/1: the transition on "taskwright.start" failed: context.at: a Date does not survive JSON; store its time in milliseconds',
+    );
     const computed = define(setup({}).createMachine({ id: "dated", context: () => ({ list: [1, [Number.NaN]] }) as object }));
     expect(failed(() => start(computed, "dated/1", undefined, undefined, at)).message).toMatch(/context\.list\[1\]\[0\]: NaN/);
   });
 
   test("an event's value that can't be stored is refused when it comes to rest in the context", () => {
-    const keeper = define(setup({ types: {} as { context: { last: unknown } } }).createMachine({ id: "keeper", context: { last: null }, on: { "*": { actions: assign({ last: ({ event }) => event }) } } }));
+    const keeper = define(
+      setup({ types: {} as { context: { last: unknown } } }).createMachine({ id: "keeper", context: { last: null }, on: { "*": { actions: assign({ last: ({ event }) => event }) } } }),
+    );
     expect(failed(() => step(keeper, begin(keeper).state, { type: "GOT", at: new Date(0) }, at)).message).toMatch(/context\.last\.at: a Date/);
     expect(step(keeper, begin(keeper).state, { type: "GOT", at: 0, gone: undefined }, at).state.snapshot.context).toEqual({ last: { type: "GOT", at: 0 } });
   });
@@ -129,7 +144,13 @@ describe("step > values", () => {
     const { state: planting } = step(machine, state, { type: "CONTEXT" }, at);
     expect(planting.snapshot.context).toStrictEqual({ bag: { item: { kept: 1, nested: {} } } });
     expect(stored(machine, planting).snapshot.context).toStrictEqual(planting.snapshot.context);
-    const optional = define(setup({ types: {} as { context: { note?: string | undefined } } }).createMachine({ id: "optional", context: { note: undefined }, on: { CLEAR: { actions: assign({ note: undefined }) }, SET: { actions: assign({ note: "n" }) } } }));
+    const optional = define(
+      setup({ types: {} as { context: { note?: string | undefined } } }).createMachine({
+        id: "optional",
+        context: { note: undefined },
+        on: { CLEAR: { actions: assign({ note: undefined }) }, SET: { actions: assign({ note: "n" }) } },
+      }),
+    );
     const first = begin(optional).state;
     expect(first.snapshot.context).toStrictEqual({});
     const cleared = step(optional, step(optional, first, { type: "SET" }, at).state, { type: "CLEAR" }, at).state;
@@ -145,7 +166,13 @@ describe("step > values", () => {
   });
 
   test("what did not change is the same object before and after", () => {
-    const two = define(setup({ types: {} as { context: { big: object; n: number } } }).createMachine({ id: "two", context: () => ({ big: { a: [1] }, n: 0 }), on: { ADD: { actions: assign({ n: ({ context }) => context.n + 1 }) } } }));
+    const two = define(
+      setup({ types: {} as { context: { big: object; n: number } } }).createMachine({
+        id: "two",
+        context: () => ({ big: { a: [1] }, n: 0 }),
+        on: { ADD: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
+      }),
+    );
     const first = begin(two).state;
     expect((step(two, first, { type: "ADD" }, at).state.snapshot.context as { big: object }).big).toBe((first.snapshot.context as { big: object }).big);
   });
@@ -172,6 +199,16 @@ describe("step > values > errors", () => {
     expect(encode(stored(teller, state))).toBe(encode(state));
   });
 
+  test("a failure stays the same record however often it is revived and read", () => {
+    const failure = { name: "CardRefused", message: "no", code: "E42", data: { sum: 3 }, cause: { name: "Error", message: "deep" } };
+    expect(failureOf(failure)).toBe(failure);
+    expect(failureOf(new RevivedError(failure))).toBe(failure);
+    expect(failureOf(JSON.parse(JSON.stringify(new RevivedError(failure))))).toEqual(failure);
+    // Something that only looks like one is read like any other thrown value.
+    expect(failureOf({ name: "Odd", message: "m", more: 1 })).toEqual({ name: "Odd", message: "m", data: { more: 1 } });
+    expect(failureOf({ name: "Odd", message: "m", data: new Date(0) })).toEqual({ name: "Odd", message: "m" });
+  });
+
   test("an error that came as an event is an Error for the machine and stays the record that it was, stack included", () => {
     const seen: Array<unknown> = [];
     const looking = define(
@@ -193,7 +230,14 @@ describe("step > values > errors", () => {
         },
       }),
     );
-    const failure = { name: "CardRefused", message: "no", code: "E42", stack: "CardRefused: no\n  at bank", data: { sum: 3, failure: "a field of that name" }, cause: { name: "Error", message: "deep" } };
+    const failure = {
+      name: "CardRefused",
+      message: "no",
+      code: "E42",
+      stack: "CardRefused: no\n  at bank",
+      data: { sum: 3, failure: "a field of that name" },
+      cause: { name: "Error", message: "deep" },
+    };
     const { state } = step(looking, stored(looking, begin(looking).state), { type: "taskwright.error", child: "pay", token: 1, error: failure }, at);
     expect(seen).toEqual([true, "CardRefused", "no", "E42", 3, "deep"]);
     expect(state.snapshot.context).toStrictEqual({ error: failure });

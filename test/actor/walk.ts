@@ -45,32 +45,36 @@ class Pair {
   }
 
   advance(to: number): void {
-    for (let due = this.world.nextDue; due !== undefined && due <= to; due = this.world.nextDue) {
-      const at = due;
-      this.do({ label: `timers due at ${at - epoch}`, ours: (world) => ((world.now = at), world.fire()), live: (live) => live.advance(at - epoch) });
-    }
-    this.do({ label: `${to - epoch}`, ours: (world) => void (world.now = to), live: (live) => live.advance(to - epoch) });
+    for (let due = this.world.nextDue; due !== undefined && due <= to; due = this.world.nextDue) this.#moveTo(due);
+    this.#moveTo(to);
   }
 
-  moves(): ReadonlyArray<Move> {
+  #moveTo(at: number): void {
+    this.do({ label: `timers due at ${at - epoch}`, ours: (world) => world.fire(at), live: (live) => live.advance(at - epoch) });
+  }
+
+  /** All that can happen next; each is worked out only if it is chosen. */
+  moves(): ReadonlyArray<() => Move> {
     const { world } = this;
-    const outputs = this.#fixture.outputs ?? ["output"];
-    const moves: Array<Move> = [...this.#fixture.events, { type: "NOISE" }].map((event) => ({ label: JSON.stringify(event), ours: (world) => world.send(world.root, event), live: (live) => live.send("", event) }));
-    const rootLength = world.root.address.length;
+    const moves: Array<() => Move> = [...this.#fixture.events, { type: "NOISE" }].map((event) => () => this.#telling(world.root, event));
     for (const actor of world.actors.values()) {
-      if (actor === world.root) continue;
-      const told: ReadonlyArray<Told> = this.#fixture.childEvents?.[actor.definition.id] ?? [];
-      const livePath = this.#livePath(actor.path);
-      for (const event of told) moves.push({ label: `${actor.path} ${JSON.stringify(event)}`, ours: (world) => world.send(actor, event), live: (live) => live.send(livePath, event) });
+      if (actor !== world.root) for (const event of this.#fixture.childEvents?.[actor.definition.id] ?? []) moves.push(() => this.#telling(actor, event));
     }
     for (const address of world.activities.keys()) {
-      const path = address.slice(rootLength);
-      const livePath = this.#livePath(path);
-      for (const output of outputs) moves.push({ label: `${path} done`, ours: (world) => world.complete(address, output), live: (live) => live.complete(livePath, output) });
-      const error = new Error(`no ${path}`);
-      moves.push({ label: `${path} failed`, ours: (world) => world.complete(address, undefined, error), live: (live) => live.complete(livePath, undefined, error) });
+      for (const output of this.#fixture.outputs ?? ["output"]) moves.push(() => this.#completing(address, output));
+      moves.push(() => this.#completing(address, undefined, new Error(`no ${address}`)));
     }
     return moves;
+  }
+
+  #telling(actor: World["root"], event: Told): Move {
+    const path = this.#livePath(actor.path);
+    return { label: `${actor.path} ${JSON.stringify(event)}`, ours: (world) => world.send(actor, event), live: (live) => live.send(path, event) };
+  }
+
+  #completing(address: string, output: unknown, error?: Error): Move {
+    const path = this.#livePath(address.slice(this.world.root.address.length));
+    return { label: `${address} ${error === undefined ? "done" : "failed"}`, ours: (world) => world.complete(address, output, error), live: (live) => live.complete(path, output, error) };
   }
 
   stop(): void {
@@ -137,8 +141,8 @@ export const walk = (fixture: Fixture, choices: ReadonlyArray<number>, options: 
     const kind = choice % 16;
     const rest = choice >> 4;
     if (kind === 0 && rest % 16 === 0) pair.stop();
-    else if (kind <= 3 && due !== undefined) pair.advance(kind < 3 ? due : pair.world.now + (rest % 120));
-    else pair.do(moves[rest % moves.length] as Move);
+    else if (kind <= 6 && due !== undefined) pair.advance(kind < 6 ? due : pair.world.now + (rest % 120));
+    else pair.do((moves[rest % moves.length] as () => Move)());
     if (!pair.isOver) continue;
     const { world } = pair;
     const late = (options.subject ?? taskwright).step(world.root.definition, world.root.hot, { type: "GO" }, world.now);

@@ -27,7 +27,10 @@ export const heldSignals = () => {
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  return { source, send: (signal: StopSignal) => listeners.forEach((listener) => listener(signal)), listening: () => listeners.size };
+  const send = (signal: StopSignal) => {
+    for (const listener of listeners) listener(signal);
+  };
+  return { source, send, listening: () => listeners.size };
 };
 
 export const view = (id: string, state: TaskState, more: Partial<TaskView> = {}): TaskView => ({

@@ -47,7 +47,6 @@ const rules: Readonly<Record<Question["work"], { readonly inside: ReadonlyArray<
 const judge = ({ folder, work, final, withoutLedger, earlier }: Question): Answer => {
   const violations: Array<Violation> = [];
   const violate = (rule: string) => (what: string) => violations.push({ rule, what });
-  if (!existsSync(join(folder, "work.db"))) return { violations, facts: { actors: 0, entries: 0, acks: 0, executions: 0 } };
   try {
     const evidence = readEvidence(folder);
     const endings = join(folder, "endings.json");

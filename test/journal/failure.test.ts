@@ -1,7 +1,7 @@
 import { SqlError } from "@effect/sql/SqlError";
 import { describe, expect, it } from "vitest";
 import { JournalError, type JournalReason } from "../../src/journal/index.ts";
-import { fromDriver, isBusy, saysNoTransaction } from "../../src/journal/failure.ts";
+import { fromDriver, isBusy } from "../../src/journal/failure.ts";
 
 const better = (code: string) => new SqlError({ cause: Object.assign(new Error("it failed"), { name: "SqliteError", code }) });
 const node = (errcode: number) => new SqlError({ cause: Object.assign(new Error("it failed"), { code: "ERR_SQLITE_ERROR", errcode }) });
@@ -38,10 +38,5 @@ describe("journal > failures", () => {
     const known = new JournalError({ reason: "newer", where: "a.db", detail: "d" });
     expect(fromDriver("b.db", known)).toBe(known);
     for (const thrown of [undefined, null, "text", { code: 7 }, new TypeError("closed")]) expect(fromDriver("b.db", thrown)).toMatchObject({ reason: "failed", where: "b.db" });
-  });
-
-  it("say when a rollback came too late", () => {
-    expect(saysNoTransaction(new SqlError({ cause: new Error("cannot rollback - no transaction is active") }))).toBe(true);
-    expect(saysNoTransaction(better("SQLITE_FULL"))).toBe(false);
   });
 });

@@ -51,6 +51,8 @@ export interface Watched {
   connection: Connection | undefined;
   /** Answers with what a real driver would throw (or a whole SqlError), instead of running the statement. */
   fail: ((sql: string) => unknown) | undefined;
+  /** Runs after each statement, before its answer is seen. */
+  after: ((sql: string) => Effect.Effect<void>) | undefined;
 }
 
 export const watch = (name: DriverName): Effect.Effect<Watched> =>
@@ -62,13 +64,15 @@ export const watch = (name: DriverName): Effect.Effect<Watched> =>
         Effect.suspend(() => {
           watched.texts.push(sql);
           const cause = watched.fail?.(sql);
-          return cause === undefined ? connection.executeRaw(sql, params) : Effect.fail(cause instanceof SqlError ? cause : new SqlError({ cause }));
+          if (cause === undefined) return Effect.tap(connection.executeRaw(sql, params), () => watched.after?.(sql) ?? Effect.void);
+          return Effect.fail(cause instanceof SqlError ? cause : new SqlError({ cause }));
         }),
     });
     const watched: Watched = {
       texts: [],
       connection: undefined,
       fail: undefined,
+      after: undefined,
       driver: {
         name,
         client: (options) =>

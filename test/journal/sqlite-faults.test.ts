@@ -1,5 +1,7 @@
 import { SqlError } from "@effect/sql/SqlError";
+import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
+import * as Fiber from "effect/Fiber";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as Scope from "effect/Scope";
@@ -149,6 +151,26 @@ for (const name of usable) {
           }
           yield* journal.commit(second);
           expect((yield* journal.history("task/1", 0, 10)).map((row) => row.seq)).toEqual([1, 2]);
+        }),
+      ),
+    );
+
+    it(
+      "do not come of an interruption: a turn that has begun is written to its end",
+      onWatched(({ journal, watched }) =>
+        Effect.gen(function* () {
+          let seq = 2;
+          for (const moment of ["BEGIN", "SELECT epoch", "INSERT", "REPLACE", "COMMIT"]) {
+            const reached = yield* Deferred.make<void>();
+            watched.after = (text) => (text.startsWith(moment) ? Effect.zipRight(Deferred.succeed(reached, undefined), Effect.yieldNow()) : Effect.void);
+            const fiber = yield* Effect.fork(journal.commit(turn({ moved: [moved(1, seq)], history: [entry(seq, 1, seq)] })));
+            yield* Deferred.await(reached);
+            yield* Fiber.interrupt(fiber);
+            watched.after = undefined;
+            expect((yield* journal.actors(["task/1"]))[0]?.seq).toBe(seq);
+            yield* journal.commit(turn({ history: [entry(seq + 1, 1, seq + 1)] }));
+            seq += 2;
+          }
         }),
       ),
     );

@@ -20,11 +20,10 @@ const isAlive = (pid: number) => {
 for (const driver of usable) {
   const onFile = (body: (file: string) => Effect.Effect<unknown, unknown, Scope.Scope>) => () =>
     Effect.runPromise(Effect.asVoid(Effect.scoped(Effect.flatMap(folder, (dir) => body(path.join(dir, "journal.db"))))));
-  const child = (file: string, id: string, now = noon) =>
-    Effect.tap(start("engine.ts", [file, driver, id, String(now)]), (process) => Effect.map(process.next, (line) => expect(line).toBe("ready")));
+  const child = (file: string, id: string, now = noon) => Effect.tap(start("engine.ts", [file, driver, id, String(now)]), (process) => Effect.map(process.next, (line) => expect(line).toBe("ready")));
   const us = (now = noon) => engine({ id: "parent", pid: process.pid, now, isAlive });
 
-  describe(`journal (${driver}) > processes`, () => {
+  describe(`journal (${driver}) > processes`, { timeout: 60_000 }, () => {
     it(
       "let exactly one of three engines have a new journal, when all start at once",
       onFile((file) =>

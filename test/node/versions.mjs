@@ -36,7 +36,17 @@ const howEnded = ({ status, signal }) => (signal === null ? `exit code ${status}
 
 const suite = (program, report) => {
   rmSync(report, { force: true });
-  const ended = run(program, ["node_modules/vitest/vitest.mjs", "run", "--config", "test/vitest.config.ts", "--exclude", "**/*.slow.test.ts", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`]);
+  const ended = run(program, [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--config",
+    "test/vitest.config.ts",
+    "--exclude",
+    "**/*.slow.test.ts",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+  ]);
   const counts = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : { numPassedTests: 0, numFailedTests: 0 };
   if (ended.status !== 0) console.log(ended.stdout.split("\n").slice(-150).join("\n"), ended.stderr);
   return { isGood: ended.status === 0 && counts.numPassedTests > 0, text: `${counts.numPassedTests} passed, ${counts.numFailedTests} failed (${howEnded(ended)})` };

@@ -18,7 +18,7 @@ export const chartViolations = (files: ReadonlyArray<SourceFile>, exported: Read
     if (machine === undefined) return [{ file: file.path, line: 1, message: `machines/index.ts exports no machine with the id "${name}"` }];
     const violations: Array<Violation> = [];
     if (machine.version === undefined) violations.push({ file: file.path, line: 1, message: "the machine has no version" });
-    if (machine.description === undefined && machine.root.config.description === undefined) violations.push({ file: file.path, line: 1, message: "the machine has no description" });
+    if (machine.root.config.description === undefined) violations.push({ file: file.path, line: 1, message: "the machine has no description" });
     const visit = (node: Node) => {
       for (const child of Object.values(node.states)) {
         const found = file.text.search(new RegExp(`^\\s*${child.key}: \\{`, "m"));

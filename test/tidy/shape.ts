@@ -61,17 +61,39 @@ export const titleViolations = (files: ReadonlyArray<SourceFile>): ReadonlyArray
     );
   });
 
-/** The lock file names versions and checksums, no places: it must work with whatever registry npm is set to. */
+interface Locked {
+  readonly packages?: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+}
+
+/** Whether a package finds another one from where it lies, as Node looks for it: in its own folder, then upwards. */
+const isReachable = (packages: NonNullable<Locked["packages"]>, from: string, name: string): boolean => {
+  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("node_modules/") - 1))) {
+    if (packages[`${folder === "" ? "" : `${folder}/`}node_modules/${name}`] !== undefined) return true;
+    if (folder === "") return false;
+  }
+};
+
+/** The lock file names versions and checksums, no places: it must work with whatever registry npm is set to. And it is whole: `npm ci` refuses one that lacks a package of another platform. */
 export const lockViolations = (files: ReadonlyArray<SourceFile>): ReadonlyArray<Violation> =>
-  files
-    .filter(({ path }) => path === "package-lock.json")
-    .flatMap(({ path, text }) =>
-      [...text.matchAll(/"resolved":|"[^"\n]*registry[^"\n]*\/\/?[^"\n]*"/g)].map(({ index }) => ({
-        file: path,
-        line: lineAt(text, index),
-        message: "names a registry; install with omit-lockfile-registry-resolved",
-      })),
+  files.flatMap(({ path, text }) => {
+    if (path !== "package-lock.json") return [];
+    const places = [...text.matchAll(/"resolved":|"[^"\n]*registry[^"\n]*\/\/?[^"\n]*"/g)].map(({ index }) => ({
+      file: path,
+      line: lineAt(text, index),
+      message: "names a registry; install with omit-lockfile-registry-resolved",
+    }));
+    const packages = (JSON.parse(text) as Locked).packages ?? {};
+    const absent = Object.entries(packages).flatMap(([from, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies)
+        .filter((name) => !isReachable(packages, from, name))
+        .map((name) => ({
+          file: path,
+          line: lineAt(text, text.indexOf(`"${from}"`)),
+          message: `"${name}", which ${from} may need on another platform, is missing: choose a version whose packages all exist`,
+        })),
     );
+    return [...places, ...absent];
+  });
 
 const topLevel = new Set(["package.json", "package-lock.json", "tsconfig.json", "README.md", "CHANGELOG.md", "LICENSE", "src", "machines", "test", "docs", "bench"]);
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 /** A file of the tree, with forward slashes in its path. */
 export interface SourceFile {
@@ -36,11 +36,7 @@ const pathsIn = (root: string): ReadonlyArray<string> => {
   } catch {
     return (readdirSync(root, { recursive: true, withFileTypes: true }) as ReadonlyArray<import("node:fs").Dirent>)
       .filter((entry) => entry.isFile())
-      .map((entry) =>
-        join(entry.parentPath, entry.name)
-          .slice(root.length + 1)
-          .replaceAll("\\", "/"),
-      )
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
       .filter((path) => !path.split("/").some((part) => outside.has(part)));
   }
 };

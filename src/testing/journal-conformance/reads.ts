@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import { describe, expect, it } from "vitest";
-import type { ActorFilter, Journal } from "../../journal/journal.ts";
+import type { ActorFilter, Journal } from "../../journal/index.ts";
 import type { JournalHarness } from "../journal-conformance.ts";
 import { actor, asRow, entry, noon, onJournal, range, turn } from "./rows.ts";
 
@@ -38,7 +38,12 @@ export const readConformance = (harness: JournalHarness): void => {
           expect(yield* journal.keys([])).toEqual([]);
           expect(yield* journal.keys([{ address: "task/2", key: "b" }])).toEqual([]);
           expect(yield* journal.keys([{ address: "task/1", key: "b" }])).toEqual([{ ...key("task/1", "b", 4), outcome: "ignored" }]);
-          const found = yield* journal.keys([{ address: "task/2", key: "a" }, { address: "task/1", key: "a" }, { address: "task/1", key: "a" }, { address: "task/2", key: "b" }]);
+          const found = yield* journal.keys([
+            { address: "task/2", key: "a" },
+            { address: "task/1", key: "a" },
+            { address: "task/1", key: "a" },
+            { address: "task/2", key: "b" },
+          ]);
           expect([...found].sort((a, b) => a.seq - b.seq)).toEqual([key("task/1", "a", 1), key("task/2", "a", 3)]);
         }),
       ),
@@ -100,7 +105,15 @@ export const readConformance = (harness: JournalHarness): void => {
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
           expect(yield* journal.nextWakeAfter(0)).toBeUndefined();
-          yield* journal.commit(turn({ created: [actor(1), actor(2)], wakes: [{ actor: 1, due: noon }, { actor: 2, due: noon + 5 }] }));
+          yield* journal.commit(
+            turn({
+              created: [actor(1), actor(2)],
+              wakes: [
+                { actor: 1, due: noon },
+                { actor: 2, due: noon + 5 },
+              ],
+            }),
+          );
           expect(yield* journal.nextWakeAfter(0)).toBe(noon);
           expect(yield* journal.nextWakeAfter(noon - 1)).toBe(noon);
           expect(yield* journal.nextWakeAfter(noon)).toBe(noon + 5);
@@ -113,8 +126,24 @@ export const readConformance = (harness: JournalHarness): void => {
       "are replaced by a later setting and gone when removed",
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
-          yield* journal.commit(turn({ created: [actor(1), actor(2), actor(3)], wakes: [{ actor: 1, due: noon }, { actor: 2, due: noon + 1 }] }));
-          yield* journal.commit(turn({ wakes: [{ actor: 1, due: noon + 2 }, { actor: 2, due: undefined }, { actor: 3, due: undefined }] }));
+          yield* journal.commit(
+            turn({
+              created: [actor(1), actor(2), actor(3)],
+              wakes: [
+                { actor: 1, due: noon },
+                { actor: 2, due: noon + 1 },
+              ],
+            }),
+          );
+          yield* journal.commit(
+            turn({
+              wakes: [
+                { actor: 1, due: noon + 2 },
+                { actor: 2, due: undefined },
+                { actor: 3, due: undefined },
+              ],
+            }),
+          );
           expect((yield* journal.due(noon + 9, 10)).map((row) => [row.actor, row.due])).toEqual([[1, noon + 2]]);
           expect((yield* journal.list({ limit: 10 })).map((row) => row.wake)).toEqual([noon + 2, undefined, undefined]);
         }),
@@ -129,7 +158,10 @@ export const readConformance = (harness: JournalHarness): void => {
         Effect.gen(function* () {
           const effect = (id: number) => ({ id, actor: 1, seq: id, action: "notify", params: "" });
           yield* journal.commit(turn({ mail: range(5).map((id) => ({ id, envelope: `m${id}` })), effects: range(5).map(effect) }));
-          expect(yield* journal.mail(0, 2)).toEqual([{ id: 1, envelope: "m1" }, { id: 2, envelope: "m2" }]);
+          expect(yield* journal.mail(0, 2)).toEqual([
+            { id: 1, envelope: "m1" },
+            { id: 2, envelope: "m2" },
+          ]);
           expect((yield* journal.mail(2, 10)).map((row) => row.id)).toEqual([3, 4, 5]);
           expect(yield* journal.effects(0, 2)).toEqual([effect(1), effect(2)]);
           expect((yield* journal.effects(2, 10)).map((row) => row.id)).toEqual([3, 4, 5]);
@@ -175,7 +207,9 @@ export const readConformance = (harness: JournalHarness): void => {
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
           yield* journal.commit(turn({ created: rows }));
-          const expected = [...machines].sort().flatMap((machine) => statuses.map((status) => ({ machine, status, count: rows.filter((row) => row.machine === machine && row.status === status).length })));
+          const expected = [...machines]
+            .sort()
+            .flatMap((machine) => statuses.map((status) => ({ machine, status, count: rows.filter((row) => row.machine === machine && row.status === status).length })));
           expect(yield* journal.counts).toEqual(expected);
         }),
       ),
@@ -222,7 +256,14 @@ export const readConformance = (harness: JournalHarness): void => {
         Effect.gen(function* () {
           const machine = { hash: "h1", id: "task", version: "1.0.0", chart: "{}", at: noon };
           yield* journal.commit(turn({ machines: [machine] }));
-          yield* journal.commit(turn({ machines: [{ ...machine, at: noon + 5 }, { ...machine, hash: "h2", version: "1.1.0", at: noon + 6 }] }));
+          yield* journal.commit(
+            turn({
+              machines: [
+                { ...machine, at: noon + 5 },
+                { ...machine, hash: "h2", version: "1.1.0", at: noon + 6 },
+              ],
+            }),
+          );
           expect(yield* journal.machines).toEqual([machine, { ...machine, hash: "h2", version: "1.1.0", at: noon + 6 }]);
         }),
       ),

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect";
 import * as Either from "effect/Either";
 import type * as Scope from "effect/Scope";
-import type { ActorRow, CreatedActor, HistoryRow, Journal, MovedActor, OwnerInfo, Turn } from "../../journal/journal.ts";
+import type { ActorRow, CreatedActor, HistoryRow, Journal, MovedActor, OwnerInfo, Turn } from "../../journal/index.ts";
 import type { JournalHarness, JournalUnderTest } from "../journal-conformance.ts";
 
 /** Rows with sensible values, of which a test names only what it is about. */

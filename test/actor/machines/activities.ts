@@ -29,7 +29,11 @@ export const payment = setup({
         src: "charge",
         input: ({ context }) => ({ amount: context.total }),
         onDone: [
-          { guard: { type: "isEnough", params: ({ context, event }) => ({ paid: event.output.total, total: context.total }) }, target: "paid", actions: { type: "pay", params: ({ event }) => ({ amount: event.output.total }) } },
+          {
+            guard: { type: "isEnough", params: ({ context, event }) => ({ paid: event.output.total, total: context.total }) },
+            target: "paid",
+            actions: { type: "pay", params: ({ event }) => ({ amount: event.output.total }) },
+          },
           { target: "cart", actions: { type: "fail", params: { message: "too little" } } },
         ],
         onError: { target: "failed", actions: { type: "fail", params: ({ event }) => ({ message: (event.error as Error).message }) } },
@@ -46,7 +50,11 @@ export const payment = setup({
 export const checkout = setup({
   types: {} as { context: { checks: ReadonlyArray<string>; beats: number }; events: { type: "START" | "ABORT" | "AGAIN" | "SKIP" } },
   actors: { stock: fromPromise<number, { item: string }>(pending), fraud: fromPromise<number>(pending), heart: fromPromise<number>(pending) },
-  actions: { check: assign({ checks: ({ context }, params: { what: string }) => [...context.checks, params.what].slice(-5) }), beat: assign({ beats: ({ context }) => context.beats + 1 }), alarm: act("alarm") },
+  actions: {
+    check: assign({ checks: ({ context }, params: { what: string }) => [...context.checks, params.what].slice(-5) }),
+    beat: assign({ beats: ({ context }) => context.beats + 1 }),
+    alarm: act("alarm"),
+  },
 }).createMachine({
   id: "checkout",
   context: { checks: [], beats: 0 },
@@ -76,7 +84,13 @@ export const checkout = setup({
         buyer: {
           initial: "asking",
           states: {
-            asking: { invoke: { src: fromPromise<string>(pending), onDone: { target: "known", actions: { type: "check", params: ({ event }: { event: { output: unknown } }) => ({ what: `buyer ${event.output}` }) } }, onError: { target: "known" } } },
+            asking: {
+              invoke: {
+                src: fromPromise<string>(pending),
+                onDone: { target: "known", actions: { type: "check", params: ({ event }: { event: { output: unknown } }) => ({ what: `buyer ${event.output}` }) } },
+                onError: { target: "known" },
+              },
+            },
             known: { type: "final" },
           },
         },

@@ -49,7 +49,11 @@ export const looper = setup({
         TARGETLESS: { actions: ["touch", "lap"] },
       },
       states: {
-        straight: { entry: { type: "enter", params: { state: "straight" } }, exit: { type: "leave", params: { state: "straight" } }, on: { STEP: "curve", LAP: { target: "straight", reenter: true } } },
+        straight: {
+          entry: { type: "enter", params: { state: "straight" } },
+          exit: { type: "leave", params: { state: "straight" } },
+          on: { STEP: "curve", LAP: { target: "straight", reenter: true } },
+        },
         curve: { entry: { type: "enter", params: { state: "curve" } }, exit: { type: "leave", params: { state: "curve" } }, on: { STEP: "#looper.pit" } },
       },
     },
@@ -122,8 +126,14 @@ export const quartet = setup({
       initial: "silent",
       on: { AGAIN: { target: "violin", reenter: true, actions: { type: "note", params: { by: "violin again" } } } },
       states: {
-        silent: { on: { PLAY: { target: "playing", actions: { type: "note", params: { by: "violin" } } } }, always: { guard: "isLoud", target: "startled", actions: { type: "note", params: { by: "violin!" } } } },
-        playing: { entry: { type: "bow", params: { who: "violin" } }, on: { REST: "silent", STEAL: { target: ["#quartet.cello.playing", "#quartet.violin.silent"], actions: { type: "note", params: { by: "violin steals" } } } } },
+        silent: {
+          on: { PLAY: { target: "playing", actions: { type: "note", params: { by: "violin" } } } },
+          always: { guard: "isLoud", target: "startled", actions: { type: "note", params: { by: "violin!" } } },
+        },
+        playing: {
+          entry: { type: "bow", params: { who: "violin" } },
+          on: { REST: "silent", STEAL: { target: ["#quartet.cello.playing", "#quartet.violin.silent"], actions: { type: "note", params: { by: "violin steals" } } } },
+        },
         startled: { always: { guard: "isSoft", target: "silent", actions: { type: "note", params: { by: "violin." } } } },
       },
     },
@@ -131,8 +141,17 @@ export const quartet = setup({
       initial: "silent",
       on: { AGAIN: { target: "cello", reenter: true, actions: { type: "note", params: { by: "cello again" } } } },
       states: {
-        silent: { on: { PLAY: { target: "playing", actions: { type: "note", params: { by: "cello" } } } }, always: { guard: "isLoud", target: "startled", actions: { type: "note", params: { by: "cello!" } } } },
-        playing: { entry: { type: "bow", params: { who: "cello" } }, on: { REST: { target: "silent", actions: { type: "note", params: { by: "cello rests" } } }, STEAL: { target: ["#quartet.violin.playing"], actions: { type: "note", params: { by: "cello steals" } } } } },
+        silent: {
+          on: { PLAY: { target: "playing", actions: { type: "note", params: { by: "cello" } } } },
+          always: { guard: "isLoud", target: "startled", actions: { type: "note", params: { by: "cello!" } } },
+        },
+        playing: {
+          entry: { type: "bow", params: { who: "cello" } },
+          on: {
+            REST: { target: "silent", actions: { type: "note", params: { by: "cello rests" } } },
+            STEAL: { target: ["#quartet.violin.playing"], actions: { type: "note", params: { by: "cello steals" } } },
+          },
+        },
         startled: { always: { guard: "isSoft", target: "silent", actions: { type: "note", params: { by: "cello." } } } },
       },
     },

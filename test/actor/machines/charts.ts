@@ -210,7 +210,11 @@ export const sorter = setup({
       on: { PUT: { actions: "weigh" }, TAKE: "idle" },
     },
     crate: { on: { TAKE: "idle", AGAIN: "scale" } },
-    shelf: { initial: "storing", states: { storing: { entry: "shelve", always: [{ guard: "hasRoom", target: "stored" }, { target: "full" }] }, stored: {}, full: { exit: "clear" } }, on: { TAKE: "idle", AGAIN: "scale" } },
+    shelf: {
+      initial: "storing",
+      states: { storing: { entry: "shelve", always: [{ guard: "hasRoom", target: "stored" }, { target: "full" }] }, stored: {}, full: { exit: "clear" } },
+      on: { TAKE: "idle", AGAIN: "scale" },
+    },
     refused: { always: { guard: stateIn("refused"), target: "idle", actions: { type: "label", params: ({ context }: { context: { weight: number } }) => ({ refused: context.weight }) } } },
   },
 });

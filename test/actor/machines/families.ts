@@ -5,7 +5,13 @@ const pending = () => new Promise<never>(() => {});
 
 /** A child machine: tells its parent, answers through a reference that it was given, has timers, ends with an output. */
 const parcel = setup({
-  types: {} as { context: { weight: number; boss: AnyActorRef; labels: number }; input: { weight: number; boss: AnyActorRef }; events: { type: "HURRY" | "LABEL" | "BYE" | "LOSE" }; output: { weight: number }; emitted: { type: "moving" } },
+  types: {} as {
+    context: { weight: number; boss: AnyActorRef; labels: number };
+    input: { weight: number; boss: AnyActorRef };
+    events: { type: "HURRY" | "LABEL" | "BYE" | "LOSE" };
+    output: { weight: number };
+    emitted: { type: "moving" };
+  },
   actions: { label: assign({ labels: ({ context }) => context.labels + 1 }), wave: act("wave") },
 }).createMachine({
   id: "parcel",
@@ -18,7 +24,16 @@ const parcel = setup({
     moving: {
       entry: [sendParent({ type: "MOVED", km: 3 }), emit({ type: "moving" })],
       after: { 500: { target: "there" } },
-      on: { HURRY: { target: "there", actions: sendTo(({ context }) => context.boss, ({ context }) => ({ type: "MOVED", km: context.weight })) }, LOSE: { actions: [cancel("lost"), sendParent({ type: "CANCEL" }, { delay: 20, id: "lost" })] } },
+      on: {
+        HURRY: {
+          target: "there",
+          actions: sendTo(
+            ({ context }) => context.boss,
+            ({ context }) => ({ type: "MOVED", km: context.weight }),
+          ),
+        },
+        LOSE: { actions: [cancel("lost"), sendParent({ type: "CANCEL" }, { delay: 20, id: "lost" })] },
+      },
     },
     there: { type: "final" },
   },
@@ -39,7 +54,12 @@ export const order = setup({
     shipping: {
       entry: sendTo("parcel", { type: "LABEL" }),
       exit: sendTo("parcel", { type: "BYE" }),
-      invoke: { id: "parcel", src: "parcel", input: ({ context, self }) => ({ weight: context.weight, boss: self }), onDone: { target: "delivered", actions: { type: "note", params: ({ event }: { event: { output: unknown } }) => event.output } } },
+      invoke: {
+        id: "parcel",
+        src: "parcel",
+        input: ({ context, self }) => ({ weight: context.weight, boss: self }),
+        onDone: { target: "delivered", actions: { type: "note", params: ({ event }: { event: { output: unknown } }) => event.output } },
+      },
       on: {
         HURRY: { actions: sendTo("parcel", { type: "HURRY" }) },
         LABEL: { actions: [cancel("label"), sendTo("parcel", { type: "LABEL" }, { delay: 30, id: "label" })] },
@@ -62,7 +82,15 @@ const worker = setup({
   entry: sendParent(({ context }) => ({ type: "HELLO", name: context.name })),
   output: ({ context }) => ({ done: context.done }),
   states: {
-    ready: { on: { WORK: [{ guard: ({ context }) => context.done > 20, target: "gone" }, { target: "tired", actions: "work" }], LEAVE: "gone" } },
+    ready: {
+      on: {
+        WORK: [
+          { guard: ({ context }) => context.done > 20, target: "gone" },
+          { target: "tired", actions: "work" },
+        ],
+        LEAVE: "gone",
+      },
+    },
     tired: { after: { 100: "ready" }, on: { LEAVE: "gone", WORK: { actions: sendParent({ type: "REFUSED" }) } } },
     gone: { type: "final" },
   },
@@ -81,7 +109,10 @@ export const crew = setup({
       const ref = spawn("worker", { id: `w${context.hired}`, input: { name: `W${context.hired}` } });
       return { hired: context.hired + 1, members: [...context.members, ref], last: ref };
     }),
-    hireUnnamed: assign({ hired: ({ context }) => context.hired + 1, members: ({ context, spawn }) => [...context.members, spawn("worker", { input: ({ context }: { context: { hired: number } }) => ({ name: `unnamed ${context.hired}` }) } as never)] }),
+    hireUnnamed: assign({
+      hired: ({ context }) => context.hired + 1,
+      members: ({ context, spawn }) => [...context.members, spawn("worker", { input: ({ context }: { context: { hired: number } }) => ({ name: `unnamed ${context.hired}` }) } as never)],
+    }),
     greet: assign({ greeted: ({ context, event }) => (event.type === "HELLO" ? [...context.greeted, event.name].slice(-4) : context.greeted) }),
     forgetFirst: assign({ members: ({ context }) => context.members.slice(1), last: null }),
     result: assign({ results: ({ context }, params: { text: string }) => [...context.results, params.text].slice(-3) }),
@@ -103,20 +134,36 @@ export const crew = setup({
         HIRE: { guard: "hasRoom", actions: "hire" },
         HIRE_UNNAMED: { guard: "hasRoom", actions: ["hireUnnamed", sendTo(({ context }) => context.members.at(-1) as AnyActorRef, { type: "WORK", amount: 1 })] },
         CHIEF: { target: "led", actions: spawnChild("worker", { id: "chief", input: ({ context }) => ({ name: `chief after ${context.hired}` }) }) },
-        WORK: { guard: ({ context }) => context.last !== null, actions: sendTo(({ context }) => context.last as AnyActorRef, ({ event }) => event) },
+        WORK: {
+          guard: ({ context }) => context.last !== null,
+          actions: sendTo(
+            ({ context }) => context.last as AnyActorRef,
+            ({ event }) => event,
+          ),
+        },
         FIRE: { guard: ({ context }) => context.members.length > 0, actions: [stopChild(({ context }) => context.members[0] as AnyActorRef), "forgetFirst"] },
         ERRAND: { actions: [stopChild("errand"), spawnChild("errand", { id: "errand", input: { to: "town" } })] },
         CLOSE: "closed",
       },
     },
-    led: { on: { FIRE_CHIEF: { target: "open", actions: stopChild("chief") }, WORK: { actions: forwardTo("chief") }, CHIEF: { target: "open", actions: [sendTo("chief", { type: "REST" }), stopChild("chief")] } } },
+    led: {
+      on: {
+        FIRE_CHIEF: { target: "open", actions: stopChild("chief") },
+        WORK: { actions: forwardTo("chief") },
+        CHIEF: { target: "open", actions: [sendTo("chief", { type: "REST" }), stopChild("chief")] },
+      },
+    },
     closed: { type: "final" },
   },
 });
 
 /** enqueueActions: conditions with check(), every kind of action that it can queue, also a child that lives for a moment only. */
 export const clerk = setup({
-  types: {} as { context: { papers: number; stamps: number }; events: { type: "PAPER"; pages: number } | { type: "STAMP" | "CLEAR" | "DELEGATE" | "BRIEFLY" | "LATER" | "NOW" | "REFUSED" } | { type: "HELLO"; name: string }; emitted: { type: "stamped"; stamps: number } },
+  types: {} as {
+    context: { papers: number; stamps: number };
+    events: { type: "PAPER"; pages: number } | { type: "STAMP" | "CLEAR" | "DELEGATE" | "BRIEFLY" | "LATER" | "NOW" | "REFUSED" } | { type: "HELLO"; name: string };
+    emitted: { type: "stamped"; stamps: number };
+  },
   actors: { worker },
   guards: { isPiledUp: ({ context }) => context.papers > 6, hasMoreThan: ({ context }, params: { stamps: number }) => context.stamps > params.stamps },
   actions: {
@@ -129,6 +176,7 @@ export const clerk = setup({
       enqueue("sigh" as never);
     }),
     clear: assign({ papers: 0, stamps: 0 }),
+    forgetLater: cancel("later"),
     sigh: act("sigh"),
   },
 }).createMachine({
@@ -148,7 +196,7 @@ export const clerk = setup({
           }),
         },
         CLEAR: { target: "pause", actions: "clear" },
-        LATER: { actions: enqueueActions(({ enqueue }) => (enqueue.cancel("later"), enqueue.raise({ type: "NOW" }, { id: "later", delay: 60 }))) },
+        LATER: { actions: ["forgetLater", enqueueActions(({ enqueue }) => enqueue.raise({ type: "NOW" }, { id: "later", delay: 60 }))] },
         NOW: { actions: enqueueActions(({ enqueue, self }) => enqueue.sendTo(self, { type: "STAMP" } as never)) },
         DELEGATE: {
           actions: enqueueActions(({ enqueue }) => {

@@ -3,7 +3,10 @@ import { define } from "../../../src/actor/index.ts";
 
 /** Off, and on for a second at most; what it takes while on has no target. */
 export const lamp = define(
-  setup({ types: {} as { events: { type: "ON" | "OFF" | "KEEP" | "PEEK" | "NOTHING" }; context: { peeks: number } }, actions: { peek: assign({ peeks: ({ context }) => context.peeks + 1 }), blink: () => {} } }).createMachine({
+  setup({
+    types: {} as { events: { type: "ON" | "OFF" | "KEEP" | "PEEK" | "NOTHING" }; context: { peeks: number } },
+    actions: { peek: assign({ peeks: ({ context }) => context.peeks + 1 }), blink: () => {} },
+  }).createMachine({
     id: "lamp",
     context: { peeks: 0 },
     initial: "off",

@@ -27,7 +27,11 @@ export const lease = setup({
         stale: { after: { grace: { actions: { type: "warn", params: { late: true } } } }, on: { PEEK: "fresh" } },
       },
     },
-    waiting: { entry: "tried", after: { backoff: [{ guard: ({ context }) => context.tries > 5, target: "free", actions: "reset" }, { target: "held" }], 0: { actions: "warn" } }, on: { FAIL: { target: "waiting", reenter: true } } },
+    waiting: {
+      entry: "tried",
+      after: { backoff: [{ guard: ({ context }) => context.tries > 5, target: "free", actions: "reset" }, { target: "held" }], 0: { actions: "warn" } },
+      on: { FAIL: { target: "waiting", reenter: true } },
+    },
     expired: { after: { grace: "free" }, on: { TAKE: "held" } },
   },
 });

@@ -3,8 +3,18 @@ import { act } from "./observer.ts";
 
 /** What a machine says: emitted events, log lines, custom actions with fixed and computed parameters, in order. */
 export const bell = setup({
-  types: {} as { context: { strokes: number; muted: boolean }; events: { type: "STRIKE"; times: number } | { type: "MUTE" | "UNMUTE" | "TUNE" }; emitted: { type: "rang"; strokes: number } | { type: "muted" } },
-  actions: { strike: assign({ strokes: ({ context }, params: { times: number }) => (context.strokes + params.times) % 24 }), swing: act("swing"), polish: act("polish"), announce: emit({ type: "muted" }), tell: log(({ context }) => `strokes ${context.strokes}`, "bell") },
+  types: {} as {
+    context: { strokes: number; muted: boolean };
+    events: { type: "STRIKE"; times: number } | { type: "MUTE" | "UNMUTE" | "TUNE" };
+    emitted: { type: "rang"; strokes: number } | { type: "muted" };
+  },
+  actions: {
+    strike: assign({ strokes: ({ context }, params: { times: number }) => (context.strokes + params.times) % 24 }),
+    swing: act("swing"),
+    polish: act("polish"),
+    announce: emit({ type: "muted" }),
+    tell: log(({ context }) => `strokes ${context.strokes}`, "bell"),
+  },
 }).createMachine({
   id: "bell",
   context: { strokes: 0, muted: false },
@@ -34,7 +44,13 @@ export const bell = setup({
 /** Data: input, optional keys, lists and records that grow and shrink, final states of a parallel root, an output with all of it. */
 export const survey = setup({
   types: {} as {
-    context: { title: string; note?: string | undefined; scores: Readonly<Record<string, number | undefined>>; log: ReadonlyArray<{ readonly at: number; readonly what: string; readonly by?: string | undefined }>; flag: boolean | null };
+    context: {
+      title: string;
+      note?: string | undefined;
+      scores: Readonly<Record<string, number | undefined>>;
+      log: ReadonlyArray<{ readonly at: number; readonly what: string; readonly by?: string | undefined }>;
+      flag: boolean | null;
+    };
     input: { title: string } | undefined;
     events: { type: "SCORE"; who: string; score: number } | { type: "NOTE"; text?: string } | { type: "FLAG" | "UNSCORE" | "CLOSE_ONE" | "CLOSE_TWO" | "REOPEN" };
     output: unknown;
@@ -52,7 +68,10 @@ export const survey = setup({
   id: "survey",
   context: ({ input }) => ({ title: input?.title ?? "untitled", note: undefined, scores: {}, log: [], flag: null }),
   type: "parallel",
-  output: ({ context }: { context: { scores: Readonly<Record<string, number | undefined>> } }) => ({ ...context, sum: Object.values(context.scores).reduce<number>((sum, score) => sum + (score ?? 0), 0) }),
+  output: ({ context }: { context: { scores: Readonly<Record<string, number | undefined>> } }) => ({
+    ...context,
+    sum: Object.values(context.scores).reduce<number>((sum, score) => sum + (score ?? 0), 0),
+  }),
   on: { SCORE: { actions: "score" }, NOTE: { actions: ["note", raise({ type: "FLAG" })] }, FLAG: { actions: "flip" }, UNSCORE: { actions: "unscore" } },
   states: {
     one: { initial: "open", states: { open: { on: { CLOSE_ONE: "closing" } }, closing: { on: { REOPEN: "open", CLOSE_TWO: "closed" } }, closed: { type: "final" } } },

@@ -47,7 +47,7 @@ export const foldAll = (evidence: Evidence, violate: (what: string) => void): Re
   });
 };
 
-const addressOf = ({ address, token }: ActorRow): string => (address.endsWith(`~${token}`) ? address.slice(0, address.lastIndexOf("~")) : address);
+const addressOf = ({ address, id }: ActorRow): string => (address.endsWith(`~${id}`) ? address.slice(0, address.lastIndexOf("~")) : address);
 
 const parentOf = (address: string): string | undefined => (address.split("/").length > 2 ? address.slice(0, address.lastIndexOf("/")) : undefined);
 

@@ -44,7 +44,11 @@ export const start = (script: "engine.ts" | "lock.ts", args: ReadonlyArray<strin
       return {
         pid: child.pid!,
         next,
-        ask: (line) => Effect.zipRight(Effect.sync(() => child.stdin.write(`${line}\n`)), next),
+        ask: (line) =>
+          Effect.zipRight(
+            Effect.sync(() => child.stdin.write(`${line}\n`)),
+            next,
+          ),
         end: Effect.promise(() => {
           child.stdin.end();
           return gone;

@@ -1,0 +1,22 @@
+/*
+ * npm run crash -- [--seed N] [--kills N] [--power] [--keep]
+ *
+ * Kills Taskwright at every named place and at random moments, hundreds of times, and has a separate checker look at
+ * what is left. With --power, only the power failures are simulated. --keep leaves the files of all runs.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "./build.mjs";
+
+const { folder, dist, remove } = build();
+const runs = join(folder, "runs");
+mkdirSync(runs);
+const keep = process.argv.includes("--keep");
+try {
+  const { main } = await import(pathToFileURL(join(dist, "test/crash/main.js")).href);
+  process.exitCode = await main(process.argv.slice(2), { source: fileURLToPath(new URL(".", import.meta.url)), dist, folder: runs });
+} finally {
+  if (keep) console.log(`the files of all runs are in ${runs}`);
+  else remove();
+}

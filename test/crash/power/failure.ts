@@ -1,0 +1,102 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Violation } from "../checker.ts";
+import type { Site } from "../journey.ts";
+import { random } from "../random.ts";
+import { Disk, type Image } from "./disk.ts";
+import type { Operation } from "./operations.ts";
+import type { Recorder } from "./recorder.ts";
+import { reopen } from "./reopen.ts";
+
+export type Synchronous = "FULL" | "NORMAL" | "OFF";
+
+export interface Failures {
+  readonly synchronous: Synchronous;
+  readonly recorder: Recorder["name"];
+  readonly images: number;
+  /** Images in which something that was acknowledged is missing. */
+  readonly lost: number;
+  /** Images that are damaged in any other way, or that the program does not open again. */
+  readonly corrupt: number;
+  /** What was recorded, so that a recorder which saw nothing is noticed. */
+  readonly operations: number;
+  readonly syncs: number;
+  readonly acks: number;
+  /** Images of moments at which something could be lost at all. */
+  readonly unsettled: number;
+  readonly violations: ReadonlyArray<Violation>;
+}
+
+/** The chance of a sector that was not synced. 1: nothing is lost, as when only the process ends. */
+const survivals = [0, 0.5, 1, 0.25, 0.75];
+
+/** While the file is being made every operation is a moment of its own, with each chance of survival. */
+const makingOperations = 14;
+
+const lostRule = "what was acknowledged is there";
+
+/**
+ * Records one run of the bank, lets the power fail at `count` moments of it and more, and has each disk image judged
+ * against the acknowledgements that had been printed until then.
+ */
+export const failPower = async (site: Site, recorder: Recorder, synchronous: Synchronous, count: number, seed: number): Promise<Failures> => {
+  const folder = join(site.folder, `power-${synchronous}-${recorder.name}`);
+  mkdirSync(folder, { recursive: true });
+  const out = join(folder, "acks.log");
+  const program = [join(site.dist, "test/crash/bank.js"), folder, "--synchronous", synchronous, "--quick-lease"];
+  const all = await recorder.record(program, folder, out);
+  const operations = all.filter(({ file }) => file === out || file === folder || (basename(file).startsWith("work.db") && !file.endsWith("-shm")));
+  const chances = random(seed);
+  const making = Array.from({ length: makingOperations }, (_, index) => survivals.map((survival) => ({ moment: index + 1, survival }))).flat();
+  const later = Array.from({ length: count }, (_, index) => ({ moment: chances.between(1, operations.length), survival: survivals[index % survivals.length] as number }));
+  const failures = [...making, ...later].sort((left, right) => left.moment - right.moment);
+
+  const disk = new Disk();
+  let said = "";
+  let done = 0;
+  const tally = { lost: 0, corrupt: 0, unsettled: 0 };
+  const violations: Array<Violation> = [];
+  for (const [index, { moment, survival }] of failures.entries()) {
+    for (; done < moment; done++) {
+      const operation = operations[done] as Operation;
+      if (operation.kind === "append" && operation.file === out) said += operation.bytes.toString();
+      else disk.take(operation);
+    }
+    if (!disk.isSettled) tally.unsettled++;
+    const left = disk.fail(chances, survival);
+    const found = await judgeImage(site, join(folder, `image-${index}`), left, said);
+    if (found.some(({ rule }) => rule === lostRule)) tally.lost++;
+    if (found.some(({ rule }) => rule !== lostRule)) tally.corrupt++;
+    violations.push(...found.map(({ rule, what }) => ({ rule, what: `image ${index}, operation ${moment}, survival ${survival}: ${what}` })));
+  }
+  const syncs = operations.filter(({ kind }) => kind === "sync").length;
+  const acks = operations.filter((operation) => operation.kind === "append" && operation.file === out).length;
+  return { synchronous, recorder: recorder.name, images: failures.length, ...tally, operations: operations.length, syncs, acks, violations };
+};
+
+/** One copy for the checker, one for the program itself. The files stay where something is wrong. */
+const judgeImage = async (site: Site, folder: string, image: Image, said: string): Promise<ReadonlyArray<Violation>> => {
+  const again = `${folder}-again`;
+  for (const place of [folder, again]) {
+    mkdirSync(place);
+    for (const [file, content] of image) writeFileSync(join(place, basename(file)), content);
+  }
+  writeFileSync(join(folder, "acks.log"), said);
+  const { violations } = await site.judge.ask({ folder, work: "bank", final: false, withoutLedger: true });
+  const refusal = await reopen(again);
+  const found = refusal === undefined ? violations : [...violations, { rule: "the program opens what is left", what: refusal }];
+  if (found.length === 0) for (const place of [folder, again]) rmSync(place, { recursive: true });
+  return found;
+};
+
+export const failuresText = ({ synchronous, recorder, images, unsettled, lost, corrupt, operations, syncs, acks }: Failures): string =>
+  `  synchronous=${synchronous.padEnd(6)} ${String(images).padStart(5)} images (${unsettled} with something unsynced): ${String(lost).padStart(4)} with acknowledged events lost, ${String(corrupt).padStart(3)} corrupt   [${operations} operations, ${syncs} syncs, ${acks} acknowledgements, recorded by ${recorder}]`;
+
+/** Why these failures prove nothing, or what they prove wrong; nothing where all is as it must be. */
+export const verdict = ({ synchronous, lost, corrupt, images, unsettled, syncs, acks, violations }: Failures): string | undefined => {
+  if (acks === 0 || unsettled < images / 2) return `synchronous=${synchronous}: the recorder saw ${acks} acknowledgements, and ${unsettled} of ${images} images could lose anything`;
+  if (synchronous !== "FULL") return lost > 0 ? undefined : `synchronous=${synchronous}: nothing was lost, so this suite would not notice a missing sync`;
+  // A turn that was not synced could not be acknowledged; many receipts share a turn.
+  if (syncs < 20) return `synchronous=FULL: only ${syncs} syncs were seen`;
+  return lost + corrupt === 0 ? undefined : `synchronous=FULL: ${violations.length} violations, the first: ${violations[0]?.rule}: ${violations[0]?.what}`;
+};

@@ -1,0 +1,141 @@
+import type { Report, Subprocesses } from "../../src/dispatch/subprocess.ts";
+import type { Work } from "../../src/dispatch/worker-protocol.ts";
+
+/** An offer that a worker process was given, and what became of it there. */
+export interface Offer {
+  readonly worker: string;
+  readonly incarnation: number;
+  readonly assignment: string;
+  readonly task: string;
+  readonly attempt: number;
+  state: "offered" | "executing" | "over";
+  /** It was asked to end: politely (once or more), then by force. */
+  revoked: "no" | "politely" | "byForce";
+}
+
+interface Process {
+  readonly incarnation: number;
+  readonly offers: Array<Offer>;
+}
+
+/**
+ * Worker processes of which the test says what they do. Nothing happens in them by itself, except that they report for
+ * work when they are started. What they execute is known, so that two executions of one task at a time are seen.
+ */
+export class FakeWorkers implements Subprocesses {
+  /** Off: a started process says nothing until `ready` is called. */
+  reports = true;
+  readonly processes = new Map<string, Process>();
+  /** Every execution that was ever begun, as "task#attempt", in order. */
+  readonly begun: Array<string> = [];
+  /** What must never be, in words. */
+  readonly violations: Array<string> = [];
+  /** Starts of processes, as "worker/1#2". */
+  readonly starts: Array<string> = [];
+  #report: Report | undefined;
+
+  readonly actions: Subprocesses["actions"] = {
+    worker: {
+      startProcess: ({ address, params }) => {
+        if (this.#report === undefined) return;
+        const { incarnation } = params as { incarnation: number };
+        this.processes.set(address, { incarnation, offers: [] });
+        this.starts.push(`${address}#${incarnation}`);
+        if (this.reports) this.ready(address);
+      },
+      stopProcess: ({ address }) => {
+        this.#kill(address);
+      },
+    },
+    assignment: {
+      offer: ({ address, params }) => {
+        const { worker, attempt, work } = params as { worker: string; attempt: number; work: Work };
+        const process = this.processes.get(worker);
+        if (process === undefined) return;
+        process.offers.push({ worker, incarnation: process.incarnation, assignment: address, task: work.id, attempt, state: "offered", revoked: "no" });
+      },
+      revoke: ({ address, params }) => {
+        const { attempt, force } = params as { attempt: number; force: boolean };
+        const offer = this.offers.find((known) => known.assignment === address && known.attempt === attempt);
+        if (offer === undefined || offer.state === "over") return;
+        offer.revoked = force ? "byForce" : "politely";
+        if (force && offer.state === "executing") this.#ended(offer, { ok: false, failure: { name: "CommandFailed", message: "the command was ended by SIGKILL" } });
+      },
+    },
+  };
+  readonly attach: Subprocesses["attach"] = (report) => {
+    this.#report = report;
+  };
+  readonly endAll: Subprocesses["endAll"] = async () => {
+    this.killAll();
+  };
+
+  /** The engine's process is gone, and its workers with it. */
+  killAll(): void {
+    this.#report = undefined;
+    for (const address of [...this.processes.keys()]) this.#kill(address);
+  }
+
+  get offers(): ReadonlyArray<Offer> {
+    return [...this.processes.values()].flatMap(({ offers }) => offers);
+  }
+  /** What was offered or is executed. */
+  get open(): ReadonlyArray<Offer> {
+    return this.offers.filter(({ state }) => state !== "over");
+  }
+  get executing(): ReadonlyArray<Offer> {
+    return this.offers.filter(({ state }) => state === "executing");
+  }
+  /** The open offer of a task. */
+  offer(task: string): Offer {
+    const offers = this.open.filter((offer) => offer.task === task);
+    if (offers.length !== 1) throw new Error(`the task "${task}" has ${offers.length} open offers; open are ${this.open.map((offer) => offer.task).join(", ") || "none"}`);
+    return offers[0] as Offer;
+  }
+  isOffered(task: string): boolean {
+    return this.open.some((offer) => offer.task === task);
+  }
+
+  ready(address: string, incarnation = this.processes.get(address)?.incarnation): void {
+    this.report(address, { type: "READY", incarnation });
+  }
+  accept(task: string): Offer {
+    const offer = this.offer(task);
+    if (this.executing.some((other) => other.task === task)) this.violations.push(`${task}#${offer.attempt} was begun while another attempt was executed`);
+    if (this.begun.includes(`${task}#${offer.attempt}`)) this.violations.push(`${task}#${offer.attempt} was begun twice`);
+    offer.state = "executing";
+    this.begun.push(`${task}#${offer.attempt}`);
+    this.report(offer.assignment, { type: "ACCEPTED", attempt: offer.attempt });
+    return offer;
+  }
+  decline(task: string, reason = "it has no room"): void {
+    const offer = this.offer(task);
+    offer.state = "over";
+    this.report(offer.assignment, { type: "DECLINED", attempt: offer.attempt, reason });
+  }
+  end(task: string, how: "ok" | "badly" = "ok"): void {
+    const offer = this.offer(task);
+    const result = { exitCode: how === "ok" ? 0 : 1, signal: null, stdout: "", stderr: "", durationMs: 5 };
+    this.#ended(offer, how === "ok" ? { ok: true, result } : { ok: false, result, failure: { name: "CommandFailed", message: "the command ended with exit code 1" } });
+  }
+  /** The process dies, and everything in it. */
+  lose(address: string, reason = "its process ended (SIGKILL)"): void {
+    const process = this.processes.get(address);
+    if (process === undefined) return;
+    this.#kill(address);
+    this.report(address, { type: "LOST", incarnation: process.incarnation, reason });
+  }
+  /** Says something in a worker's name, late or out of turn. */
+  report(address: string, event: { readonly type: string; readonly [key: string]: unknown }): void {
+    this.#report?.(address, event);
+  }
+
+  #ended(offer: Offer, how: { readonly [key: string]: unknown }): void {
+    offer.state = "over";
+    this.report(offer.assignment, { type: "ENDED", attempt: offer.attempt, ...how });
+  }
+  #kill(address: string): void {
+    for (const offer of this.processes.get(address)?.offers ?? []) offer.state = "over";
+    this.processes.delete(address);
+  }
+}

@@ -1,0 +1,288 @@
+import * as Effect from "effect/Effect";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { AnyStateMachine } from "xstate";
+import * as machines from "../machines/index.ts";
+import { invoke } from "../src/cli/invoke.ts";
+import { taskLineKeys } from "../src/cli/task-line.ts";
+import { defaultLimits } from "../src/domain/limits.ts";
+import * as engineErrors from "../src/engine/errors.ts";
+import * as Connection from "../src/journal/connection.ts";
+import * as Driver from "../src/journal/driver.ts";
+import * as journalErrors from "../src/journal/errors.ts";
+import * as Schema from "../src/journal/schema.ts";
+import { mermaidOf } from "./docs/chart.ts";
+import { blocksOf, brokenLinks, codeIn, linksOf, readPage, readPages, root, tableAfter } from "./docs/page.ts";
+import { compile, type Snippet, snippetsOf, workFolder, writeModule } from "./docs/snippet.ts";
+
+const pages = readPages();
+const source = (path: string) => readFileSync(join(root, path), "utf8");
+const firstCells = (path: string, before: string) => tableAfter(readPage(path), before).map(([cell]) => codeIn(cell));
+
+describe("docs > pages", () => {
+  test("begin with their title", () => {
+    expect(pages.filter(({ text }) => !/^# .+\n/.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test("lead nowhere but to files and headings that exist", () => {
+    expect(pages.flatMap(brokenLinks)).toEqual([]);
+  });
+
+  test("are all reached from the README", () => {
+    const reached = new Set(["README.md"]);
+    for (const path of reached) for (const link of linksOf(readPage(path))) if (link.path.endsWith(".md")) reached.add(link.path);
+    expect(pages.map(({ path }) => path).filter((path) => !reached.has(path))).toEqual([]);
+  });
+
+  test("have no link that a planted mistake would slip through", () => {
+    const page = { path: "docs/start.md", text: "# A\n[a](gone.md) [b](#nothing) [c](#a) [d](concepts/time.md#time) [e](https://example.org) `[f](g.md)`\n```ts\n[h](i.md)\n```\n" };
+    expect(linksOf(page).map(({ link }) => link)).toEqual(["gone.md", "#nothing", "#a", "concepts/time.md#time"]);
+    expect(brokenLinks(page)).toEqual(["docs/start.md: gone.md leads nowhere", "docs/start.md: #nothing: docs/start.md has no such heading", "docs/start.md: #a: docs/start.md has no such heading"]);
+  });
+});
+
+describe("docs > charts", () => {
+  const charts = pages.flatMap((page) => blocksOf(page).flatMap(({ info, chart, text }) => (info[0] === "mermaid" ? [{ page: page.path, chart, text }] : [])));
+
+  test("stand in the README and where the engine's life is told", () => {
+    expect(charts.map(({ page, chart }) => `${page} ${chart}`).sort()).toEqual(["README.md machines/task.ts", "docs/operating/degraded.md machines/engine.ts"]);
+  });
+
+  test.each(charts)("$page draws $chart as it is", ({ chart, text }) => {
+    const name = /^machines\/(\w+)\.ts$/.exec(chart ?? "")?.[1];
+    expect(text).toBe(mermaidOf((machines as unknown as Record<string, AnyStateMachine>)[name ?? ""] as AnyStateMachine));
+  });
+});
+
+describe("docs > errors", () => {
+  type Described = { readonly _tag: string; readonly code: string; readonly status: number; readonly retryable: boolean; readonly message: string };
+  const rowOf = ({ code, status, retryable }: Described) => [`\`${code}\``, String(status), retryable ? "yes" : "no"];
+  const classes = Object.entries({ ...engineErrors, ...journalErrors }).flatMap(([name, value]) =>
+    typeof value === "function" ? [{ name, make: value as unknown as new (fields: object, check: true) => Described }] : [],
+  );
+  const table = (before: string) => new Map(tableAfter(readPage("docs/guides/errors.md"), before).map(([name, ...cells]) => [codeIn(name), cells]));
+  const listed = new Map([...table("## Errors of the engine"), ...table("## Errors of the journal")]);
+
+  test("are all in the table, and nothing else is", () => {
+    expect([...listed.keys()].sort()).toEqual(classes.map(({ name }) => name).sort());
+  });
+
+  test.each(classes)("$name has the code, status and retryability that the table gives", ({ name, make }) => {
+    const error = new make({ known: [], problems: [], reason: "failed", since: 0, until: 0 }, true);
+    expect(error._tag).toBe(name);
+    if (name === "JournalError") expect(listed.get(name)?.slice(0, 3)).toEqual(["by reason", "by reason", "by reason"]);
+    else expect(listed.get(name)?.slice(0, 3)).toEqual(rowOf(error));
+  });
+
+  test("of the journal have the remedies that the table gives", () => {
+    const reasons = (journalErrors.JournalError.fields.reason as unknown as { literals: ReadonlyArray<string> }).literals;
+    const rows = table("`JournalError` has a `reason`:");
+    expect([...rows.keys()].sort()).toEqual([...reasons].sort());
+    for (const reason of reasons) {
+      const error = new journalErrors.JournalError({ reason: reason as "failed", where: "w", detail: "d" }) as unknown as Described;
+      expect(rows.get(reason)).toEqual([...rowOf(error), /^w: d \((.*)\)$/.exec(error.message)?.[1]]);
+    }
+  });
+});
+
+describe("docs > limits", () => {
+  test("stand in the table with their defaults and reasons", () => {
+    const reasons = [...source("src/domain/limits.ts").matchAll(/\/\*\* (.*) \*\/\n {2}readonly (\w+): number;/g)];
+    expect(reasons).toHaveLength(Object.keys(defaultLimits).length);
+    expect(tableAfter(readPage("docs/operating/limits.md"), "# Limits")).toEqual(
+      reasons.map(([, reason, name]) => [`\`${name}\``, defaultLimits[name as keyof typeof defaultLimits].toLocaleString("en-US"), reason]),
+    );
+  });
+
+  test("say each what happens there", () => {
+    const told = tableAfter(readPage("docs/operating/limits.md"), "What happens at a limit:").flatMap(([names]) => [...(names ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    const inTime = ["leaseMs", "heartbeatMs", "keyRetentionMs"];
+    expect([...told, ...inTime].sort()).toEqual(Object.keys(defaultLimits).sort());
+  });
+});
+
+describe("docs > events", () => {
+  test("of the engine stand in the table", () => {
+    const types = [...source("src/domain/event.ts").matchAll(/readonly type: "(taskwright\.\w+)"/g)].map(([, type]) => type);
+    expect(firstCells("docs/reference/events.md", "## The engine's own events")).toEqual(types);
+  });
+
+  test("of the activity machine stand in the table", () => {
+    const types = machines.activity.events.filter((type) => !type.startsWith("xstate."));
+    expect(
+      firstCells("docs/reference/events.md", "## Events of the activity machine")
+        .filter((type) => !type.startsWith("taskwright."))
+        .sort(),
+    ).toEqual([...types].sort());
+  });
+
+  test("have the outcomes of the table", () => {
+    const outcomes = [...(/export type Outcome = (.*);/.exec(source("src/domain/envelope.ts"))?.[1] ?? "").matchAll(/"(\w+)"/g)].map(([, outcome]) => outcome);
+    expect(firstCells("docs/reference/events.md", "## Outcomes")).toEqual(outcomes);
+  });
+});
+
+describe("docs > database", () => {
+  test("has the tables and columns that a new journal has", async () => {
+    const page = readPage("docs/reference/database.md");
+    const { folder, remove } = workFolder();
+    try {
+      const found = await Effect.runPromise(
+        Effect.gen(function* () {
+          const file = join(folder, "journal.db");
+          const driver = yield* Driver.choose("auto", file);
+          const connection = yield* Connection.open(driver, { file, reader: false, synchronous: "OFF" });
+          yield* Schema.migrate(connection, file);
+          const rows = yield* connection.read<{ name: string; columns: string }>(
+            "SELECT t.name, group_concat(c.name, ', ') AS columns FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' GROUP BY t.rowid ORDER BY t.rowid",
+          );
+          yield* connection.close;
+          return rows;
+        }),
+      );
+      expect(tableAfter(page, "# Database")).toEqual(
+        found.map(({ name, columns }) => [
+          `\`${name}\``,
+          columns
+            .split(", ")
+            .map((column) => `\`${column}\``)
+            .join(", "),
+        ]),
+      );
+      expect(firstCells("docs/reference/database.md", "## What they hold").sort()).toEqual(found.map(({ name }) => name).sort());
+      expect(page.text).toContain(`application id ${Schema.applicationId}`);
+      expect(page.text).toContain(`at present ${Schema.version}.`);
+    } finally {
+      remove();
+    }
+  });
+});
+
+describe("docs > tests", () => {
+  const page = readPage("docs/internals/testing.md");
+
+  test("have every folder in the table", () => {
+    const folders = readdirSync(join(root, "test"), { withFileTypes: true }).filter((entry) => entry.isDirectory() && readdirSync(join(root, "test", entry.name)).length > 0);
+    expect(firstCells(page.path, "## Suites")).toEqual(expect.arrayContaining(folders.map(({ name }) => `test/${name}`)));
+  });
+
+  test("have every command in the table, and the commands exist", () => {
+    const { scripts } = JSON.parse(source("package.json")) as { readonly scripts: Readonly<Record<string, string>> };
+    const inner = ["start", "build", "prepack"];
+    expect(
+      firstCells(page.path, "# Testing")
+        .map((command) => command.split(" ").filter((word) => !["npm", "run"].includes(word))[0])
+        .sort(),
+    ).toEqual(
+      Object.keys(scripts)
+        .filter((name) => !inner.includes(name))
+        .sort(),
+    );
+    for (const command of Object.values(scripts)) for (const [file] of command.matchAll(/\btest\/\S+\.m?[jt]s/g)) expect(existsSync(join(root, file)), file).toBe(true);
+  });
+});
+
+describe("docs > drivers", () => {
+  test("are chosen as the table says", async () => {
+    const rows = tableAfter(readPage("docs/operating/node-and-drivers.md"), "# Node versions and drivers");
+    const named = (name: "better-sqlite3" | "node:sqlite") => async () => ({ name, client: () => Effect.never });
+    for (const [node, driver] of rows) {
+      const chosen = await Effect.runPromise(Driver.choose("auto", "w", { nodeMajor: Number(node), betterSqlite3: named("better-sqlite3"), nodeSqlite: named("node:sqlite") }));
+      expect(chosen.name).toBe(codeIn(driver));
+    }
+    expect(rows.map(([node]) => node)).toEqual(["20", "22", "24"]);
+  });
+});
+
+describe("docs > command line", () => {
+  const help = async (...words: ReadonlyArray<string>): Promise<string> => {
+    let text = "";
+    const streams = { out: (part: string) => void (text += part), error: (part: string) => void (text += part), isTerminal: false, columns: () => 200, input: async () => "" };
+    expect(await Effect.runPromise(invoke(["node", "taskwright", ...words, "--help"], streams, () => () => {}))).toBe(0);
+    return text;
+  };
+  const commands = async () => [...(await help()).matchAll(/^ {2}- (\w+) (.*?) {2,}(\S.*)$/gm)].map(([, name = "", usage = "", meaning = ""]) => ({ name, usage, meaning }));
+
+  test("has the commands of the table, with their descriptions", async () => {
+    const found = await commands();
+    expect(found.map(({ name }) => name)).toContain("run");
+    const argument = (usage: string) => /<(\w+)>/.exec(usage)?.[1];
+    const written = found.map(({ name, usage, meaning }) => [`\`${["taskwright", name, argument(usage)].filter((word) => word !== undefined).join(" ")}\``, meaning]);
+    expect(tableAfter(readPage("docs/reference/cli.md"), "# Command line")).toEqual(written);
+    expect(tableAfter(readPage("README.md"), "## The command line").map(([command]) => command)).toEqual(written.map(([command]) => command));
+  });
+
+  test("has the options of the tables", async () => {
+    for (const { name } of await commands()) {
+      const [, section = ""] = (await help(name)).split(/^OPTIONS$/m);
+      const options = [...section.matchAll(/^(?:\((-\w), )?(--[\w-]+)/gm)].map(([, alias, option]) => (alias === undefined ? `\`${option}\`` : `\`${option}\`, \`${alias}\``));
+      expect(options, name).not.toEqual([]);
+      expect(tableAfter(readPage("docs/reference/cli.md"), `## Options of \`${name}\``).map(([option]) => option)).toEqual(options);
+    }
+  });
+
+  test("reads the keys of the table in a task file", () => {
+    expect(firstCells("docs/guides/run-commands.md", "## A line")).toEqual(taskLineKeys);
+  });
+});
+
+describe("docs > code", () => {
+  const snippets = pages.flatMap(snippetsOf);
+  const planted: Snippet = { where: "planted.md:7", text: 'import { openEngine } from "taskwright";\n\nawait openEngine({ machines: 5 });\n', runs: false };
+  let complaints: ReadonlyArray<string> = [];
+  beforeAll(async () => {
+    complaints = await compile([...snippets, planted]);
+  }, 120_000);
+
+  test("compiles, each piece as a module of its own", () => {
+    expect(snippets.length).toBeGreaterThan(10);
+    expect(complaints.filter((line) => !line.startsWith(planted.where))).toEqual([]);
+  });
+
+  test("would not pass with a mistake in it", () => {
+    expect(complaints.filter((line) => line.startsWith("planted.md:7, line 3"))).not.toEqual([]);
+  });
+});
+
+describe("docs > code that is run", () => {
+  const home = process.cwd();
+  const work = workFolder();
+  beforeAll(() => process.chdir(work.folder));
+  afterAll(() => {
+    process.chdir(home);
+    work.remove();
+  });
+  const runnable = pages.flatMap(snippetsOf).filter(({ runs, text }) => runs && !text.includes("vitest"));
+
+  test("there is some", () => expect(runnable.map(({ where }) => where.replace(/:\d+$/, "")).sort()).toEqual(["docs/guides/effect.md", "docs/guides/embed.md", "docs/start.md"]));
+
+  test.each(runnable)("$where prints what it should", async ({ where, text }) => {
+    const printed = vi.spyOn(console, "log").mockImplementation(() => {});
+    const name = where.replace(/\W/g, "-");
+    try {
+      // Each with a database of its own.
+      await import(pathToFileURL(writeModule(join(work.folder, `${name}.ts`), text.replace(/"(\w+\.db)"/g, `"${name}-$1"`))).href);
+      const lines = printed.mock.calls.map((words) => words.map((word) => (typeof word === "string" ? word : JSON.stringify(word))).join(" "));
+      expect(lines).toEqual(expected[where.replace(/:\d+$/, "")]);
+    } finally {
+      printed.mockRestore();
+    }
+  });
+});
+
+const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "docs/start.md": ["handled open", "1 taskwright.start handled", "2 OPEN handled", "3 taskwright.timer handled"],
+  "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
+  "docs/guides/effect.md": ['{"outcome":"handled","status":"done"}'],
+};
+
+// The page's own test is a test of this suite: it registers itself.
+{
+  const [example, ...others] = snippetsOf(readPage("docs/guides/test-your-machines.md")).filter(({ runs }) => runs);
+  if (example === undefined || others.length > 0) throw new Error("docs/guides/test-your-machines.md should have one piece of code that runs");
+  const { folder, remove } = workFolder();
+  await import(pathToFileURL(writeModule(join(folder, "example.ts"), example.text)).href);
+  remove();
+}
