@@ -248,8 +248,11 @@ describe("docs > code", () => {
 
 describe("docs > code that is run", () => {
   const home = process.cwd();
-  const work = workFolder();
-  beforeAll(() => process.chdir(work.folder));
+  let work: ReturnType<typeof workFolder>;
+  beforeAll(() => {
+    work = workFolder();
+    process.chdir(work.folder);
+  });
   afterAll(() => {
     process.chdir(home);
     work.remove();

@@ -68,7 +68,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
     }),
   ).pipe(Command.withDescription("Runs a sample: some hundred syntax checks, a task that is tried again, one that is given up, one that needs another."));
   return Command.make("taskwright").pipe(
-    Command.withDescription("Carries out commands durably: what was done is never lost and never repeated."),
+    Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
     Command.withSubcommands([run, ps, show, history, sample]),
   );
 };

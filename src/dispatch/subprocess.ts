@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { ActionInfo } from "../engine/index.ts";
+import { type ActionInfo, systemTime } from "../engine/index.ts";
 import type { FromWorker, ToWorker, Work } from "./worker-protocol.ts";
 
 /** Where reports of worker processes go: events for actors of the engine. */
@@ -28,12 +28,18 @@ interface Worker {
   readonly groups: Map<string, number>;
   /** Resolves when the process is gone and everything that it said was heard. */
   readonly gone: Promise<void>;
+  /** Takes the end by force back. */
+  spare: () => void;
 }
+
+/** How long a worker process may take to end its commands and itself before it is killed. Milliseconds. */
+const endGraceMs = 1_000;
 
 // In the source tree (tests) the compiled program is used: Node 20 can't run TypeScript.
 const defaultProgram = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../../dist/src/dispatch/worker-process.js" : "./worker-process.js", import.meta.url));
 
 export const makeSubprocesses = (program: string = defaultProgram): Subprocesses => {
+  const time = systemTime();
   /** The process that each worker has now. One that was given up is in `living` only, until it is gone. */
   const current = new Map<string, Worker>();
   const living = new Set<Worker>();
@@ -43,13 +49,17 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
     for (const pid of worker.groups.values()) killGroup(pid);
     worker.groups.clear();
   };
-  /** What it says from now on counts for nothing, but a command that it began until then is ended too. */
+  /**
+   * What it says from now on counts for nothing. It ends itself, because a command that it begins at this moment is
+   * known to nobody else; only one that hangs is killed.
+   */
   const stop = (address: string) => {
     const worker = current.get(address);
     if (worker === undefined) return;
     current.delete(address);
     killGroups(worker);
-    worker.process.kill("SIGKILL");
+    if (worker.process.connected) worker.process.send({ type: "end" } satisfies ToWorker, () => {});
+    worker.spare = time.wakeAt(time.now() + endGraceMs, () => worker.process.kill("SIGKILL"));
   };
   const start = (address: string, incarnation: number) => {
     stop(address);
@@ -58,12 +68,13 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
     const gone = new Promise<void>((resolve) => {
       goes = resolve;
     });
-    const worker: Worker = { process: child, incarnation, groups: new Map(), gone };
+    const worker: Worker = { process: child, incarnation, groups: new Map(), gone, spare: () => {} };
     current.set(address, worker);
     living.add(worker);
     const isCurrent = () => current.get(address) === worker;
     const lose = (reason: string) => {
       living.delete(worker);
+      worker.spare();
       goes();
       // Its commands lead process groups of their own, so they outlive it unless they are ended here.
       killGroups(worker);

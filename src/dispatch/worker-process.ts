@@ -98,18 +98,25 @@ const carryOut = ({ assignment, attempt, work }: Extract<ToWorker, { type: "offe
   });
 };
 
-process.on("message", (message: ToWorker) => {
-  if (message.type === "offer") carryOut(message);
-  else {
-    const child = running.get(`${message.assignment} ${message.attempt}`);
-    if (child !== undefined) signalGroup(child, message.force ? "SIGKILL" : "SIGTERM");
-  }
-});
-
-process.once("disconnect", () => {
+const end = () => {
   for (const child of running.values()) signalGroup(child, "SIGKILL");
   process.exit(0);
+};
+
+process.on("message", (message: ToWorker) => {
+  switch (message.type) {
+    case "offer":
+      return carryOut(message);
+    case "revoke": {
+      const child = running.get(`${message.assignment} ${message.attempt}`);
+      if (child !== undefined) signalGroup(child, message.force ? "SIGKILL" : "SIGTERM");
+      return;
+    }
+    case "end":
+      end();
+  }
 });
+process.once("disconnect", end);
 // The terminal sends these to the whole group; the engine's process decides what they mean.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => {});
 

@@ -4,7 +4,9 @@ import type { CommandLine, CommandResult } from "./dispatcher.ts";
 export type ToWorker =
   | { readonly type: "offer"; readonly assignment: string; readonly attempt: number; readonly work: Work }
   /** Politely first (SIGTERM to the whole process group), by force when the grace is over (SIGKILL). */
-  | { readonly type: "revoke"; readonly assignment: string; readonly attempt: number; readonly force: boolean };
+  | { readonly type: "revoke"; readonly assignment: string; readonly attempt: number; readonly force: boolean }
+  /** Ends everything that it runs, and itself. */
+  | { readonly type: "end" };
 
 /** What a worker process reports. */
 export type FromWorker =

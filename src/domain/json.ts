@@ -149,7 +149,8 @@ export const failureOf = (thrown: unknown, depth = 0): Failure => {
   if (isFailure(thrown)) return thrown;
   const name = read(thrown, "name");
   const message = read(thrown, "message");
-  const code = read(thrown, "_tag") ?? read(thrown, "code");
+  const own = read(thrown, "code");
+  const code = typeof own === "string" ? own : read(thrown, "_tag");
   const stack = read(thrown, "stack");
   const cause = read(thrown, "cause");
   const data: Record<string, Json> = {};

@@ -21,7 +21,8 @@ export type { Transition } from "./turn.ts";
  * A durable actor engine over one journal. What it promises:
  * - A receipt means stored: the event, the new state and everything that follows from it survive a crash.
  * - Events of one actor are handled one at a time, in the order in which they were stored.
- * - A failed call stored nothing, except `ActorFailed`, which stored the attempt and the dead letter.
+ * - A failed call stored nothing, with three exceptions: `ActorFailed` of a send (the attempt and a dead letter are
+ *   stored), `TimedOut` and `Unanswered` of an ask (the question is stored), and `EngineClosed` where its text says so.
  * - Activities and custom actions run at least once, and only after the transition that asked for them is stored.
  */
 export interface Engine {

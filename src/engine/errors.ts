@@ -28,7 +28,7 @@ export class InvalidAddress extends Schema.TaggedError<InvalidAddress>()("Invali
   readonly status = 400;
   readonly retryable = false;
   override get message() {
-    return `${JSON.stringify(this.address)} is no address: ${this.detail}; write "machine/id"`;
+    return `${JSON.stringify(this.address)} is no address to send to: ${this.detail}`;
   }
 }
 
@@ -51,13 +51,13 @@ export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("Payl
   }
 }
 
-/** The machine threw while it handled the event. The attempt is in the history, the event among the dead letters. */
+/** The machine threw. An event's attempt is in the history and the event among the dead letters; of a start nothing is stored. */
 export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed", { address: Schema.String, event: Schema.String, detail: Schema.String, cause: Schema.optional(Schema.Defect) }) {
   readonly code = "actor_failed";
   readonly status = 422;
   readonly retryable = false;
   override get message() {
-    return `"${this.address}" could not handle "${this.event}": ${this.detail}; correct the machine, then requeue the dead letter`;
+    return `"${this.address}" could not handle "${this.event}": ${this.detail}; correct the machine (an event that it refused is among the dead letters)`;
   }
 }
 

@@ -32,7 +32,9 @@ export interface Delivery {
   readonly mail?: number | undefined;
   /** The row id of the incarnation that is meant: a later one at the same address does not hear of it. */
   readonly only?: number | undefined;
-  /** The engine itself sent it: it is kept when a commit fails. */
+  /** It waits while the store refuses, instead of being refused. */
+  readonly kept?: boolean | undefined;
+  /** The engine itself sent it: it is kept too, and reaches the engine's own actors. */
   readonly internal?: boolean | undefined;
   /** Answers the sender after the commit, or when it is refused. */
   readonly settle?: ((error: unknown, receipt: Receipt | undefined) => void) | undefined;

@@ -61,6 +61,8 @@ export class Loop {
   #pruneDue = false;
   #effectsDone: Array<number> = [];
   #deadLetters: Array<DeadLetterRow> = [];
+  /** Turns and probes that failed. */
+  #failures = 0;
   /** A turn whose commit failed, until it is known whether it was stored. */
   #doubtful: Attempt | undefined;
 
@@ -83,7 +85,7 @@ export class Loop {
 
   /** Takes an envelope into the intake, or refuses it. */
   post(delivery: Delivery): void {
-    if (delivery.internal !== true) {
+    if (delivery.internal !== true && delivery.kept !== true) {
       const refusal = this.#refusal();
       if (refusal !== undefined) {
         delivery.settle?.(refusal, undefined);
@@ -143,6 +145,8 @@ export class Loop {
     const state = this.#options.state();
     if (state === "stopped") return this.#refuseAll();
     if (state === "degraded") return;
+    // Closing while a commit's outcome is unknown: that comes first, its senders wait for it.
+    if (this.#doubtful !== undefined) return this.probe();
     this.#run(this.#turn());
   };
 
@@ -151,6 +155,7 @@ export class Loop {
     Effect.runCallback(effect, {
       onExit: () => {
         this.#running = false;
+        if (this.#options.state() === "stopped") this.#refuseAll();
         if (this.#hasWork()) this.request();
         else this.onIdle?.();
       },
@@ -160,14 +165,17 @@ export class Loop {
 
   #hasWork(): boolean {
     const state = this.#options.state();
-    if (state === "degraded" || state === "stopped") return false;
+    return state !== "degraded" && state !== "stopped" && this.#isOwing();
+  }
+
+  #isOwing(): boolean {
     return this.waiting > 0 || this.#renewDue || this.#pruneDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0 || this.#options.pump.isDue();
   }
 
   /** One turn: load, step, store, tell. A failure before the commit leaves nothing; one in the commit is looked into. */
   #turn(): Effect.Effect<void> {
     this.#wasAlone = this.waiting <= 1;
-    const attempt: Attempt = { batch: this.#take(), turn: new Turn(this.#options.world, ++this.turns, this.#options.time.now()), stored: undefined };
+    const attempt: Attempt = { batch: this.#take(), turn: new Turn(this.#options.world, ++this.turns, this.#options.time.now()), stored: undefined, error: undefined, deadLetters: [] };
     return Effect.catchAllCause(this.#attempt(attempt), (cause) => this.#afterFailure(attempt, Cause.squash(cause)));
   }
 
@@ -199,6 +207,7 @@ export class Loop {
     turn.deadLetters.push(...this.#deadLetters);
     const stored = turn.conclude(this.#effectsDone);
     attempt.stored = stored;
+    attempt.deadLetters = this.#deadLetters;
     this.#effectsDone = [];
     this.#deadLetters = [];
     yield* journal.commit(stored);
@@ -229,7 +238,8 @@ export class Loop {
     const max = this.#options.limits.turnEnvelopesMax;
     if (this.#mail.length > 0) {
       const mail = this.#mail.splice(0, max);
-      return this.#mail.length > 0 ? mail : [...mail, ...this.#queue.splice(0, max - mail.length)];
+      // At least one of the others goes along: an exchange that never ends would hold them up for ever.
+      return [...mail, ...this.#queue.splice(0, Math.max(1, max - mail.length))];
     }
     if (this.#queue.length <= max) {
       const all = this.#queue;
@@ -280,7 +290,7 @@ export class Loop {
     }
     if (turn.parked.has(to) || (turn.absent.has(to) && delivery.create === undefined && !turn.missing.has(to) && this.#options.world.residents.get(to) === undefined)) return turn.undeliverable(delivery);
     if (delivery.internal !== true && delivery.create === undefined && this.#options.world.residents.get(to)?.registered.internal === true) {
-      turn.settlements.push({ delivery, error: new InvalidAddress({ address: to, detail: "this actor is the engine's own" }), receipt: undefined });
+      turn.refuse(delivery, new InvalidAddress({ address: to, detail: "this actor is the engine's own; send to the actor that invoked it" }));
       return;
     }
     turn.deliver(delivery);
@@ -356,79 +366,108 @@ export class Loop {
    */
   readonly #afterFailure = Effect.fnUntraced(function* (this: Loop, attempt: Attempt, error: unknown) {
     this.#options.world.residents.clear();
-    if (isFenced(error)) return this.#fenced(attempt, error);
+    attempt.error = error;
+    if (isFenced(error)) {
+      attempt.stored = undefined; // that much is certain
+      return this.#fenced(attempt, error);
+    }
     this.#doubtful = attempt;
-    yield* this.#resolve(error);
+    if ((yield* this.#resolve()) === "lost") this.#failed(error);
   });
 
+  #failed(error: unknown): void {
+    this.#failures++;
+    this.#options.onCommitFailed(failureOf(error));
+  }
+
   /** Finds out what became of a doubtful turn. While the store can't be read, the doubt stays. */
-  readonly #resolve = Effect.fnUntraced(function* (this: Loop, error: unknown) {
-    const opened = yield* Effect.either(this.#options.journal.reopen);
+  readonly #resolve = Effect.fnUntraced(function* (this: Loop) {
     const attempt = this.#doubtful;
-    if (opened._tag === "Left") {
-      if (isFenced(opened.left)) {
-        this.#doubtful = undefined;
-        return attempt === undefined ? this.#options.onFenced(failureOf(opened.left)) : this.#fenced(attempt, opened.left);
-      }
-      return this.#options.onCommitFailed(failureOf(opened.left));
+    if (attempt === undefined) return "stored";
+    const looked = yield* Effect.either(this.#wasStored(attempt));
+    if (looked._tag === "Left") {
+      if (isFenced(looked.left)) this.#fenced(attempt, looked.left);
+      else this.#failed(looked.left);
+      return "unknown";
     }
     this.#doubtful = undefined;
     this.#options.pump.arm(this.#options.time.now());
-    if (attempt === undefined) return;
-    const { turn, stored, batch } = attempt;
-    const firstId = stored?.history[0]?.id;
-    if (stored !== undefined && firstId !== undefined && opened.right.history >= firstId) {
+    const { turn, stored, batch, error } = attempt;
+    if (stored !== undefined && looked.right) {
       for (const actor of turn.touched) this.#options.world.residents.set(actor);
       this.#commited(turn, stored);
-      return;
+      return "stored";
     }
     this.#undo(attempt);
     const detail = error instanceof Error ? error.message : String(error);
     const isStore = error instanceof JournalError;
     for (const delivery of batch) {
-      if (delivery.internal !== true || delivery.settle !== undefined) delivery.settle?.(new EngineDegraded({ detail, reason: isStore ? error.reason : "defect", cause: error }), undefined);
+      if (!isOwed(delivery)) delivery.settle?.(new EngineDegraded({ detail, reason: isStore ? error.reason : "defect", cause: error }), undefined);
       // What the engine owes itself is tried again; after a defect of its own that could go on for ever.
       else if (!isStore) this.#deadLetters.push({ address: delivery.to, at: turn.at, envelope: JSON.stringify({ to: delivery.to, event: delivery.event, from: delivery.from }), error: JSON.stringify(failureOf(error)) });
     }
     if (isStore) {
-      const owed = batch.filter((delivery) => delivery.internal === true && delivery.settle === undefined);
+      const owed = batch.filter(isOwed);
       this.#mail = [...owed.filter((delivery) => delivery.mail !== undefined), ...this.#mail];
       this.#queue = [...owed.filter((delivery) => delivery.mail === undefined), ...this.#queue];
     }
-    this.#options.onCommitFailed(failureOf(error));
+    return "lost";
+  });
+
+  /** Looks for a row that the turn wrote, or for one that it removed. */
+  readonly #wasStored = Effect.fnUntraced(function* (this: Loop, { stored }: Attempt) {
+    const { journal } = this.#options;
+    const { history } = yield* journal.reopen;
+    if (stored === undefined) return false;
+    const [entry] = stored.history;
+    if (entry !== undefined) return history >= entry.id;
+    const [effect] = stored.effectsDone;
+    if (effect !== undefined) return (yield* journal.effects(effect - 1, 1))[0]?.id !== effect;
+    const [mail] = stored.mailTaken;
+    if (mail !== undefined) return (yield* journal.mail(mail - 1, 1))[0]?.id !== mail;
+    return false; // it only moved wakes, which the next turn does again
   });
 
   /** Puts back what the turn had taken besides its deliveries. */
-  #undo({ stored }: Attempt): void {
+  #undo({ stored, deadLetters }: Attempt): void {
     if (stored === undefined) return;
     this.#effectsDone = [...stored.effectsDone, ...this.#effectsDone];
+    this.#deadLetters = [...deadLetters, ...this.#deadLetters];
   }
 
   /** Called by the engine's machine while it is degraded: is the store back? */
   probe(): void {
     if (this.#running) return;
-    const { journal, time, onCommitted, onCommitFailed, onFenced } = this.#options;
+    const { journal, time, onCommitted, onFenced } = this.#options;
     this.#run(
       Effect.gen(this, function* () {
-        if (this.#doubtful !== undefined) yield* this.#resolve(new Error("the outcome was unknown"));
-        else yield* journal.reopen;
+        if (this.#doubtful === undefined) yield* journal.reopen;
+        else if ((yield* this.#resolve()) === "unknown") return;
         yield* journal.renew(time.now());
-        if (this.#doubtful === undefined) onCommitted();
-      }).pipe(Effect.catchAll((error) => Effect.sync(() => (isFenced(error) ? onFenced(failureOf(error)) : onCommitFailed(failureOf(error)))))),
+        // A lease can be renewed where no turn fits in any more (a full disk): what waits is the better proof.
+        const failures = this.#failures;
+        if (this.#isOwing()) yield* this.#turn();
+        if (this.#failures === failures) onCommitted();
+      }).pipe(Effect.catchAll((error) => Effect.sync(() => (isFenced(error) ? onFenced(failureOf(error)) : this.#failed(error))))),
     );
   }
 
   #fenced(attempt: Attempt, error: JournalFenced): void {
-    this.#queue = [...attempt.batch, ...this.#queue];
+    this.#doubtful = attempt;
     this.#options.onFenced(failureOf(error));
     this.#refuseAll();
   }
 
   #refuseAll(): void {
+    const doubtful = this.#doubtful;
+    this.#doubtful = undefined;
+    // A commit that was tried may have been stored although it was reported as failed, and nobody can be asked any more.
+    const detail = doubtful?.stored === undefined ? neverStored : "it stopped before it could find out whether this event was stored; look at the actor's history";
+    for (const delivery of doubtful?.batch ?? []) delivery.settle?.(new EngineClosed({ detail }), undefined);
     const refused = [...this.#mail, ...this.#queue];
     this.#mail = [];
     this.#queue = [];
-    for (const delivery of refused) delivery.settle?.(new EngineClosed({ detail: "it stopped before this event was stored" }), undefined);
+    for (const delivery of refused) delivery.settle?.(new EngineClosed({ detail: neverStored }), undefined);
   }
 }
 
@@ -443,6 +482,15 @@ interface Attempt {
   readonly batch: ReadonlyArray<Delivery>;
   readonly turn: Turn;
   stored: StoredTurn | undefined;
+  /** Why it failed. */
+  error: unknown;
+  /** Of failed actions, besides those that the turn itself made. */
+  deadLetters: Array<DeadLetterRow>;
 }
+
+const neverStored = "it stopped before this event was stored";
+
+/** What the engine owes somebody who was not told to wait: it is kept until it can be stored. */
+const isOwed = (delivery: Delivery): boolean => (delivery.internal === true || delivery.kept === true) && delivery.settle === undefined;
 
 const isFenced = (error: unknown): error is JournalFenced => typeof error === "object" && error !== null && "_tag" in error && error._tag === "JournalFenced";

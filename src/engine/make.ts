@@ -3,12 +3,13 @@ import { hostname } from "node:os";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import * as Option from "effect/Option";
 import type * as Scope from "effect/Scope";
 import * as Queue from "effect/Queue";
 import * as Stream from "effect/Stream";
 import type { AnyStateMachine } from "xstate";
-import { ActorReference, parseJson, parseState } from "../actor/index.ts";
-import { type Address, rootAddress, wrongId } from "../domain/address.ts";
+import { ActorReference, parseJson, parseState, type Status } from "../actor/index.ts";
+import { type Address, machineOf, rootAddress, wrongId } from "../domain/address.ts";
 import { wrongKey } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
@@ -26,7 +27,7 @@ import { Loop } from "./loop.ts";
 import { makePump } from "./pump.ts";
 import { type DurableMachine, makeRegistry } from "./registry.ts";
 import { awaken, Resident, Residents } from "./resident.ts";
-import { systemTime, type Time } from "./time.ts";
+import { systemTime, Time } from "./time.ts";
 import type { Transition, Turn, World } from "./turn.ts";
 
 /** Snapshots that wait for a watcher that is slower than its actor; beyond it the oldest are skipped, never the latest. */
@@ -74,7 +75,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       try: () => makeRegistry(options.machines, limits),
       catch: (error) => (error instanceof InvalidOptions ? error : new InvalidOptions({ problems: [String(error)] })),
     });
-    const time = options.time ?? systemTime();
+    const time = options.time ?? Option.getOrElse(yield* Effect.serviceOption(Time), systemTime);
     const log = (entry: LogEntry) => {
       try {
         (options.log ?? logToStandardError)(entry);
@@ -254,18 +255,23 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
         settle(error, undefined);
       }
     };
+    /** An event from outside, checked in every way that needs no look at the actor. */
+    const admitted = (address: Address, event: SentEvent) => {
+      checkAddress(address);
+      const checked = admitEvent(address, event, limits);
+      const isRoot = address.indexOf("/") === address.lastIndexOf("/");
+      const refused = isRoot ? registry.byId.get(machineOf(address))?.checkEvent?.(checked.value) : undefined;
+      if (refused !== undefined) throw new InvalidEvent({ address, path: "", detail: refused });
+      return checked;
+    };
     const postSend = (address: Address, event: SentEvent, key: string | undefined, settle: Settle, replyTo?: ActorReference): void => {
       try {
-        checkAddress(address);
         const wrong = key === undefined ? undefined : wrongKey(key);
         if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
-        const admitted = admitEvent(address, event, limits);
-        const check = registry.byId.get(address.slice(0, address.indexOf("/")))?.checkEvent;
-        const refused = check !== undefined && address.indexOf("/") === address.lastIndexOf("/") ? check(admitted.value) : undefined;
-        if (refused !== undefined) throw new InvalidEvent({ address, path: "", detail: refused });
-        if (replyTo === undefined) loop.post({ to: address, event: admitted.value, json: admitted.json, from: "", key, settle });
+        const { value, json } = admitted(address, event);
+        if (replyTo === undefined) loop.post({ to: address, event: value, json, from: "", key, settle });
         else {
-          const told = { ...admitted.value, replyTo };
+          const told = { ...value, replyTo };
           loop.post({ to: address, event: told, json: JSON.stringify(told), from: "", key, settle });
         }
       } catch (error) {
@@ -322,9 +328,8 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       startAll: (actors) => Effect.forEach(actors, ({ machine, id, input }) => receive((settle) => postStart(machine, id, input, settle)), { concurrency: "unbounded" }),
       send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions?.key, settle)),
       report: (address, event) => {
-        checkAddress(address);
-        const { value, json } = admitEvent(address, event, limits);
-        loop.post({ to: address, event: value, json, from: "", internal: true });
+        const { value, json } = admitted(address, event);
+        loop.post({ to: address, event: value, json, from: "", kept: true });
       },
       ask: (address, event, askOptions: AskOptions = {}) =>
         Effect.suspend(() => {
@@ -337,6 +342,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
               askOptions.key,
               (error, receipt) => {
                 if (error !== undefined) resume(Effect.fail(error as SendError));
+                else if (receipt?.duplicate === true) resume(new Unanswered({ address, event: event.type, outcome: "handled by an earlier call with the same key" }));
                 else if (receipt !== undefined && receipt.outcome !== "handled") resume(new Unanswered({ address, event: event.type, outcome: receipt.outcome }));
               },
               replyTo,
@@ -460,11 +466,19 @@ export const viewOf = (actor: Resident): ActorView => {
   };
 };
 
-/** A stored actor as others may see it, without the machine that wrote it (so without tags). */
+/**
+ * A stored actor as others may see it, without the machine that wrote it (so without tags). One whose state can't be
+ * read is shown with what is known of it, and with the reason as its error.
+ */
 export const viewOfStored = (row: ActorRow, version: string): ActorView => {
-  const { status, value, context, output, error, children, timers } = parseState(row.state);
   const { id, address, machine, hash, seq, at, createdAt } = row;
-  return { id, address, machine, version, hash, status, value, context, tags: [], output, error, children: children ?? {}, timers: timers ?? {}, seq, at, createdAt };
+  const known = { id, address, machine, version, hash, tags: [], seq, at, createdAt };
+  try {
+    const { status, value, context, output, error, children, timers } = parseState(row.state);
+    return { ...known, status, value, context, output, error, children: children ?? {}, timers: timers ?? {} };
+  } catch (error) {
+    return { ...known, status: row.status as Status, value: {}, context: undefined, output: undefined, error: failureOf(error), children: {}, timers: {} };
+  }
 };
 
 const isAlive = (pid: number): boolean => {

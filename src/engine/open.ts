@@ -10,6 +10,7 @@ import type { Address } from "../domain/address.ts";
 import type { ActorFilter, CountRow, Journal } from "../journal/index.ts";
 import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
 import { type ActorToStart, type ActorView, type AskOptions, type DeadLetter, Engine, type EngineStatus, type HistoryEntry, type SendOptions, type SentEvent, type WaitOptions } from "./engine.ts";
+import { EngineClosed } from "./errors.ts";
 import type { Receipt } from "./intake.ts";
 import { type EngineCore, type EngineOptions, layer } from "./make.ts";
 import type { Transition } from "./turn.ts";
@@ -49,7 +50,9 @@ export interface Taskwright {
 export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
   const journal = options.journal ?? (options.database === undefined ? MemoryJournal.layer() : SqliteJournal.layer({ file: options.database }));
   const runtime = ManagedRuntime.make(layer(options).pipe(Layer.provide(journal as Layer.Layer<Journal>)));
+  let closed = false;
   const run = async <A>(effect: Effect.Effect<A, unknown, Engine>): Promise<A> => {
+    if (closed) throw new EngineClosed({ detail: "it is closed" });
     const exit = await runtime.runPromiseExit(effect);
     if (Exit.isSuccess(exit)) return exit.value;
     throw Cause.squash(exit.cause);
@@ -65,6 +68,7 @@ export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
     new Promise((resolve, reject) => call((error, stored) => (error === undefined ? resolve(stored as Receipt) : reject(error))));
   const close = async (closeOptions?: { readonly grace?: Duration.DurationInput }) => {
     await Effect.runPromise(core.close(closeOptions));
+    closed = true;
     await runtime.dispose();
   };
   return {
@@ -83,7 +87,7 @@ export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
     observe: core.observe,
     onEmitted: core.onEmitted,
     status: core.status,
-    settled: () => run(core.settled),
+    settled: () => Effect.runPromise(core.settled),
     close,
     [Symbol.asyncDispose]: () => close(),
     effect: core,

@@ -35,7 +35,7 @@ export interface MachineOptions {
   readonly activities?: Readonly<Record<string, ActivityOptions>>;
   /** Implementations of custom actions outside the machine; they go before the machine's own. */
   readonly actions?: Readonly<Record<string, (info: ActionInfo) => unknown>>;
-  /** Refuses events before they are stored: by event type, or one schema for all. */
+  /** Refuses events before they are stored: one schema for all of them (a union). */
   readonly events?: Schema.Schema.AnyNoContext;
   readonly input?: Schema.Schema.AnyNoContext;
 }

@@ -37,6 +37,8 @@ export class Resident {
   /** True while its own step or what follows from it runs: what arrives meanwhile waits in `queue`. */
   processing = false;
   queue: Array<Delivery> = [];
+  /** Its children before the step that is being followed. */
+  childrenBefore: ActorState["children"] = {};
 
   constructor(row: ActorRow, registered: Registered, state: ActorState) {
     this.id = row.id;

@@ -87,6 +87,8 @@ export class Turn {
   readonly settlements: Array<{ readonly delivery: Delivery; readonly error: unknown; readonly receipt: Receipt | undefined }> = [];
   readonly #world: World;
   readonly #line: Array<Delivery> = [];
+  /** Payloads of commands as JSON, made once: to be measured, and to be stored. */
+  readonly #texts = new Map<Command, string | undefined>();
   readonly #woken: Array<Resident> = [];
   readonly #charts = new Map<string, MachineRow>();
   /** Older messages wait in the mailbox beyond this turn: what is sent now goes behind them. */
@@ -146,6 +148,12 @@ export class Turn {
     // The host is told; what actors sent to nobody is kept for an operator.
     if (delivery.settle !== undefined) this.settlements.push({ delivery, error, receipt: undefined });
     else if (delivery.event.type !== "taskwright.timer") this.#bury(delivery, failureOf(error));
+  }
+
+  /** Not for this actor: the host is told, or, where nobody waits, an operator. */
+  refuse(delivery: Delivery, error: Error): void {
+    if (delivery.settle !== undefined) this.settlements.push({ delivery, error, receipt: undefined });
+    else this.#bury(delivery, failureOf(error));
   }
 
   /** The pump found this actor's wake due: it is set anew at the end of the turn. */
@@ -269,9 +277,11 @@ export class Turn {
     if (delivery.only !== undefined && delivery.only !== actor.id) return;
     this.#touch(actor);
     const before = actor.status;
+    actor.childrenBefore = actor.state.children;
     let result: Step;
     try {
       result = step(actor.registered.definition, actor.state, event, this.at);
+      this.#checkPayloads(result.commands);
       actor.apply(result, this.#world.limits.stateBytesMax);
     } catch (error) {
       this.#fail(actor, delivery, error);
@@ -293,7 +303,7 @@ export class Turn {
     if (actor.registered === this.#world.registry.activity && event.type !== "HEARTBEAT" && event.type !== "taskwright.fail") this.#internal(actor.address, { type: "taskwright.fail", error: failure }, "");
     if (internal || supervision.strategy === "resume") return;
     const group = parentAddress(actor.address) ?? actor.address;
-    const supervisor = `supervisor/${group.replaceAll("/", ":")}`;
+    const supervisor = `supervisor/${group.replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll("/", ":")}`;
     this.#route({
       to: supervisor,
       from: "",
@@ -345,6 +355,19 @@ export class Turn {
     }
   }
 
+  /** What is sent or handed to a child is bound as what comes from outside. Throws, so that the actor does not move. */
+  #checkPayloads(commands: ReadonlyArray<Command>): void {
+    const { payloadBytesMax } = this.#world.limits;
+    for (const command of commands) {
+      if (command.type !== "send" && command.type !== "child.start") continue;
+      const text = JSON.stringify(command.type === "send" ? command.event : command.input);
+      if (text !== undefined && text.length > payloadBytesMax / 3 && Buffer.byteLength(text) > payloadBytesMax) {
+        throw new Error(`the ${command.type === "send" ? `message "${command.event.type}"` : `input of the child "${command.id}"`} has more than ${payloadBytesMax} bytes as JSON (limit payloadBytesMax)`);
+      }
+      this.#texts.set(command, text);
+    }
+  }
+
   /** Carries out the commands of one step, in order. */
   #follow(actor: Resident, event: Event | EngineEvent, result: Step, before: string): void {
     for (const command of result.commands) this.#carryOut(actor, event, command);
@@ -364,22 +387,23 @@ export class Turn {
         const { to } = command;
         switch (to.kind) {
           case "self":
-            return this.#send(actor.address, command.event, actor.address);
+            return this.#send(actor.address, command, actor.address);
           case "parent": {
             const parent = parentAddress(actor.address);
-            if (parent !== undefined) this.#send(parent, command.event, actor.address);
+            if (parent !== undefined) this.#send(parent, command, actor.address);
             return;
           }
           case "child": {
-            const child = actor.state.children[to.id];
+            // A state that is left may still tell its child goodbye: then the child stands in the state before.
+            const child = actor.state.children[to.id] ?? actor.childrenBefore[to.id];
             const source = child === undefined ? undefined : actor.registered.definition.sources.get(child.src);
             // As in XState, a promise takes no events.
-            if (source?.kind === "machine") this.#send(childAddress(actor.address, to.id), command.event, actor.address);
+            if (source?.kind === "machine") this.#send(childAddress(actor.address, to.id), command, actor.address);
             return;
           }
           case "address":
             if (to.address.startsWith("ask/")) this.answers.push({ to: to.address, event: command.event });
-            else this.#send(to.address, command.event, actor.address);
+            else this.#send(to.address, command, actor.address);
             return;
         }
         return;
@@ -438,8 +462,8 @@ export class Turn {
     }
   }
 
-  #send(to: Address, event: Event, from: Address): void {
-    this.#message({ to, event, json: JSON.stringify(event), from, internal: true });
+  #send(to: Address, command: Extract<Command, { type: "send" }>, from: Address): void {
+    this.#message({ to, event: command.event, json: this.#texts.get(command) ?? JSON.stringify(command.event), from, internal: true });
   }
 
   #internal(to: Address, event: Event | EngineEvent, from: Address): void {

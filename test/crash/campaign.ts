@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Violation } from "./checker.ts";
+import type { Violation } from "./check/judgement.ts";
 import { type Journey, type Ride, ride, type Site } from "./journey.ts";
 import { killText, placeOf } from "./plan.ts";
 
@@ -69,7 +69,7 @@ export const table = ({ killsByPlace, reached, fired, runs, rides, unreached, vi
   const places = [...new Set([...killsByPlace.keys(), ...reached])].sort();
   const rows = places.map((place) => {
     const { planned = 0, fired: killed = 0 } = killsByPlace.get(place) ?? {};
-    return `  ${place.padEnd(18)} ${String(killed).padStart(6)} ${String(planned - killed).padStart(12)}   ${place === "random moment" ? "" : reached.has(place) ? "reached" : "NEVER REACHED"}`;
+    return `  ${place.padEnd(18)} ${String(killed).padStart(6)} ${String(planned - killed).padStart(12)}   ${place.includes(" ") ? "" : reached.has(place) ? "reached" : "NEVER REACHED"}`;
   });
   const sum = (of: (facts: Ride["facts"]) => number) => rides.reduce((total, ride) => total + of(ride.facts), 0);
   return [

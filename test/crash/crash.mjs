@@ -1,8 +1,9 @@
 /*
- * npm run crash -- [--seed N] [--kills N] [--power] [--keep]
+ * npm run crash -- [--seed N] [--kills N] [--kill | --power] [--keep]
  *
- * Kills Taskwright at every named place and at random moments, hundreds of times, and has a separate checker look at
- * what is left. With --power, only the power failures are simulated. --keep leaves the files of all runs.
+ * Kills Taskwright at every named place and at random moments, hundreds of times, stops it, takes its journal away, and
+ * simulates power failures; a separate checker looks at what is left each time. --kill and --power do one half only;
+ * --keep leaves the files of all runs.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,14 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Answer, Question, Violation } from "./checker.ts";
+import type { Answer, Question, Violation } from "./check/judgement.ts";
 import type { Judge } from "./judge.ts";
-import { leftoversOf } from "./leftovers.ts";
+import { leftoversOf, workersOf } from "./leftovers.ts";
 import type { Plant } from "./planted.ts";
 import { makeTasks, writeTasks } from "./tasks.ts";
 
-/** Where a run is killed: at one exact place, or so many milliseconds after it began to use its journal. */
-export type Kill = { readonly place: string; readonly occurrence: number } | { readonly afterMs: number };
+/**
+ * What is killed, and where: the engine's process at one exact place, or so many milliseconds after it began to use its
+ * journal; or one of its workers, under an engine that goes on to its end.
+ */
+export type Kill = { readonly place: string; readonly occurrence: number } | { readonly afterMs: number; readonly target: "engine" | "worker" };
 
 /** One journal's way through several crashes to its end. */
 export interface Journey {
@@ -64,8 +67,8 @@ export const ride = async (site: Site, journey: Journey): Promise<Ride> => {
     judged.push(next);
   };
   for (const [index, kill] of journey.kills.entries()) {
-    const { signal, code, wasHung } = await run(site, journey, folder, index + 1, kill);
-    fired.push(signal === "SIGKILL" && !wasHung);
+    const { signal, code, wasHung, wasKilled } = await run(site, journey, folder, index + 1, kill);
+    fired.push(wasKilled);
     if (wasHung) violations.push({ rule: "every run comes to its end", what: `run ${index + 1} did not end within ${patienceMs} ms` });
     else if (signal === null && code !== expectedCode(journey)) violations.push({ rule: "every run comes to its end", what: `run ${index + 1} ended with ${code}: ${errorsOf(folder, index + 1)}` });
     judge(index + 1, false);
@@ -90,6 +93,8 @@ interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly code: number | null;
   readonly wasHung: boolean;
+  /** The kill happened. */
+  readonly wasKilled: boolean;
 }
 
 const run = async (site: Site, journey: Journey, folder: string, number: number, kill: Kill | undefined): Promise<Ended> => {
@@ -106,11 +111,11 @@ const run = async (site: Site, journey: Journey, folder: string, number: number,
     wasHung = true;
     child.kill("SIGKILL");
   }, patienceMs);
-  const ended = new Promise<Ended>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal, wasHung })));
-  if (kill !== undefined && "afterMs" in kill) await killLater(child, marks, kill.afterMs);
-  const result = await ended;
+  const ended = new Promise<Pick<Ended, "code" | "signal">>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  const wasStruck = kill !== undefined && "afterMs" in kill && (await killLater(child, marks, kill));
+  const { code, signal } = await ended;
   clearTimeout(limit);
-  return result;
+  return { code, signal, wasHung, wasKilled: wasStruck || (signal === "SIGKILL" && !wasHung) };
 };
 
 const programOf = ({ dist }: Site, { work, plant }: Journey, folder: string): ReadonlyArray<string> => {
@@ -120,12 +125,21 @@ const programOf = ({ dist }: Site, { work, plant }: Journey, folder: string): Re
   return [join(dist, "src/cli/main.js"), "run", file, "--database", database, "--slots", String(slots), "--json"];
 };
 
-/** Counts from the first statement, so that a slow start of Node does not count. */
-const killLater = async (child: ChildProcess, marks: string, ms: number): Promise<void> => {
+/** Counts from the first statement, so that a slow start of Node does not count. Says whether there was anything to kill. */
+const killLater = async (child: ChildProcess, marks: string, { afterMs, target }: Extract<Kill, { afterMs: number }>): Promise<boolean> => {
   const isOver = () => child.exitCode !== null || child.signalCode !== null;
   while (!isOver() && readFileSync(marks, "utf8") === "") await new Promise((resolve) => setTimeout(resolve, 5));
-  await new Promise((resolve) => setTimeout(resolve, ms));
-  if (!isOver()) child.kill("SIGKILL");
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  if (isOver()) return false;
+  if (target === "engine") return child.kill("SIGKILL");
+  const workers = workersOf(child.pid as number);
+  const worker = workers[afterMs % Math.max(1, workers.length)];
+  if (worker === undefined) return false;
+  try {
+    return process.kill(worker, "SIGKILL");
+  } catch {
+    return false; // it ended in this moment
+  }
 };
 
 /** A copy of what stands there now, before the next run touches it. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Answer, Question } from "./checker.ts";
+import type { Answer, Question } from "./check/judgement.ts";
 
 /** The checker's process, asked one question at a time. */
 export interface Judge {

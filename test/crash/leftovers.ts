@@ -5,13 +5,21 @@ export interface Leftover {
   readonly args: string;
 }
 
-/** Processes whose command line names `folder`, this one and the one that asks left out. */
-const find = (folder: string): ReadonlyArray<Leftover> =>
-  execFileSync("ps", ["-eo", "pid=,args="], { encoding: "utf8" })
+interface Process extends Leftover {
+  readonly parent: number;
+}
+
+const all = (): ReadonlyArray<Process> =>
+  execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" })
     .split("\n")
-    .map((line) => /^\s*(\d+)\s+(.*)$/.exec(line))
-    .flatMap((match) => (match === null ? [] : [{ pid: Number(match[1]), args: match[2] as string }]))
-    .filter(({ pid, args }) => pid !== process.pid && args.includes(folder) && !args.includes("<defunct>"));
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .flatMap((match) => (match === null ? [] : [{ pid: Number(match[1]), parent: Number(match[2]), args: match[3] as string }]));
+
+/** Processes whose command line names `folder`, the one that asks left out. */
+const find = (folder: string): ReadonlyArray<Leftover> => all().filter(({ pid, args }) => pid !== process.pid && args.includes(folder) && !args.includes("<defunct>"));
+
+/** The worker processes of an engine. */
+export const workersOf = (engine: number): ReadonlyArray<number> => all().flatMap(({ pid, parent, args }) => (parent === engine && args.includes("worker-process.js") ? [pid] : []));
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

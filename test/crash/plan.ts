@@ -54,7 +54,7 @@ const timeSpan: Readonly<Record<Work, number>> = { tasks: 1_500, bank: 400 };
 
 /**
  * `count` journeys; four kills each: in the middle of the work, in the recovery from that, in the middle again, and at
- * a random moment. The first and the third go through all places in turn. More than five kills would not do: a task
+ * a random moment (there also one of the workers instead of the engine). The first and the third go through all places in turn. More than five kills would not do: a task
  * whose worker is lost that often counts as the cause and is given up.
  */
 export const plan = (work: Work, count: number, seed: number, first = 1): ReadonlyArray<Journey> => {
@@ -68,12 +68,13 @@ export const plan = (work: Work, count: number, seed: number, first = 1): Readon
       const [place, most] = list[turn % list.length] as [string, number];
       return { place, occurrence: between(1, Math.max(1, Math.round(most * scale))) };
     };
-    const kills: ReadonlyArray<Kill> = [at(span, number, 1), at(recoverySpan, number, 1), at(span, number + 5, 0.6), { afterMs: between(0, timeSpan[work]) }];
+    const later = { afterMs: between(0, timeSpan[work]), target: work === "tasks" && number % 3 === 0 ? "worker" : "engine" } as const;
+    const kills: ReadonlyArray<Kill> = [at(span, number, 1), at(recoverySpan, number, 1), at(span, number + 5, 0.6), later];
     // Every fourth one over reads that take a while: then more happens between reading and acting.
     return { name: `${work}-${number}`, work, seed: own, kills, ...(number % 4 === 0 ? { plant: "slow" as const } : {}) };
   });
 };
 
-export const placeOf = (kill: Kill): string => ("place" in kill ? kill.place : "random moment");
+export const placeOf = (kill: Kill): string => ("place" in kill ? kill.place : kill.target === "worker" ? "a worker" : "random moment");
 
-export const killText = (kill: Kill): string => ("place" in kill ? `${kill.place}:${kill.occurrence}` : `${kill.afterMs} ms`);
+export const killText = (kill: Kill): string => ("place" in kill ? `${kill.place}:${kill.occurrence}` : `${kill.target === "worker" ? "a worker " : ""}${kill.afterMs} ms`);

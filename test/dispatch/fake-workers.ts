@@ -101,12 +101,16 @@ export class FakeWorkers implements Subprocesses {
   }
   accept(task: string): Offer {
     const offer = this.offer(task);
+    this.#begin(offer);
+    this.report(offer.assignment, { type: "ACCEPTED", attempt: offer.attempt });
+    return offer;
+  }
+  #begin(offer: Offer): void {
+    const { task } = offer;
     if (this.executing.some((other) => other.task === task)) this.violations.push(`${task}#${offer.attempt} was begun while another attempt was executed`);
     if (this.begun.includes(`${task}#${offer.attempt}`)) this.violations.push(`${task}#${offer.attempt} was begun twice`);
     offer.state = "executing";
     this.begun.push(`${task}#${offer.attempt}`);
-    this.report(offer.assignment, { type: "ACCEPTED", attempt: offer.attempt });
-    return offer;
   }
   decline(task: string, reason = "it has no room"): void {
     const offer = this.offer(task);
@@ -115,6 +119,8 @@ export class FakeWorkers implements Subprocesses {
   }
   end(task: string, how: "ok" | "badly" = "ok"): void {
     const offer = this.offer(task);
+    // It was so short that nobody heard of its acceptance.
+    if (offer.state === "offered") this.#begin(offer);
     const result = { exitCode: how === "ok" ? 0 : 1, signal: null, stdout: "", stderr: "", durationMs: 5 };
     this.#ended(offer, how === "ok" ? { ok: true, result } : { ok: false, result, failure: { name: "CommandFailed", message: "the command ended with exit code 1" } });
   }

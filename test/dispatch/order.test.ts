@@ -54,7 +54,9 @@ describe("dispatch > order", () => {
     );
     expect(scene.workers.offer("t3").worker).toBe("worker/2");
     await scene.check();
-    await runAll(scene);
+    expect(await runAll(scene)).toHaveLength(7);
+    // Nobody was offered to a worker that had no slot for it.
+    expect(scene.workers.begun.every((begun) => begun.endsWith("#1"))).toBe(true);
     await scene.checkOver();
   });
 

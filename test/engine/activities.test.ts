@@ -86,7 +86,7 @@ describe("engine > activities", () => {
       await engine.start("job", "1");
       held.last.resolve({ deep: output });
       await engine.settled();
-      expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { code: "InvalidEvent", message: expect.stringContaining("deep") } } });
+      expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { code: "invalid_event", message: expect.stringContaining("deep") } } });
     });
   }
 
@@ -96,7 +96,7 @@ describe("engine > activities", () => {
     await engine.start("job", "1");
     held.last.resolve("x".repeat(1024 * 1024));
     await engine.settled();
-    expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { code: "PayloadTooLarge" } } });
+    expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { code: "payload_too_large" } } });
   });
 
   inBothJournals("an error too large to be stored is cut, and still ends the activity", async (bench) => {

@@ -71,7 +71,7 @@ describe("engine > messages", () => {
     const engine = await bench.engine({ machines: [relay, list] });
     await engine.start("relay", "1");
     expect(await engine.send("relay/1", { type: "PASS", to: "list/none", word: 1 })).toMatchObject({ outcome: "handled" });
-    expect(await engine.taskwright.deadLetters()).toMatchObject([{ address: "list/none", from: "relay/1", event: { type: "SAY", word: 1 }, error: { code: "UnknownActor" } }]);
+    expect(await engine.taskwright.deadLetters()).toMatchObject([{ address: "list/none", from: "relay/1", event: { type: "SAY", word: 1 }, error: { code: "unknown_actor" } }]);
     await engine.start("list", "1");
     await engine.send("relay/1", { type: "PASS", to: "list/1", word: 2 });
     expect(await engine.snapshot("list/1")).toMatchObject({ context: { words: [2] } });

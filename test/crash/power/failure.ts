@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Violation } from "../checker.ts";
+import type { Violation } from "../check/judgement.ts";
 import type { Site } from "../journey.ts";
 import { random } from "../random.ts";
 import { Disk, type Image } from "./disk.ts";
@@ -33,6 +34,9 @@ const survivals = [0, 0.5, 1, 0.25, 0.75];
 /** While the file is being made every operation is a moment of its own, with each chance of survival. */
 const makingOperations = 14;
 
+/** Of so many images one is not only opened: the program does all its work on it. */
+const goOnEvery = 40;
+
 const lostRule = "what was acknowledged is there";
 
 /**
@@ -64,7 +68,8 @@ export const failPower = async (site: Site, recorder: Recorder, synchronous: Syn
     }
     if (!disk.isSettled) tally.unsettled++;
     const left = disk.fail(chances, survival);
-    const found = await judgeImage(site, join(folder, `image-${index}`), left, said);
+    const goesOn = synchronous === "FULL" && index % goOnEvery === 0;
+    const found = await judgeImage(site, join(folder, `image-${index}`), left, said, goesOn);
     if (found.some(({ rule }) => rule === lostRule)) tally.lost++;
     if (found.some(({ rule }) => rule !== lostRule)) tally.corrupt++;
     violations.push(...found.map(({ rule, what }) => ({ rule, what: `image ${index}, operation ${moment}, survival ${survival}: ${what}` })));
@@ -75,18 +80,30 @@ export const failPower = async (site: Site, recorder: Recorder, synchronous: Syn
 };
 
 /** One copy for the checker, one for the program itself. The files stay where something is wrong. */
-const judgeImage = async (site: Site, folder: string, image: Image, said: string): Promise<ReadonlyArray<Violation>> => {
+const judgeImage = async (site: Site, folder: string, image: Image, said: string, goesOn: boolean): Promise<ReadonlyArray<Violation>> => {
   const again = `${folder}-again`;
   for (const place of [folder, again]) {
     mkdirSync(place);
     for (const [file, content] of image) writeFileSync(join(place, basename(file)), content);
+    writeFileSync(join(place, "acks.log"), said);
   }
-  writeFileSync(join(folder, "acks.log"), said);
   const { violations } = await site.judge.ask({ folder, work: "bank", final: false, withoutLedger: true });
+  const found = [...violations];
   const refusal = await reopen(again);
-  const found = refusal === undefined ? violations : [...violations, { rule: "the program opens what is left", what: refusal }];
+  if (refusal !== undefined) found.push({ rule: "the program opens what is left", what: refusal });
+  else if (goesOn) found.push(...(await goOn(site, again)));
   if (found.length === 0) for (const place of [folder, again]) rmSync(place, { recursive: true });
   return found;
+};
+
+/** Everything to the end, on what the power failure left. */
+const goOn = async (site: Site, folder: string): Promise<ReadonlyArray<Violation>> => {
+  const output = openSync(join(folder, "acks.log"), "a");
+  const child = spawn(process.execPath, [join(site.dist, "test/crash/bank.js"), folder], { stdio: ["ignore", output, "inherit"] });
+  closeSync(output);
+  const code = await new Promise((resolve) => child.once("exit", resolve));
+  if (code !== 0) return [{ rule: "every run comes to its end", what: `the run after the power failure ended with ${code}` }];
+  return (await site.judge.ask({ folder, work: "bank", final: true, withoutLedger: true })).violations;
 };
 
 export const failuresText = ({ synchronous, recorder, images, unsettled, lost, corrupt, operations, syncs, acks }: Failures): string =>

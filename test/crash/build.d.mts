@@ -1,0 +1,6 @@
+export interface Built {
+  readonly folder: string;
+  readonly dist: string;
+  readonly remove: () => void;
+}
+export const build: () => Built;

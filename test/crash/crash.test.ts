@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { canaries, findings } from "./canaries.ts";
+import { rideAll, rideText, summarize, table } from "./campaign.ts";
+import { plan } from "./plan.ts";
+import { openSite, whyNot } from "./site.ts";
+
+if (whyNot !== undefined) console.warn(`the crash tests are skipped: ${whyNot}`);
+
+/** `npm run crash` does this with hundreds of kills and another seed each time. */
+const seed = 20;
+/** On a machine that does much else. Milliseconds. */
+const patienceMs = 240_000;
+
+describe.skipIf(whyNot !== undefined)("crash", () => {
+  let site: ReturnType<typeof openSite>;
+  beforeAll(() => {
+    site = openSite();
+  });
+  afterAll(() => site.close());
+
+  test("kills > at named places, in recovery and at random moments > lose, repeat and leave nothing", async () => {
+    const journeys = [...plan("tasks", 3, seed), ...plan("bank", 3, seed, 2)];
+    const campaign = summarize(site, await rideAll(site, journeys));
+    console.log(`${campaign.rides.map(rideText).join("\n")}\n${table(campaign)}`);
+    expect(campaign.violations).toEqual([]);
+    expect(campaign.unreached).toEqual([]);
+    expect(campaign.fired).toBeGreaterThanOrEqual(15);
+  }, patienceMs);
+
+  for (const canary of canaries) {
+    test(`planted bug "${canary.journey.plant}" > is found: ${canary.rule}`, async () => {
+      expect(await findings(site, canary)).toBeGreaterThan(0);
+    }, patienceMs);
+  }
+});

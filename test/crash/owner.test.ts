@@ -1,0 +1,133 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Built, build } from "./build.mjs";
+import { openDatabase } from "./check/database.ts";
+import { Owner, type OwnerOptions, pauseAndTakeOver, takeOver } from "./owner.ts";
+
+const isWindows = process.platform === "win32";
+if (isWindows) console.warn("owner tests are skipped: Windows has no SIGSTOP");
+
+describe.skipIf(isWindows)("owner > two processes on one journal", () => {
+  let built: Built;
+  let folder = "";
+  const owners: Array<Owner> = [];
+  beforeAll(() => {
+    built = build();
+  });
+  afterAll(() => built.remove());
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "taskwright-owner-"));
+  });
+  afterEach(async () => {
+    await Promise.all(owners.splice(0).map((owner) => owner.end()));
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const options = (rest: Partial<OwnerOptions> = {}): OwnerOptions => ({ dist: built.dist, file: join(folder, "work.db"), leaseMs: 10_000, heartbeatMs: 2_000, ...rest });
+  const open = (rest: Partial<OwnerOptions> = {}) => {
+    const owner = new Owner(options(rest));
+    owners.push(owner);
+    return owner;
+  };
+  const follow = async (rest: Partial<OwnerOptions> = {}) => {
+    const { owner, refusals } = await takeOver(options(rest));
+    owners.push(owner);
+    return { owner, refusals };
+  };
+  /** The ids of all stored additions, in the order of the history. */
+  const stored = (): ReadonlyArray<string> => {
+    const database = openDatabase(join(folder, "work.db"));
+    try {
+      return database.all<{ event: string }>("SELECT event FROM history WHERE type = 'ADD' ORDER BY id").map((row) => (JSON.parse(row.event) as { id: string }).id);
+    } finally {
+      database.close();
+    }
+  };
+
+  test("the second is refused and told whose process has it, the first goes on", async () => {
+    const first = open();
+    await first.heard("opened", 1);
+    const second = open();
+    const refusal = await second.heard("refused");
+    expect(refusal).toMatchObject({ refused: "JournalOwned", pid: first.pid });
+    expect(refusal.message).toContain(`process ${first.pid}`);
+    first.tell("send one");
+    expect(await first.heard("sent", "one")).toMatchObject({ seq: 2 });
+  });
+
+  test("when the first closes, the second need not wait", async () => {
+    const first = open();
+    await first.heard("opened");
+    first.tell("close");
+    await first.ended;
+    const { refusals } = await follow();
+    expect(refusals).toEqual([]);
+  });
+
+  test("after kill -9 of the first, the second opens at once, long before the lease is over", async () => {
+    const first = open();
+    await first.heard("opened");
+    first.tell("send one");
+    await first.heard("sent", "one");
+    first.signal("SIGKILL");
+    await first.ended;
+    const { owner: second, refusals } = await follow();
+    expect(refusals).toEqual([]);
+    const { tookMs } = await second.heard("opened", 2);
+    console.log(`takeover after kill -9: the engine opened within ${tookMs} ms (lease 10000 ms)`);
+    expect(tookMs).toBeLessThan(10_000);
+    second.tell("send two");
+    await second.heard("sent", "two");
+    expect(stored()).toEqual(["one", "two"]);
+  });
+
+  test("after kill -9 on another machine, where nobody can see the process, the second opens when the lease is over", async () => {
+    const elsewhere = fileURLToPath(new URL("./elsewhere.mjs", import.meta.url));
+    const first = open({ leaseMs: 2_000, heartbeatMs: 500, imports: [elsewhere] });
+    await first.heard("opened");
+    first.signal("SIGKILL");
+    const killedAt = Date.now();
+    await first.ended;
+    const { owner: second, refusals } = await follow({ leaseMs: 2_000, heartbeatMs: 500 });
+    await second.heard("opened", 2);
+    const waitedMs = Date.now() - killedAt;
+    console.log(`takeover after kill -9 on another machine: ${waitedMs} ms (lease 2000 ms)`);
+    expect(refusals.length).toBeGreaterThan(0);
+    for (const refusal of refusals) expect(refusal).toMatchObject({ refused: "JournalOwned", pid: first.pid });
+    const until = refusals.at(-1)?.until as number;
+    expect(Date.now()).toBeGreaterThan(until);
+    expect(until - killedAt).toBeLessThanOrEqual(2_000);
+  });
+
+  for (const isBusy of [false, true]) {
+    test(`a paused owner (${isBusy ? "in the middle of its work" : "at rest"}) that was taken over can't write any more when it wakes up`, async () => {
+      const lease = { leaseMs: 1_500, heartbeatMs: 300 };
+      const first = open(lease);
+      await first.heard("opened");
+      if (isBusy) first.tell("flood first");
+      else first.tell("send first-1");
+      await first.heard("sent", "first-1");
+      if (isBusy) await first.heard("sent", "first-10");
+      const { owner: second, waitedMs } = await pauseAndTakeOver(first, options(lease));
+      owners.push(second);
+      console.log(`takeover from a paused owner: ${waitedMs} ms (lease 1500 ms)`);
+      second.tell("send second-1");
+      await second.heard("sent", "second-1");
+      first.signal("SIGCONT");
+      first.tell("send late");
+      expect(await first.heard("failed", "late")).toMatchObject({ error: "EngineClosed" });
+      if (isBusy) await first.heard("flooded");
+      second.tell("send second-2");
+      await second.heard("sent", "second-2");
+      const all = stored();
+      const taken = all.indexOf("second-1");
+      expect(all.slice(taken)).toEqual(["second-1", "second-2"]);
+      // What the first was told is stored is there; what it was told has failed is not.
+      const said = (key: string) => first.lines.flatMap((line) => (key in line ? [String(line[key])] : []));
+      for (const id of said("sent")) expect(all).toContain(id);
+      for (const id of said("failed")) expect(all).not.toContain(id);
+    });
+  }
+});

@@ -1,0 +1,3 @@
+/* A worker program that ends before it says a word. */
+process.exitCode = 7;
+process.disconnect();
