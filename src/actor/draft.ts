@@ -54,6 +54,11 @@ export class Draft {
     return normalize(value, known, this.#json, path);
   }
 
+  /** A first context may be the machine's own object, or part of what another actor holds: this one gets its own. */
+  copy(value: unknown, path: string): unknown {
+    return normalize(value, undefined, { ...this.#json, copy: true }, path);
+  }
+
   /**
    * Any actor becomes its address, bare as it will be after JSON. An error that the machine made becomes a record
    * without a stack: where the code lay must not be part of a state that a replay has to reach again.

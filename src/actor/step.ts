@@ -150,7 +150,7 @@ const conclude = (definition: Definition, base: Base, snapshot: AnyMachineSnapsh
     if (snapshot !== base.snapshot) {
       const own = snapshot as { context: unknown; output: unknown; error: unknown; children: unknown };
       if (definition.hasRegions) putInDocumentOrder(snapshot);
-      own.context = draft.clean(snapshot.context, base.snapshot?.context, "context");
+      own.context = base.snapshot === undefined ? draft.copy(snapshot.context, "context") : draft.clean(snapshot.context, base.snapshot.context, "context");
       if (snapshot.output !== undefined) own.output = draft.clean(snapshot.output, undefined, "output");
       if (snapshot.error !== undefined) own.error = failureOf(snapshot.error);
       if (snapshot.children !== base.snapshot?.children || snapshot.status !== "active") own.children = draft.references(snapshot);

@@ -38,8 +38,6 @@ const startsMax = 1_000;
 /** What the dispatcher knows of a task. */
 interface Known {
   readonly view: TaskView;
-  /** The history row that it was read from; an older one is no news. */
-  readonly seq: number;
   /** Counts the tasks in the order in which they were started: it is the same after a restart. */
   readonly born: number;
   readonly dependents: ReadonlyArray<string>;
@@ -63,7 +61,6 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   const learn = (known: Omit<Known, "born">, isStuck = false) => {
     const { view } = known;
     const before = tasks.get(view.id);
-    if (before !== undefined && before.seq > known.seq) return;
     const born = before?.born ?? tasks.size;
     tasks.set(view.id, { ...known, born });
     // A task whose transition throws would throw again at once: it waits until something else moves it.
@@ -71,7 +68,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     else if (!isStuck && !promised.has(view.id)) ready.add(view.id, view.spec.priority ?? 0, born);
     for (const listener of listeners) listener(view);
   };
-  const onTransition = ({ address, machine, state, seq, at, event, outcome }: Transition) => {
+  const hear = ({ address, machine, state, at, event, outcome }: Transition) => {
     if (machine === "worker") {
       workers.set(address, { ...(state.snapshot.context as WorkerContext), state: String(state.snapshot.value) });
       look();
@@ -80,7 +77,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       if (event.type === "ASSIGN") promised.delete(id);
       look();
       const view = taskView(address, state.snapshot as never, state.timers, at, tasks.get(id)?.view.createdAt ?? at);
-      learn({ view, seq, dependents: (state.snapshot.context as TaskContext).dependents }, outcome === "failed");
+      learn({ view, dependents: (state.snapshot.context as TaskContext).dependents }, outcome === "failed");
     }
   };
   /** Looks at everything once the engine has told all that it stored together. */
@@ -118,11 +115,13 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     }
   };
 
-  const stopObserving = engine.observe(onTransition);
+  // What moves while the journal is being read is heard afterwards: it is newer than what was read, or the same.
+  const early: Array<Transition> = [];
+  const stopObserving = engine.observe((transition) => (phase === "opening" ? early.push(transition) : hear(transition)));
   try {
     for await (const actor of all(engine, "task")) {
-      const { address, seq, at, createdAt } = actor;
-      learn({ view: taskView(address, actor, actor.timers, at, createdAt), seq, dependents: (actor.context as TaskContext).dependents });
+      const { address, at, createdAt } = actor;
+      learn({ view: taskView(address, actor, actor.timers, at, createdAt), dependents: (actor.context as TaskContext).dependents });
     }
     dispatch.subprocesses.attach(report);
     await takeOver(engine, options.slots);
@@ -132,7 +131,8 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     throw error;
   }
   phase = "open";
-  match();
+  for (const transition of early) hear(transition);
+  look();
 
   const whenAll = (isDone: () => boolean): Promise<void> =>
     new Promise((resolve) => {
@@ -160,13 +160,12 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   return {
     submit: async (specs) => {
       const fresh = dependentsFirst(specs.filter((spec) => !tasks.has(spec.id)));
-      const waiting = [...tasks.values()].filter(({ view }) => view.state === "waiting").map(({ view }) => view.spec);
-      const dependents = dependentsOf([...waiting, ...fresh]);
+      const dependents = dependentsOf(fresh);
       for (let from = 0; from < fresh.length; from += startsMax) {
         // Dependents first: whoever ends finds those that it must tell.
         await engine.startAll(fresh.slice(from, from + startsMax).map((spec) => ({ machine: "task", id: spec.id, input: taskInput(spec, dependents.get(spec.id) ?? [], options) })));
       }
-      // Needs that were there before know nothing of new dependents; some have ended.
+      // Needs that were there before know nothing of new dependents, nor do those that a crash cut off from theirs.
       const pairs = [...tasks.values()].filter(({ view }) => view.state === "waiting").flatMap(({ view }) => (view.spec.needs ?? []).map((need) => [view.id, need] as const));
       for (let from = 0; from < pairs.length; from += startsMax) await Promise.all(pairs.slice(from, from + startsMax).map(([id, need]) => connect(id, need)));
     },

@@ -37,7 +37,12 @@ export const parentAddress = (address: Address): Address | undefined => {
 };
 
 /** The id of the child within its parent. */
-export const childId = (address: Address): string => address.slice(address.lastIndexOf("/") + 1).replaceAll("%7E", "~").replaceAll("%2F", "/").replaceAll("%25", "%");
+export const childId = (address: Address): string =>
+  address
+    .slice(address.lastIndexOf("/") + 1)
+    .replaceAll("%7E", "~")
+    .replaceAll("%2F", "/")
+    .replaceAll("%25", "%");
 
 /** The machine id that an address of a root actor names. */
 export const machineOf = (address: Address): string => address.slice(0, address.indexOf("/"));

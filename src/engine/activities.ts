@@ -27,7 +27,9 @@ const running = new AsyncLocalStorage<ActivityInfo>();
 /** Inside an activity: its address, attempt, signal and heartbeat. Elsewhere: nothing. */
 export const currentActivity = (): ActivityInfo | undefined => running.getStore();
 
-type PromiseLogic = { readonly config: (args: { readonly input: unknown; readonly signal: AbortSignal; readonly self: unknown; readonly system: unknown; readonly emit: (event: unknown) => void }) => unknown };
+type PromiseLogic = {
+  readonly config: (args: { readonly input: unknown; readonly signal: AbortSignal; readonly self: unknown; readonly system: unknown; readonly emit: (event: unknown) => void }) => unknown;
+};
 
 interface Job {
   /** The row id of the activity's actor. */
@@ -47,7 +49,12 @@ export interface ActivityPool {
 }
 
 /** The running promises of one engine. Holds no decision: those stand in `machines/activity.ts`. */
-export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Registered | undefined, now: () => number, post: (to: Address, event: Event, incarnation: number) => void): ActivityPool => {
+export const makeActivityPool = (
+  limits: Limits,
+  machineOf: (id: string) => Registered | undefined,
+  now: () => number,
+  post: (to: Address, event: Event, incarnation: number) => void,
+): ActivityPool => {
   const jobs = new Map<Address, Job>();
   /** Attempts beyond the limit, oldest first. One that was given up meanwhile is skipped. */
   const waiting = new Map<Address, { readonly incarnation: number; readonly attempt: number; readonly go: () => void }>();
@@ -85,16 +92,13 @@ export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Regi
     jobs.set(address, job);
     failpoint("activity.started");
     const self = { id: address, address, sessionId: address };
-    new Promise((resolve) => resolve(running.run(info, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then(
-      (output) => {
-        try {
-          end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
-        } catch (error) {
-          fail(error);
-        }
-      },
-      fail,
-    );
+    new Promise((resolve) => resolve(running.run(info, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then((output) => {
+      try {
+        end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
+      } catch (error) {
+        fail(error);
+      }
+    }, fail);
   };
 
   const abort = (address: Address, reason: string) => {
@@ -119,7 +123,11 @@ export const makeActivityPool = (limits: Limits, machineOf: (id: string) => Regi
       if (!shouldRun || jobs.get(actor.address)?.attempt === context.attempt || waiting.has(actor.address)) return;
       const source = machineOf(context.machine)?.definition.sources.get(context.src);
       if (source === undefined || source.kind !== "promise") {
-        post(actor.address, { type: "FAILED", attempt: context.attempt, at: now(), error: { name: "UnknownActivity", message: `the machine "${context.machine}" has no promise actor "${context.src}"` } }, actor.id);
+        post(
+          actor.address,
+          { type: "FAILED", attempt: context.attempt, at: now(), error: { name: "UnknownActivity", message: `the machine "${context.machine}" has no promise actor "${context.src}"` } },
+          actor.id,
+        );
         return;
       }
       const logic = source.logic as unknown as PromiseLogic;

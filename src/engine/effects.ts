@@ -14,7 +14,8 @@ export interface OwedEffect {
   readonly address: Address;
   readonly registered: Registered;
   readonly event: Event | EngineEvent;
-  readonly context: unknown;
+  /** A copy of the actor's context as it is now: an action may change what it is given. */
+  readonly context: () => unknown;
 }
 
 export interface Effects {
@@ -32,11 +33,22 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
   const call = ({ row, address, registered, event, context }: OwedEffect): unknown => {
     const params = row.params === "" ? undefined : parseJson(row.params);
     const host = registered.actions.get(row.action);
-    if (host !== undefined) return host({ address, seq: row.seq, event, context, params } as ActionInfo);
+    if (host !== undefined) {
+      const info = {
+        address,
+        seq: row.seq,
+        event,
+        params,
+        get context() {
+          return context();
+        },
+      };
+      return host(info as ActionInfo);
+    }
     const own = (registered.definition.original.implementations.actions as Record<string, unknown>)[row.action];
     if (typeof own !== "function") throw new Error(`nothing implements the action "${row.action}" any more`);
     const self = { id: address, address, sessionId: address, send: (told: Event) => send(address, told), getSnapshot: () => undefined };
-    return own({ context, event, self, system: { get: () => undefined } }, params);
+    return own({ context: context(), event, self, system: { get: () => undefined } }, params);
   };
   return {
     running: () => running,

@@ -198,10 +198,12 @@ export class Loop {
       if (delivery.mail === undefined) turn.release();
       if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
       else this.#deliver(turn, delivery, known);
+      // What a delivery brings about comes before the next one, whoever is in memory.
+      if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     }
     turn.release();
+    if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     if (pump.isDue()) yield* this.#deliverTimers(turn);
-    while (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     failpoint("turn.stepped");
     if (turn.isEmpty && this.#effectsDone.length === 0 && this.#deadLetters.length === 0) return this.#tell(turn);
     turn.deadLetters.push(...this.#deadLetters);
@@ -283,12 +285,14 @@ export class Loop {
     if (key !== undefined) {
       const earlier = known.get(`${to}\n${key}`);
       if (earlier !== undefined) {
-        const failed = earlier.outcome === "failed" ? new ActorFailed({ address: to, event: delivery.event.type, detail: `it failed at its first try (entry ${earlier.seq} of the history)` }) : undefined;
+        const failed =
+          earlier.outcome === "failed" ? new ActorFailed({ address: to, event: delivery.event.type, detail: `it failed at its first try (entry ${earlier.seq} of the history)` }) : undefined;
         turn.settlements.push({ delivery, error: failed, receipt: failed === undefined ? earlier : undefined });
         return;
       }
     }
-    if (turn.parked.has(to) || (turn.absent.has(to) && delivery.create === undefined && !turn.missing.has(to) && this.#options.world.residents.get(to) === undefined)) return turn.undeliverable(delivery);
+    if (turn.parked.has(to) || (turn.absent.has(to) && delivery.create === undefined && !turn.missing.has(to) && this.#options.world.residents.get(to) === undefined))
+      return turn.undeliverable(delivery);
     if (delivery.internal !== true && delivery.create === undefined && this.#options.world.residents.get(to)?.registered.internal === true) {
       turn.refuse(delivery, new InvalidAddress({ address: to, detail: "this actor is the engine's own; send to the actor that invoked it" }));
       return;
@@ -302,10 +306,11 @@ export class Loop {
 
   /** Actors that a step wanted to reach and that were not in memory: all of them with one query. */
   readonly #deliverMissing = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
-    const addresses = [...turn.missing.keys()];
-    const unknown = addresses.filter((address) => !turn.absent.has(address) && !turn.parked.has(address));
-    if (unknown.length > 0) yield* this.#load(turn, unknown);
-    for (const address of addresses) turn.resume(address);
+    while (turn.missing.size > 0) {
+      const unknown = [...turn.wanted()].filter((address) => !turn.absent.has(address) && !turn.parked.has(address) && this.#options.world.residents.get(address) === undefined);
+      if (unknown.length > 0) yield* this.#load(turn, unknown);
+      for (const address of [...turn.missing.keys()]) turn.resume(address);
+    }
   });
 
   /** Timers that are due, in the order in which they fell due. */
@@ -333,6 +338,7 @@ export class Loop {
       if (actor.state.timers[id]?.token !== token) continue;
       const event = { type: "taskwright.timer" as const, id, token };
       turn.deliver({ to: actor.address, from: "", event, json: JSON.stringify(event), internal: true });
+      if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     }
     pump.taken(isAll ? yield* journal.nextWakeAfter(turn.at) : turn.at);
   });
@@ -404,7 +410,13 @@ export class Loop {
     for (const delivery of batch) {
       if (!isOwed(delivery)) delivery.settle?.(new EngineDegraded({ detail, reason: isStore ? error.reason : "defect", cause: error }), undefined);
       // What the engine owes itself is tried again; after a defect of its own that could go on for ever.
-      else if (!isStore) this.#deadLetters.push({ address: delivery.to, at: turn.at, envelope: JSON.stringify({ to: delivery.to, event: delivery.event, from: delivery.from }), error: JSON.stringify(failureOf(error)) });
+      else if (!isStore)
+        this.#deadLetters.push({
+          address: delivery.to,
+          at: turn.at,
+          envelope: JSON.stringify({ to: delivery.to, event: delivery.event, from: delivery.from }),
+          error: JSON.stringify(failureOf(error)),
+        });
     }
     if (isStore) {
       const owed = batch.filter(isOwed);

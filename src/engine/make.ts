@@ -138,7 +138,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     const onStored = (turn: Turn) => {
       for (const { delivery, error, receipt } of turn.settlements) delivery.settle?.(error, receipt);
       for (const { row, actor, event } of turn.owed) {
-        effects.run({ row, address: actor.address, registered: actor.registered, event, context: actor.state.snapshot.context });
+        effects.run({ row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) });
       }
       for (const actor of turn.touched) {
         if (actor.registered === registry.activity) pool.follow(actor);
@@ -227,7 +227,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
         if (!(actor instanceof Resident)) continue;
         const [asked] = yield* journal.history(actor.address, row.seq - 1, 1);
         const event = asked === undefined ? { type: "taskwright.unknown" } : (parseJson(asked.event) as Event);
-        effects.run({ row, address: actor.address, registered: actor.registered, event, context: actor.state.snapshot.context });
+        effects.run({ row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) });
       }
       if (rows.length < page) break;
     }
@@ -348,7 +348,9 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
               replyTo,
             );
           });
-          return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(Effect.ensuring(Effect.sync(() => asking.delete(replyTo.address))));
+          return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(
+            Effect.ensuring(Effect.sync(() => asking.delete(replyTo.address))),
+          );
         }),
       snapshot,
       waitFor: (address, predicate, waitOptions) =>
@@ -362,7 +364,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
                 resume(Effect.die(error));
               }
             };
-            stop = onChange(address, (actor) => look(viewOf(actor)));
+            stop = onChange(address, (actor) => look(copyOf(actor)));
             Effect.runCallback(snapshot(address), { onExit: (exit) => (exit._tag === "Success" ? look(exit.value) : resume(exit)) });
           });
           return orTimedOut(Effect.raceFirst(satisfied, untilClosed), address, "the awaited state was not reached", waitOptions?.timeout).pipe(Effect.ensuring(Effect.sync(() => stop())));
@@ -376,7 +378,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
           Effect.gen(function* () {
             // Listens before it reads: a change in between is heard, and what the first read shows already is dropped.
             const changes = yield* Queue.sliding<ActorView>(watchedMax);
-            const stop = onChange(address, (actor) => void changes.unsafeOffer(viewOf(actor)));
+            const stop = onChange(address, (actor) => void changes.unsafeOffer(copyOf(actor)));
             yield* Effect.addFinalizer(() => Effect.sync(stop));
             const first = yield* snapshot(address);
             const isNew = (view: ActorView) => view.id > first.id || (view.id === first.id && view.seq > first.seq);
@@ -466,6 +468,14 @@ export const viewOf = (actor: Resident): ActorView => {
   };
 };
 
+/** The same of an actor that stays in memory: read from its stored form, because a host may change what it is given. */
+const copyOf = (actor: Resident): ActorView => {
+  const { context, output, children = {}, timers = {} } = parseState(actor.json);
+  return { ...viewOf(actor), context, output, children, timers };
+};
+
+const contextOf = (actor: Resident): unknown => parseState(actor.json).context;
+
 /**
  * A stored actor as others may see it, without the machine that wrote it (so without tags). One whose state can't be
  * read is shown with what is known of it, and with the reason as its error.
@@ -493,4 +503,3 @@ const isAlive = (pid: number): boolean => {
 const logToStandardError = (entry: LogEntry): void => {
   if (entry.level === "error") console.error(`taskwright: ${entry.address === undefined ? "" : `${entry.address}: `}${entry.message}`, entry.data ?? "");
 };
-

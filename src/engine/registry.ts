@@ -108,7 +108,8 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
         internal: false,
       });
       for (const source of definition.sources.values()) {
-        if (source.kind !== "promise" && source.kind !== "machine") problems.push(`machine "${definition.id}": the actor "${source.name}" is a ${source.kind} actor; promises and machines are durable so far`);
+        if (source.kind !== "promise" && source.kind !== "machine")
+          problems.push(`machine "${definition.id}": the actor "${source.name}" is a ${source.kind} actor; promises and machines are durable so far`);
         // A child machine is known by being a source of its parent; a registration of its own only adds options.
         if (source.kind === "machine" && !entries.some((other) => (isDurable(other) ? other.machine : other) === (source.logic as unknown))) visit({ machine: source.logic as AnyStateMachine });
       }

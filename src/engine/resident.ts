@@ -78,6 +78,11 @@ export class Resident {
     return true;
   }
 
+  /** Back to what was stored or applied last: user code that threw may have changed the context in place before. */
+  reload(): void {
+    this.state = decode(this.registered.definition, this.address, parentAddress(this.address), this.json);
+  }
+
   /** The wake that must be stored now, if it differs: only an earlier one is written at once, a later one when the old one comes due. */
   nextWake(): { readonly due: number | undefined } | undefined {
     const due = this.status === "active" ? nextDue(this.state) : undefined;

@@ -104,7 +104,15 @@ export class Turn {
   }
 
   get isEmpty(): boolean {
-    return this.history.length === 0 && this.mail.length === 0 && this.mailTaken.length === 0 && this.deadLetters.length === 0 && this.touched.length === 0 && this.#woken.length === 0 && this.asleep.length === 0;
+    return (
+      this.history.length === 0 &&
+      this.mail.length === 0 &&
+      this.mailTaken.length === 0 &&
+      this.deadLetters.length === 0 &&
+      this.touched.length === 0 &&
+      this.#woken.length === 0 &&
+      this.asleep.length === 0
+    );
   }
 
   /** Follows one delivery and everything that comes of it. */
@@ -137,7 +145,18 @@ export class Turn {
   }
 
   #drain(): void {
-    for (let next = this.#line.shift(); next !== undefined; next = this.#line.shift()) this.#route(next);
+    while (this.missing.size === 0) {
+      const next = this.#line.shift();
+      if (next === undefined) return;
+      this.#route(next);
+    }
+  }
+
+  /** Who must be in memory before the turn can go on, and who will be wanted right after. */
+  wanted(): ReadonlySet<Address> {
+    const wanted = new Set(this.missing.keys());
+    for (const { to } of this.#line) wanted.add(to);
+    return wanted;
   }
 
   /** The store has no such actor, or one that can't be read. */
@@ -163,8 +182,8 @@ export class Turn {
   }
 
   #route(delivery: Delivery): void {
-    // Once something waits in the line, everything that is sent later goes behind it.
-    if (this.#depth > 0 && (this.#holding || this.#line.length > 0 || this.#depth >= nestingMax)) {
+    // Once something waits (in the line, or for an actor to be loaded), everything that is sent later goes behind it.
+    if (this.#depth > 0 && (this.#holding || this.#line.length > 0 || this.missing.size > 0 || this.#depth >= nestingMax)) {
       this.#line.push(delivery);
       return;
     }
@@ -294,13 +313,15 @@ export class Turn {
   /** The machine threw: the actor stays where it was, the event goes to the dead letters, its supervisor decides. */
   #fail(actor: Resident, delivery: Delivery, error: unknown): void {
     const failure = failureOf(causeOf(error));
+    actor.reload();
     this.#record(actor, delivery, "failed", undefined, new ActorFailed({ address: actor.address, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }));
     this.#bury(delivery, failure);
     const { event } = delivery;
     if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
     const { supervision, internal } = actor.registered;
     // An activity that can't be told how its promise ended ends itself, or its parent would wait for ever.
-    if (actor.registered === this.#world.registry.activity && event.type !== "HEARTBEAT" && event.type !== "taskwright.fail") this.#internal(actor.address, { type: "taskwright.fail", error: failure }, "");
+    if (actor.registered === this.#world.registry.activity && event.type !== "HEARTBEAT" && event.type !== "taskwright.fail")
+      this.#internal(actor.address, { type: "taskwright.fail", error: failure }, "");
     if (internal || supervision.strategy === "resume") return;
     const group = parentAddress(actor.address) ?? actor.address;
     const supervisor = `supervisor/${group.replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll("/", ":")}`;
@@ -362,7 +383,9 @@ export class Turn {
       if (command.type !== "send" && command.type !== "child.start") continue;
       const text = JSON.stringify(command.type === "send" ? command.event : command.input);
       if (text !== undefined && text.length > payloadBytesMax / 3 && Buffer.byteLength(text) > payloadBytesMax) {
-        throw new Error(`the ${command.type === "send" ? `message "${command.event.type}"` : `input of the child "${command.id}"`} has more than ${payloadBytesMax} bytes as JSON (limit payloadBytesMax)`);
+        throw new Error(
+          `the ${command.type === "send" ? `message "${command.event.type}"` : `input of the child "${command.id}"`} has more than ${payloadBytesMax} bytes as JSON (limit payloadBytesMax)`,
+        );
       }
       this.#texts.set(command, text);
     }

@@ -55,7 +55,7 @@ export const foldActor = (definition: Definition, row: ActorRow, history: Readon
     if (told.type !== type) problem(seq, `its type is ${type}, its event says ${told.type}`);
     try {
       if (state === undefined) state = start(definition, address, parentAddress(address), (told as { input?: unknown }).input, then).state;
-      else if (outcome !== "failed" && outcome !== "stale") {
+      else if (outcome !== "failed") {
         const next = step(definition, state, told, then);
         if (next.outcome !== outcome) problem(seq, `"${type}" was ${outcome}, stepped again it is ${next.outcome}`);
         state = next.state;

@@ -36,6 +36,9 @@ export const inThreeModes = (name: string, scenario: (bench: Bench) => Promise<v
   for (const journal of journals) for (const mode of which) test(`${name} (${mode}, ${journal})`, () => run(mode, journal, scenario));
 };
 
+/** Without the restarts: for scenarios that count what a process did. */
+export const inTwoModes = (name: string, scenario: (bench: Bench) => Promise<void>): void => inThreeModes(name, scenario, ["normal", "json"]);
+
 /** Registers a scenario once per journal. */
 export const inBothJournals = (name: string, scenario: (bench: Bench) => Promise<void>): void => inThreeModes(name, scenario, ["normal"]);
 

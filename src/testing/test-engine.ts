@@ -4,7 +4,19 @@ import * as Layer from "effect/Layer";
 import type { AnyStateMachine } from "xstate";
 import type { Address } from "../domain/address.ts";
 import { defaultLimits } from "../domain/limits.ts";
-import { type ActorView, type DurableMachine, type EngineCore, type EngineOptions, type LogEntry, makeRegistry, openEngine, type Receipt, type SendOptions, type SentEvent, type Taskwright } from "../engine/index.ts";
+import {
+  type ActorView,
+  type DurableMachine,
+  type EngineCore,
+  type EngineOptions,
+  type LogEntry,
+  makeRegistry,
+  openEngine,
+  type Receipt,
+  type SendOptions,
+  type SentEvent,
+  type Taskwright,
+} from "../engine/index.ts";
 import { Journal } from "../journal/index.ts";
 import { foldJournal } from "./fold.ts";
 import { type StoreKind, type TestStore, testStore } from "./test-store.ts";
@@ -222,12 +234,15 @@ interface Gate {
 
 /** A journal whose process can die: after that no call ever comes back. */
 const mortal = (original: Journal, gate: Gate): Journal => {
-  const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> => Effect.suspend(() => (gate.dead ? Effect.never : Effect.flatMap(effect, (answer) => (gate.dead ? Effect.never : Effect.succeed(answer)))));
+  const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => (gate.dead ? Effect.never : Effect.flatMap(effect, (answer) => (gate.dead ? Effect.never : Effect.succeed(answer)))));
   const journal: Journal = { ...original, commit: (turn) => Effect.tap(original.commit(turn), () => Effect.sync(() => gate.committed?.())) };
   return Object.fromEntries(
     Object.entries(journal).map(([name, member]) => [
       name,
-      typeof member === "function" ? (...args: ReadonlyArray<never>) => guard((member as (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown>)(...args)) : guard(member as Effect.Effect<unknown, unknown>),
+      typeof member === "function"
+        ? (...args: ReadonlyArray<never>) => guard((member as (...args: ReadonlyArray<never>) => Effect.Effect<unknown, unknown>)(...args))
+        : guard(member as Effect.Effect<unknown, unknown>),
     ]),
   ) as unknown as Journal;
 };

@@ -21,7 +21,13 @@ export interface TestStore {
   readonly dispose: () => Promise<void>;
 }
 
-const makeStore = (kind: StoreKind, file: string | undefined, faults: MemoryJournal.MemoryFaults, make: (reader: boolean) => Effect.Effect<Journal, JournalError, Scope.Scope>, clean: () => void): TestStore => {
+const makeStore = (
+  kind: StoreKind,
+  file: string | undefined,
+  faults: MemoryJournal.MemoryFaults,
+  make: (reader: boolean) => Effect.Effect<Journal, JournalError, Scope.Scope>,
+  clean: () => void,
+): TestStore => {
   const scope = Effect.runSync(Scope.make());
   return {
     kind,
@@ -38,14 +44,26 @@ const makeStore = (kind: StoreKind, file: string | undefined, faults: MemoryJour
 export const memoryStore = (): TestStore => {
   const store = new MemoryStore();
   const faults: MemoryJournal.MemoryFaults = {};
-  return makeStore("memory", undefined, faults, (reader) => MemoryJournal.make({ store, faults, reader }), () => {});
+  return makeStore(
+    "memory",
+    undefined,
+    faults,
+    (reader) => MemoryJournal.make({ store, faults, reader }),
+    () => {},
+  );
 };
 
 /** A SQLite file in a folder of its own. Tests survive no power failure, so fsync is left out unless it is asked for. */
 export const sqliteStore = (options: Partial<SqliteJournal.SqliteOptions> = {}): TestStore => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "taskwright-test-"));
   const file = path.join(folder, "journal.db");
-  return makeStore("sqlite", file, {}, (reader) => SqliteJournal.make({ file, reader, synchronous: "OFF", ...options }), () => fs.rmSync(folder, { recursive: true, force: true }));
+  return makeStore(
+    "sqlite",
+    file,
+    {},
+    (reader) => SqliteJournal.make({ file, reader, synchronous: "OFF", ...options }),
+    () => fs.rmSync(folder, { recursive: true, force: true }),
+  );
 };
 
 export const testStore = (kind: StoreKind): TestStore => (kind === "memory" ? memoryStore() : sqliteStore());

@@ -68,14 +68,17 @@ const watch = (prototype, textOf) => {
   }
 };
 
-// The same choice as src/journal/driver.ts makes: better-sqlite3 up to Node 22, beyond it what is built in.
+// The drivers that src/journal/driver.ts may choose; beyond Node 22 better-sqlite3 is not sound.
 if (Number.parseInt(process.versions.node, 10) <= 22) {
-  const Database = createRequire(import.meta.url)("better-sqlite3");
-  watch(Object.getPrototypeOf(new Database(":memory:").prepare("SELECT 1")), (statement) => statement.source);
-} else {
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  const { StatementSync } = process.getBuiltinModule("node:sqlite");
-  process.emitWarning = emitWarning;
-  watch(StatementSync.prototype, (statement) => statement.sourceSQL);
+  try {
+    const Database = createRequire(import.meta.url)("better-sqlite3");
+    watch(Object.getPrototypeOf(new Database(":memory:").prepare("SELECT 1")), (statement) => statement.source);
+  } catch {
+    // It was built for another Node version.
+  }
 }
+const { emitWarning } = process;
+process.emitWarning = () => {};
+const builtIn = process.getBuiltinModule?.("node:sqlite");
+process.emitWarning = emitWarning;
+if (builtIn !== undefined) watch(builtIn.StatementSync.prototype, (statement) => statement.sourceSQL);

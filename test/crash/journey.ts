@@ -87,7 +87,10 @@ export const ride = async (site: Site, journey: Journey): Promise<Ride> => {
 /** Some tasks of a file must fail, and `taskwright run` says so. */
 const expectedCode = ({ work }: Journey): number => (work === "tasks" ? 1 : 0);
 
-const errorsOf = (folder: string, run: number): string => readFileSync(join(folder, `run-${run}.err`), "utf8").trim().slice(-600);
+const errorsOf = (folder: string, run: number): string =>
+  readFileSync(join(folder, `run-${run}.err`), "utf8")
+    .trim()
+    .slice(-600);
 
 interface Ended {
   readonly signal: NodeJS.Signals | null;

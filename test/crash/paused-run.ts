@@ -56,7 +56,8 @@ export const pauseRun = async (site: Site, seed: number): Promise<PausedRun> => 
   first.child.kill("SIGCONT");
   const wokenAt = Date.now();
   const code = await Promise.race([first.ended, pause(noticeMs).then(() => "still running")]);
-  if (typeof code !== "number" || code === 0 || code === 1) violations.push({ rule: "a run that was taken over ends with an error", what: `it ended with ${code}: ${readFileSync(first.err, "utf8")}` });
+  if (typeof code !== "number" || code === 0 || code === 1)
+    violations.push({ rule: "a run that was taken over ends with an error", what: `it ended with ${code}: ${readFileSync(first.err, "utf8")}` });
   const endedMs = Date.now() - wokenAt;
   if (code === "still running") first.child.kill("SIGKILL");
   for (const { pid, args } of await leftoversOf(folder)) violations.push({ rule: "no process is left", what: `${pid} ${args}` });

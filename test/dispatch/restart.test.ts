@@ -96,7 +96,11 @@ describe("dispatch > restart", () => {
     };
     const dispatcher = await openDispatcher(slow, { ...dispatchMachines(scene.workers), subprocesses: scene.workers }, { slots: 1 });
     await scene.settle();
-    expect((await dispatcher.tasks()).map(({ id, state }) => [id, state])).toEqual(expect.arrayContaining([["a", "cancelled"]]));
+    expect((await dispatcher.tasks()).map(({ id, state }) => [id, state])).toEqual([
+      ["busy", "assigned"],
+      ["a", "cancelled"],
+      ["b", "queued"],
+    ]);
     expect((await dispatcher.whenEnded(["a"])).map(({ state }) => state)).toEqual(["cancelled"]);
   });
 

@@ -26,7 +26,12 @@ const noting = (notes: Array<unknown>, actions: DurableMachine["actions"] = {}):
       NOTE: { actions: ["count", { type: "note", params: ({ event }) => ({ word: event.word }) }] },
       HOST: { actions: [{ type: "host" as "note", params: ({ event }) => ({ word: event.word }) }] },
       BREAK: { actions: ["breaking", "count"] },
-      TWICE: { actions: [{ type: "note", params: { word: "first" } }, { type: "note", params: { word: "second" } }] },
+      TWICE: {
+        actions: [
+          { type: "note", params: { word: "first" } },
+          { type: "note", params: { word: "second" } },
+        ],
+      },
       EMIT: { actions: [emit(({ event }) => ({ type: "SPOKE", word: event.word })), "count"] },
       LOG: { actions: [log(({ context, event }) => ({ count: context.count, word: event.word }), "said"), "count"] },
       BAD_PARAMS: { actions: [{ type: "note", params: () => ({ word: () => {} }) }] },
@@ -36,7 +41,8 @@ const noting = (notes: Array<unknown>, actions: DurableMachine["actions"] = {}):
 });
 
 const host = () => {};
-const effectsOf = async (engine: { reader: () => Promise<{ effects: (after: number, limit: number) => Effect.Effect<ReadonlyArray<unknown>, unknown> }> }) => Effect.runPromise((await engine.reader()).effects(0, 100));
+const effectsOf = async (engine: { reader: () => Promise<{ effects: (after: number, limit: number) => Effect.Effect<ReadonlyArray<unknown>, unknown> }> }) =>
+  Effect.runPromise((await engine.reader()).effects(0, 100));
 
 describe("engine > custom actions", () => {
   inThreeModes("an action runs after the transition is stored, with its parameters, event and context", async (bench) => {

@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
 import { derivedRandom } from "../../src/domain/random.ts";
 import { currentActivity } from "../../src/engine/index.ts";
-import { inBothJournals, inMemory, inThreeModes } from "../../src/testing/index.ts";
+import { inBothJournals, inMemory, inThreeModes, inTwoModes } from "../../src/testing/index.ts";
 import { Held } from "./held.ts";
 import { carefree, job } from "./job.ts";
 
@@ -35,7 +35,10 @@ describe("engine > activities", () => {
     await engine.start("job", "1");
     held.last.reject(Object.assign(new TypeError("no such thing", { cause: new Error("below") }), { code: "E_NONE", amount: 3 }));
     await engine.settled();
-    expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { name: "TypeError", message: "no such thing", code: "E_NONE", data: { amount: 3 }, cause: { message: "below" } } } });
+    expect(await engine.snapshot("job/1")).toMatchObject({
+      value: "failed",
+      context: { error: { name: "TypeError", message: "no such thing", code: "E_NONE", data: { amount: 3 }, cause: { message: "below" } } },
+    });
   });
 
   for (const thrown of [null, undefined, "just a word", 42, { odd: true }, Object.create(null)]) {
@@ -59,7 +62,7 @@ describe("engine > activities", () => {
     expect(await engine.send("carefree/1", { type: "ANY" })).toMatchObject({ outcome: "ended" });
   });
 
-  inThreeModes("its start is stored before it runs", async (bench) => {
+  inBothJournals("its start is stored before it runs", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held)] });
     const crashed = engine.crashAfterCommits(1);
@@ -71,7 +74,7 @@ describe("engine > activities", () => {
     held.last.resolve(1);
     await engine.settled();
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "done" });
-  }, ["normal"]);
+  });
 
   for (const [what, output] of [
     ["NaN", Number.NaN],
@@ -118,7 +121,7 @@ describe("engine > activities", () => {
     expect(await engine.snapshot(work)).toMatchObject({ status: "error" });
   });
 
-  inThreeModes("leaving the state aborts the signal, and what it says afterwards is not heard", async (bench) => {
+  inTwoModes("leaving the state aborts the signal, and what it says afterwards is not heard", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held)] });
     await engine.start("job", "1");
@@ -130,9 +133,9 @@ describe("engine > activities", () => {
     await engine.settled();
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "cancelled", context: { output: null } });
     expect(await engine.snapshot(work)).toMatchObject({ status: "stopped" });
-  }, ["normal", "json"]);
+  });
 
-  inThreeModes("a state entered anew runs its promise anew; the first one's result is stale", async (bench) => {
+  inTwoModes("a state entered anew runs its promise anew; the first one's result is stale", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held)] });
     await engine.start("job", "1");
@@ -145,7 +148,7 @@ describe("engine > activities", () => {
     held.calls[1]?.resolve("second");
     await engine.settled();
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "done", context: { output: "second" } });
-  }, ["normal", "json"]);
+  });
 
   inBothJournals("no more run at once than the limit allows; the others wait in line", async (bench) => {
     const held = new Held();
@@ -163,7 +166,11 @@ describe("engine > activities", () => {
     expect(held.calls).toHaveLength(4);
     for (const call of held.calls) call.resolve();
     await engine.settled();
-    expect(await engine.taskwright.counts()).toMatchObject([{ machine: "activity", status: "done", count: 3 }, { machine: "activity", status: "stopped", count: 2 }, { machine: "job", count: 5 }]);
+    expect(await engine.taskwright.counts()).toMatchObject([
+      { machine: "activity", status: "done", count: 3 },
+      { machine: "activity", status: "stopped", count: 2 },
+      { machine: "job", count: 5 },
+    ]);
     expect(engine.taskwright.status().activities).toBe(0);
   });
 
@@ -175,7 +182,7 @@ describe("engine > activities", () => {
     expect(currentActivity()).toBeUndefined();
   });
 
-  inThreeModes("a heartbeat's details are there for the next attempt", async (bench) => {
+  inTwoModes("a heartbeat's details are there for the next attempt", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held, { retry: { attemptsMax: 2, backoff: { kind: "fixed", baseMs: 100 } } })] });
     await engine.start("job", "1");
@@ -184,7 +191,7 @@ describe("engine > activities", () => {
     held.last.reject(new Error("broken"));
     await engine.advance(100);
     expect(held.last.info).toMatchObject({ attempt: 2, details: { line: 40 } });
-  }, ["normal", "json"]);
+  });
 
   inMemory("jitter is derived from the actor and the attempt", async (bench) => {
     const held = new Held();

@@ -1,13 +1,16 @@
 import { describe, expect } from "vitest";
 import { assign, sendTo, setup } from "xstate";
-import { inBothJournals, inThreeModes } from "../../src/testing/index.ts";
+import { inBothJournals, inThreeModes, inTwoModes } from "../../src/testing/index.ts";
 import { faulty } from "./faulty.ts";
 
 /** Answers at once, later, through another actor, or never. */
 const clerk = setup({
   types: { context: {} as { waiting: unknown; answered: number }, events: {} as { type: "ASK" | "ASK_LATER" | "READY" | "SILENT" | "CLOSE" | "ASK_FRIEND"; replyTo?: unknown; question?: string } },
   actions: {
-    answer: sendTo(({ event }) => event.replyTo as never, ({ context, event }) => ({ type: "ANSWER", number: context.answered, question: event.question ?? "" }) as never),
+    answer: sendTo(
+      ({ event }) => event.replyTo as never,
+      ({ context, event }) => ({ type: "ANSWER", number: context.answered, question: event.question ?? "" }) as never,
+    ),
     count: assign({ answered: ({ context }) => context.answered + 1 }),
   },
 }).createMachine({
@@ -36,14 +39,14 @@ describe("engine > ask", () => {
     expect(await engine.snapshot("clerk/1")).toMatchObject({ seq: 2, context: { answered: 1 } });
   });
 
-  inThreeModes("an answer may come with a later event", async (bench) => {
+  inTwoModes("an answer may come with a later event", async (bench) => {
     const engine = await bench.engine({ machines: [clerk] });
     await engine.start("clerk", "1");
     const answer = engine.taskwright.ask("clerk/1", { type: "ASK_LATER" }, { timeout: "1 hour" });
     await engine.settled();
     await engine.send("clerk/1", { type: "READY" });
     expect(await answer).toEqual({ type: "ANSWER", late: true });
-  }, ["normal", "json"]);
+  });
 
   inBothJournals("many may ask at once; each gets its own answer", async (bench) => {
     const engine = await bench.engine({ machines: [clerk] });

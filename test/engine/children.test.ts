@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 import { type AnyActorRef, type AnyStateMachine, assign, createMachine, enqueueActions, sendParent, sendTo, setup, stopChild } from "xstate";
-import { inThreeModes } from "../../src/testing/index.ts";
+import { inBothJournals, inThreeModes } from "../../src/testing/index.ts";
 import { Held } from "./held.ts";
 import { echo } from "./machines.ts";
 
@@ -158,7 +158,11 @@ describe("engine > child machines", () => {
 
   inThreeModes("a parent that ends stops its children, all the way down", async (bench) => {
     const inner = setup({ actors: { echo } }).createMachine({ id: "inner", invoke: { src: "echo", id: "leaf" } });
-    const outer = setup({ actors: { inner } }).createMachine({ id: "outer", initial: "open", states: { open: { invoke: { src: "inner", id: "inner" }, on: { END: "ended" } }, ended: { type: "final" } } });
+    const outer = setup({ actors: { inner } }).createMachine({
+      id: "outer",
+      initial: "open",
+      states: { open: { invoke: { src: "inner", id: "inner" }, on: { END: "ended" } }, ended: { type: "final" } },
+    });
     const engine = await bench.engine({ machines: [outer] });
     await engine.start("outer", "1");
     await engine.send("outer/1", { type: "END" });
@@ -186,7 +190,7 @@ describe("engine > child machines", () => {
     expect(await engine.snapshot("careless/1/other")).toMatchObject({ status: "stopped" });
   });
 
-  inThreeModes("children that invoke themselves end at a depth, not on the stack", async (bench) => {
+  inBothJournals("children that invoke themselves end at a depth, not on the stack", async (bench) => {
     // A chain of different machines: XState has no way to name a machine inside itself.
     let machine: AnyStateMachine = createMachine({ id: "level0" });
     for (let level = 1; level <= 200; level++) machine = createMachine({ id: `level${level}`, invoke: { src: "next", id: "n" } }, { actors: { next: machine } } as never);
@@ -194,7 +198,7 @@ describe("engine > child machines", () => {
     await engine.start("level200", "1");
     expect(await engine.taskwright.counts()).toHaveLength(201);
     expect(await engine.snapshot(`level200/1${"/n".repeat(200)}`)).toMatchObject({ machine: "level0", status: "active" });
-  }, ["normal"]);
+  });
 
   inThreeModes("a hundred children answer in one turn", async (bench) => {
     const crowd = setup({ types: { context: {} as { heard: number } }, actors: { echo } }).createMachine({

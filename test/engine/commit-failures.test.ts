@@ -139,7 +139,7 @@ describe("engine > commit failures", () => {
   for (const fault of [{ refusing: true }, { refusing: true, gone: true }, { lying: true, gone: true }] as const) {
     inBothJournals(`deadlines and results that come meanwhile are not lost (${Object.keys(fault).join(", ")})`, async (bench) => {
       const held = new Held();
-      const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 10_000: "late" } }, late: { after: { 10_000: "later" } }, later: {} } });
+      const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 10000: "late" } }, late: { after: { 10000: "later" } }, later: {} } });
       const { engine, trouble } = await opened(bench, [job(held), timed]);
       await engine.start("job", "1");
       await engine.start("job", "2");
@@ -189,7 +189,12 @@ describe("engine > commit failures", () => {
         limits: { turnMessagesMax: 5 },
         wrap: (journal) => {
           const wrapped = trouble.wrap(journal);
-          return { ...wrapped, commit: (turn) => Effect.suspend(() => ((trouble[fault] = ++commits % 3 === 0), wrapped.commit(turn))) };
+          const commit: Journal["commit"] = (turn) =>
+            Effect.suspend(() => {
+              trouble[fault] = ++commits % 3 === 0;
+              return wrapped.commit(turn);
+            });
+          return { ...wrapped, commit };
         },
       });
       for (const id of ["1", "2"]) await engine.start("player", id);
@@ -208,7 +213,7 @@ describe("engine > commit failures", () => {
   }
 
   inBothJournals("a store that takes leases but no turns is not asked again and again without a pause", async (bench) => {
-    const { engine, trouble } = await opened(bench, [setup({}).createMachine({ id: "timed", initial: "a", states: { a: { after: { 1_000: "b" } }, b: {} } })]);
+    const { engine, trouble } = await opened(bench, [setup({}).createMachine({ id: "timed", initial: "a", states: { a: { after: { 1000: "b" } }, b: {} } })]);
     await engine.start("timed", "1");
     trouble.refusing = true;
     const before = engine.taskwright.status().turns;

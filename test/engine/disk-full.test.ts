@@ -58,7 +58,7 @@ describe("engine > full disk", () => {
   test("nothing is acknowledged that is not stored, reads go on, and work resumes without a restart when there is room", async () => {
     disk = new Disk();
     const held = new Held();
-    const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 60_000: "late" } }, late: {} } });
+    const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 60000: "late" } }, late: {} } });
     const store = sqliteStore();
     const engine = await testEngine({ machines: [list, job(held), timed], journal: store });
     await engine.start("list", "1");

@@ -34,6 +34,29 @@ describe("engine > failures of a machine", () => {
     });
   }
 
+  inThreeModes("a transition that changed the context in place before it threw leaves no trace", async (bench) => {
+    const careless = setup({ types: { context: {} as { list: Array<number> } } }).createMachine({
+      id: "careless",
+      context: { list: [] },
+      on: {
+        ADD: {
+          actions: assign({
+            list: ({ context }) => {
+              context.list.push(1);
+              throw new Error("too late");
+            },
+          }),
+        },
+        LOOK: { actions: assign({ list: ({ context }) => [...context.list, 2] }) },
+      },
+    });
+    const engine = await bench.engine({ machines: [careless] });
+    await engine.start("careless", "1");
+    await expect(engine.send("careless/1", { type: "ADD" })).rejects.toMatchObject({ _tag: "ActorFailed" });
+    await engine.send("careless/1", { type: "LOOK" });
+    expect(await engine.snapshot("careless/1")).toMatchObject({ context: { list: [2] } });
+  });
+
   inThreeModes("a throwing exit fails the event that leaves the state", async (bench) => {
     const engine = await bench.engine({ machines: [faulty] });
     await engine.start("faulty", "1");
@@ -71,7 +94,12 @@ describe("engine > failures of a machine", () => {
 
   inThreeModes("a start that throws makes no actor", async (bench) => {
     const engine = await bench.engine({ machines: [faulty] });
-    await expect(engine.start("faulty", "1", { throws: "context" })).rejects.toMatchObject({ _tag: "ActorFailed", address: "faulty/1", event: "taskwright.start", detail: "context failed on purpose" });
+    await expect(engine.start("faulty", "1", { throws: "context" })).rejects.toMatchObject({
+      _tag: "ActorFailed",
+      address: "faulty/1",
+      event: "taskwright.start",
+      detail: "context failed on purpose",
+    });
     await expect(engine.snapshot("faulty/1")).rejects.toMatchObject({ _tag: "UnknownActor" });
     expect(await engine.start("faulty", "1")).toMatchObject({ duplicate: false });
   });
@@ -87,7 +115,10 @@ describe("engine > failures of a machine", () => {
     await engine.start("parent", "1");
     expect(await engine.snapshot("parent/1")).toMatchObject({ value: "failed" });
     await expect(engine.snapshot("parent/1/kid")).rejects.toMatchObject({ _tag: "UnknownActor" });
-    expect((await engine.taskwright.history("parent/1")).at(-1)).toMatchObject({ from: "parent/1/kid", event: { type: "taskwright.error", child: "kid", error: { message: "context failed on purpose" } } });
+    expect((await engine.taskwright.history("parent/1")).at(-1)).toMatchObject({
+      from: "parent/1/kid",
+      event: { type: "taskwright.error", child: "kid", error: { message: "context failed on purpose" } },
+    });
   });
 
   inThreeModes("a state over its limit is refused, to the byte, and the actor stays as it was", async (bench) => {

@@ -35,6 +35,6 @@ export const faulty = setup({
     delayed: { after: { throwing: "fine" } },
     delayedNaN: { after: { nan: "fine" } },
     looping: { always: { target: "looping", reenter: true, actions: "count" } },
-    waiting: { after: { 1_000: { guard: "throwing", target: "fine" } } },
+    waiting: { after: { 1000: { guard: "throwing", target: "fine" } } },
   },
 });

@@ -30,7 +30,14 @@ const opened = async (bench: Bench, machines: ReadonlyArray<DurableMachine> = []
 describe("engine > bad input", () => {
   inBothJournals("an unknown machine is named, with those that are known", async (bench) => {
     const engine = await opened(bench);
-    await refused(engine, () => engine.start("count", "1"), { _tag: "UnknownMachine", machine: "count", known: ["counter", "list"], code: "unknown_machine", status: 404, message: expect.stringContaining("counter, list") });
+    await refused(engine, () => engine.start("count", "1"), {
+      _tag: "UnknownMachine",
+      machine: "count",
+      known: ["counter", "list"],
+      code: "unknown_machine",
+      status: 404,
+      message: expect.stringContaining("counter, list"),
+    });
     for (const machine of ["activity", "supervisor", "engine", "__proto__", "constructor", ""]) await refused(engine, () => engine.start(machine, "1"), { _tag: "UnknownMachine" });
   });
 
@@ -54,7 +61,20 @@ describe("engine > bad input", () => {
 
   inBothJournals("nobody outside may send what belongs to the engine or to XState", async (bench) => {
     const engine = await opened(bench);
-    const forged = ["xstate.stop", "xstate.init", "xstate.done.actor.x", "xstate.error.actor.x", "xstate.after.1000.x", "@xstate.microstep", "taskwright.stop", "taskwright.start", "taskwright.timer", "taskwright.restart", "taskwright.fail", "*"];
+    const forged = [
+      "xstate.stop",
+      "xstate.init",
+      "xstate.done.actor.x",
+      "xstate.error.actor.x",
+      "xstate.after.1000.x",
+      "@xstate.microstep",
+      "taskwright.stop",
+      "taskwright.start",
+      "taskwright.timer",
+      "taskwright.restart",
+      "taskwright.fail",
+      "*",
+    ];
     for (const type of forged) await refused(engine, () => engine.send("list/1", { type, id: "x", token: 1, word: 1 }), { _tag: "InvalidEvent", path: "type", code: "invalid_event", status: 400 });
     expect(await engine.snapshot("list/1")).toMatchObject({ seq: 1, status: "active" });
   });
@@ -63,7 +83,8 @@ describe("engine > bad input", () => {
     const engine = await opened(bench);
     const nothing = [{}, { type: "" }, { type: 5 }, { type: null }, { type: undefined }, { type: {} }, { type: ["ADD"] }];
     for (const event of nothing) await refused(engine, () => engine.send("list/1", event as never), { _tag: "InvalidEvent", path: "type" });
-    for (const event of [null, undefined, "ADD", 7, true, [], [{ type: "ADD" }], () => {}, Symbol("ADD")]) await refused(engine, () => engine.send("list/1", event as never), { _tag: "InvalidEvent", path: "" });
+    for (const event of [null, undefined, "ADD", 7, true, [], [{ type: "ADD" }], () => {}, Symbol("ADD")])
+      await refused(engine, () => engine.send("list/1", event as never), { _tag: "InvalidEvent", path: "" });
     const getter = Object.defineProperty({}, "type", {
       enumerable: true,
       get: () => {
@@ -95,7 +116,11 @@ describe("engine > bad input", () => {
   for (const [what, word, path] of values) {
     inBothJournals(`${what} is refused, in events and inputs, and the place is named`, async (bench) => {
       const engine = await opened(bench);
-      await refused(engine, () => engine.send("list/1", { type: "SAY", word }), { _tag: "InvalidEvent", address: "list/1", path: expect.stringMatching(new RegExp(`^${path.replace(/[[\]]/g, "\\$&")}`)) });
+      await refused(engine, () => engine.send("list/1", { type: "SAY", word }), {
+        _tag: "InvalidEvent",
+        address: "list/1",
+        path: expect.stringMatching(new RegExp(`^${path.replace(/[[\]]/g, "\\$&")}`)),
+      });
       await refused(engine, () => engine.start("counter", "2", { word }), { _tag: "InvalidEvent", path: expect.stringContaining(path) });
       expect(({} as { admin?: boolean }).admin).toBeUndefined();
     });
@@ -122,7 +147,11 @@ describe("engine > bad input", () => {
     const engine = await opened(bench);
     const max = defaultLimits.payloadBytesMax;
     const empty = Buffer.byteLength(JSON.stringify({ type: "IGNORED", word: "" }));
-    for (const [excess, letter] of [[-1, "x"], [0, "x"], [1, "x"]] as const) {
+    for (const [excess, letter] of [
+      [-1, "x"],
+      [0, "x"],
+      [1, "x"],
+    ] as const) {
       const event = { type: "IGNORED", word: letter.repeat(max - empty + excess) };
       if (excess <= 0) expect(await engine.send("list/1", event)).toMatchObject({ outcome: "ignored" });
       else await refused(engine, () => engine.send("list/1", event), { _tag: "PayloadTooLarge", bytes: max + 1, bytesMax: max, code: "payload_too_large", status: 413 });
@@ -170,7 +199,8 @@ describe("engine > bad input", () => {
     await engine.start("counter", "1");
     const settled = await Promise.allSettled(Array.from({ length: 25 }, () => engine.send("counter/1", { type: "ADD" })));
     expect(settled.slice(0, 10).every(({ status }) => status === "fulfilled")).toBe(true);
-    for (const result of settled.slice(10)) expect(result).toMatchObject({ status: "rejected", reason: { _tag: "EngineBusy", waiting: 10, waitingMax: 10, code: "engine_busy", status: 429, retryable: true } });
+    for (const result of settled.slice(10))
+      expect(result).toMatchObject({ status: "rejected", reason: { _tag: "EngineBusy", waiting: 10, waitingMax: 10, code: "engine_busy", status: 429, retryable: true } });
     expect(await engine.send("counter/1", { type: "ADD" })).toMatchObject({ outcome: "handled" });
     expect(await engine.snapshot("counter/1")).toMatchObject({ context: { count: 11 } });
   });
@@ -201,13 +231,32 @@ describe("engine > registration", () => {
     });
 
   refuses("two machines with one id", [counter, setup({}).createMachine({ id: "counter" })], '"counter"');
-  refuses("side effects without a name, and says where and how to name them", [setup({}).createMachine({ id: "inline", entry: () => {}, initial: "a", states: { a: { on: { GO: { actions: () => {} } } } } })], 'state "inline", entry', 'state "a", on "GO"', "setup({ actions");
+  refuses(
+    "side effects without a name, and says where and how to name them",
+    [setup({}).createMachine({ id: "inline", entry: () => {}, initial: "a", states: { a: { on: { GO: { actions: () => {} } } } } })],
+    'state "inline", entry',
+    'state "a", on "GO"',
+    "setup({ actions",
+  );
   refuses("what nobody implements", [createMachine({ id: "hollow", entry: "nothing", invoke: { src: "nobody" } } as never)], '"nothing"', '"nobody"');
   refuses("a machine without an id", [setup({}).createMachine({})], "id");
   refuses("what is no machine", [{ id: "x" }, null, 5, { machine: {} }], "not an XState machine");
   refuses("the engine's own names", [setup({}).createMachine({ id: "activity" })], "activity");
-  refuses("a machine that nobody could address", [setup({}).createMachine({ id: "ask" }), setup({}).createMachine({ id: "xstate.mine" }), setup({}).createMachine({ id: "taskwright.mine" })], '"ask"', '"xstate.mine"', '"taskwright.mine"');
-  refuses("options of an activity that the machine does not have, or that can't be carried out", [{ ...job(new Held()), activities: { wrok: {}, work: { timeoutMs: -1, retry: { attemptsMax: 0, backoff: { kind: "fixed", baseMs: 1 } } } } }], "wrok", "work", "timeoutMs", "retry");
+  refuses(
+    "a machine that nobody could address",
+    [setup({}).createMachine({ id: "ask" }), setup({}).createMachine({ id: "xstate.mine" }), setup({}).createMachine({ id: "taskwright.mine" })],
+    '"ask"',
+    '"xstate.mine"',
+    '"taskwright.mine"',
+  );
+  refuses(
+    "options of an activity that the machine does not have, or that can't be carried out",
+    [{ ...job(new Held()), activities: { wrok: {}, work: { timeoutMs: -1, retry: { attemptsMax: 0, backoff: { kind: "fixed", baseMs: 1 } } } } }],
+    "wrok",
+    "work",
+    "timeoutMs",
+    "retry",
+  );
 
   inMemory("refuses limits that contradict each other, all at once", async (bench) => {
     await expect(bench.engine({ machines: [counter], limits: { leaseMs: 10, heartbeatMs: 10, intakeMax: -1, turnEnvelopesMax: 1.5 } })).rejects.toMatchObject({

@@ -28,7 +28,14 @@ export const relay = setup({
   types: { events: {} as { type: "PASS"; to: string; word: unknown; times?: number } },
 }).createMachine({
   id: "relay",
-  on: { PASS: { actions: sendTo(({ event }) => actorRef(event.to), ({ event }) => ({ type: "SAY", word: event.word })) } },
+  on: {
+    PASS: {
+      actions: sendTo(
+        ({ event }) => actorRef(event.to),
+        ({ event }) => ({ type: "SAY", word: event.word }),
+      ),
+    },
+  },
 });
 
 /** Two of them send a ball to and fro until it was hit `left` times. */
@@ -43,7 +50,10 @@ export const player = setup({
         guard: ({ event }) => event.left > 0,
         actions: [
           assign({ hits: ({ context }) => context.hits + 1 }),
-          sendTo(({ event }) => actorRef(event.other), ({ event }) => ({ type: "BALL", left: event.left - 1, other: event.me, me: event.other })),
+          sendTo(
+            ({ event }) => actorRef(event.other),
+            ({ event }) => ({ type: "BALL", left: event.left - 1, other: event.me, me: event.other }),
+          ),
         ],
       },
       { actions: assign({ hits: ({ context }) => context.hits + 1 }) },

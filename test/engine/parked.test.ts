@@ -6,17 +6,22 @@ import { inBothJournals, memoryStore, testEngine } from "../../src/testing/index
 import { counter, list, relay } from "./machines.ts";
 
 /** A store whose rows look different when they are read: as a broken disk or another program would leave them. */
-const mutating = (mutate: () => ((row: ActorRow) => ActorRow) | undefined) => (journal: Journal): Journal => {
-  const look = <E>(rows: Effect.Effect<ReadonlyArray<ActorRow>, E>) => Effect.map(rows, (all) => all.map((row) => (row.address.endsWith("/bad") ? (mutate()?.(row) ?? row) : row)));
-  return { ...journal, actors: (addresses) => look(journal.actors(addresses)), actorsById: (ids) => look(journal.actorsById(ids)), list: (filter) => look(journal.list(filter)) };
-};
+const mutating =
+  (mutate: () => ((row: ActorRow) => ActorRow) | undefined) =>
+  (journal: Journal): Journal => {
+    const look = <E>(rows: Effect.Effect<ReadonlyArray<ActorRow>, E>) => Effect.map(rows, (all) => all.map((row) => (row.address.endsWith("/bad") ? (mutate()?.(row) ?? row) : row)));
+    return { ...journal, actors: (addresses) => look(journal.actors(addresses)), actorsById: (ids) => look(journal.actorsById(ids)), list: (filter) => look(journal.list(filter)) };
+  };
 
-const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 1_000: "late" } }, late: { after: { 1_000: "later" } }, later: {} } });
+const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 1000: "late" } }, late: { after: { 1000: "later" } }, later: {} } });
 
 describe("engine > parked actors", () => {
   inBothJournals("a row that its machine can't read is left as it is, and everybody is told so; others run", async (bench) => {
     let broken = false;
-    const engine = await bench.engine({ machines: [counter, timed, relay, list], wrap: mutating(() => (broken ? (row) => ({ ...row, state: row.state.replace(/"value":"\w+"/, '"value":"nowhere"') }) : undefined)) });
+    const engine = await bench.engine({
+      machines: [counter, timed, relay, list],
+      wrap: mutating(() => (broken ? (row) => ({ ...row, state: row.state.replace(/"value":"\w+"/, '"value":"nowhere"') }) : undefined)),
+    });
     for (const machine of ["counter", "timed"]) for (const id of ["bad", "good"]) await engine.start(machine, id);
     await engine.start("relay", "1");
     const reader = await engine.reader();
@@ -49,7 +54,11 @@ describe("engine > parked actors", () => {
 
   inBothJournals("an actor that is parked while its child is invoked anew does not keep the new child from starting", async (bench) => {
     const kid = setup({}).createMachine({ id: "kid", initial: "open", states: { open: {} } });
-    const parent = setup({ actors: { kid } }).createMachine({ id: "parent", initial: "with", states: { with: { invoke: { src: "kid", id: "bad" }, on: { AGAIN: { target: "with", reenter: true } } } } });
+    const parent = setup({ actors: { kid } }).createMachine({
+      id: "parent",
+      initial: "with",
+      states: { with: { invoke: { src: "kid", id: "bad" }, on: { AGAIN: { target: "with", reenter: true } } } },
+    });
     let broken = false;
     const engine = await bench.engine({ machines: [parent], wrap: mutating(() => (broken ? (row) => ({ ...row, state: "{" }) : undefined)) });
     await engine.start("parent", "1");

@@ -26,7 +26,7 @@ describe("engine > passivation", () => {
       id: "sleeper",
       context: { rings: 0 },
       initial: "asleep",
-      states: { asleep: { after: { 1_000: { target: "asleep", reenter: true, actions: assign({ rings: ({ context }) => context.rings + 1 }) } } } },
+      states: { asleep: { after: { 1000: { target: "asleep", reenter: true, actions: assign({ rings: ({ context }) => context.rings + 1 }) } } } },
     });
     const engine = await bench.engine({ machines: [sleeper, relay, list], limits: { residentActorsMax: 2 } });
     await engine.taskwright.startAll(Array.from({ length: 50 }, (_, id) => ({ machine: "sleeper", id: String(id) })));

@@ -78,7 +78,12 @@ describe("engine > recovery", () => {
     await first.settled();
     first.crash();
     const { testEngine } = await import("../../src/testing/index.ts");
-    const second = await testEngine({ machines: [counter], journal: first.store, time: first.time, wrap: (journal) => ({ ...journal, open: (info) => journal.open({ ...info, isAlive: () => false }) }) });
+    const second = await testEngine({
+      machines: [counter],
+      journal: first.store,
+      time: first.time,
+      wrap: (journal) => ({ ...journal, open: (info) => journal.open({ ...info, isAlive: () => false }) }),
+    });
     await expect(second.send("acting/1", { type: "ANY" })).rejects.toMatchObject({ _tag: "ActorParked", address: "acting/1", message: expect.stringContaining('"acting"') });
     expect(await second.send("counter/1", { type: "ADD" })).toMatchObject({ outcome: "handled" });
     expect(await Effect.runPromise((await second.reader()).effects(0, 10))).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { describe, expect } from "vitest";
-import { inBothJournals, inThreeModes } from "../../src/testing/index.ts";
+import { inBothJournals, inThreeModes, inTwoModes } from "../../src/testing/index.ts";
 import { Held } from "./held.ts";
 import { job } from "./job.ts";
 
@@ -7,7 +7,7 @@ const work = "job/1/work";
 const fixed = (attemptsMax: number, baseMs = 1_000) => ({ attemptsMax, backoff: { kind: "fixed" as const, baseMs } });
 
 describe("engine > activities > retries", () => {
-  inThreeModes("a policy repeats with its back-off, and then gives up with the last error", async (bench) => {
+  inTwoModes("a policy repeats with its back-off, and then gives up with the last error", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held, { retry: { attemptsMax: 4, backoff: { kind: "exponential", baseMs: 1_000, capMs: 3_000 } } })] });
     await engine.start("job", "1");
@@ -28,7 +28,7 @@ describe("engine > activities > retries", () => {
     expect(starts).toEqual([0, 1_000, 3_000, 6_000]);
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { message: "failure 4" } } });
     expect(await engine.snapshot(work)).toMatchObject({ context: { attempt: 4 } });
-  }, ["normal", "json"]);
+  });
 
   inThreeModes("a later attempt that is kept forgets the failures", async (bench) => {
     const held = new Held();
@@ -65,7 +65,7 @@ describe("engine > activities > retries", () => {
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed" });
   });
 
-  inThreeModes("an attempt that takes too long is aborted and repeated; its late result is not heard", async (bench) => {
+  inTwoModes("an attempt that takes too long is aborted and repeated; its late result is not heard", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held, { timeoutMs: 5_000, retry: fixed(2) })] });
     await engine.start("job", "1");
@@ -80,9 +80,9 @@ describe("engine > activities > retries", () => {
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "working" });
     await engine.advance("5 seconds");
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { name: "ActivityTimeout", code: "activity_timeout" } } });
-  }, ["normal", "json"]);
+  });
 
-  inThreeModes("an attempt that is silent for too long is given up; heartbeats keep it alive", async (bench) => {
+  inTwoModes("an attempt that is silent for too long is given up; heartbeats keep it alive", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held, { heartbeatTimeoutMs: 1_000, retry: fixed(2, 0) })] });
     await engine.start("job", "1");
@@ -101,9 +101,9 @@ describe("engine > activities > retries", () => {
     held.calls[0]?.info.heartbeat({ beat: "of the dead" });
     await engine.advance("1 second");
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { name: "ActivityTimeout" } } });
-  }, ["normal", "json"]);
+  });
 
-  inThreeModes("heartbeats don't lengthen the attempt's own limit", async (bench) => {
+  inTwoModes("heartbeats don't lengthen the attempt's own limit", async (bench) => {
     const held = new Held();
     const engine = await bench.engine({ machines: [job(held, { heartbeatTimeoutMs: 1_000, timeoutMs: 3_000 })] });
     await engine.start("job", "1");
@@ -113,7 +113,7 @@ describe("engine > activities > retries", () => {
       await engine.settled();
     }
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { message: "the attempt did not end within 3000 ms" } } });
-  }, ["normal", "json"]);
+  });
 
   inBothJournals("a crash under an attempt runs it again, and costs no retry", async (bench) => {
     const held = new Held();

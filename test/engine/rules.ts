@@ -14,18 +14,20 @@ import { counter, player } from "./machines.ts";
 export type Plant = (journal: Journal, store: TestStore) => Journal;
 export type Rule = (plant: Plant) => Promise<void>;
 
-const withEngine = (options: Omit<TestEngineOptions, "journal">, body: (engine: TestEngine, store: TestStore) => Promise<void>): Rule => async (plant) => {
-  const store = memoryStore();
-  const { wrap = (journal) => journal } = options;
-  const engine = await testEngine({ ...options, journal: store, wrap: (journal) => plant(wrap(journal), store) });
-  try {
-    await body(engine, store);
-    await engine.end();
-  } finally {
-    await engine.dispose();
-    await store.dispose();
-  }
-};
+const withEngine =
+  (options: Omit<TestEngineOptions, "journal">, body: (engine: TestEngine, store: TestStore) => Promise<void>): Rule =>
+  async (plant) => {
+    const store = memoryStore();
+    const { wrap = (journal) => journal } = options;
+    const engine = await testEngine({ ...options, journal: store, wrap: (journal) => plant(wrap(journal), store) });
+    try {
+      await body(engine, store);
+      await engine.end();
+    } finally {
+      await engine.dispose();
+      await store.dispose();
+    }
+  };
 
 const countOf = async (engine: TestEngine) => ((await engine.snapshot("counter/1")).context as { count: number }).count;
 
@@ -48,7 +50,7 @@ export const keysCountOnce = withEngine({ machines: [counter] }, async (engine) 
   expect(await countOf(engine)).toBe(1);
 });
 
-const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 1_000: "late" } }, late: {} } });
+const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 1000: "late" } }, late: {} } });
 
 export const deadlinesSurvive = withEngine({ machines: [timed] }, async (engine) => {
   await engine.start("timed", "1");

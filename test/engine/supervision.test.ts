@@ -20,25 +20,39 @@ const brittle = (supervision: Supervision): DurableMachine => ({
     id: "brittle",
     context: ({ input }) => ({ count: 0, name: input?.name ?? "" }),
     initial: "open",
-    states: { open: { after: { 60_000: "aged" }, on: { ADD: { actions: "count" }, BREAK: { actions: "breaking" } } }, aged: { on: { ADD: { actions: "count" } } } },
+    states: { open: { after: { 60000: "aged" }, on: { ADD: { actions: "count" }, BREAK: { actions: "breaking" } } }, aged: { on: { ADD: { actions: "count" } } } },
   }),
   supervision,
 });
 
 /** Three children a, b and c, and what became of them. */
 const family = (kid: DurableMachine, handlesErrors = true): DurableMachine => ({
-  machine: setup({ types: { context: {} as { errors: ReadonlyArray<string> } }, actors: { kid: kid.machine as never }, actions: { note: assign({ errors: ({ context, event }) => [...context.errors, (event as never as { error: Error }).error.message] }) } }).createMachine({
+  machine: setup({
+    types: { context: {} as { errors: ReadonlyArray<string> } },
+    actors: { kid: kid.machine as never },
+    actions: { note: assign({ errors: ({ context, event }) => [...context.errors, (event as never as { error: Error }).error.message] }) },
+  }).createMachine({
     id: "family",
     context: { errors: [] },
     invoke: ["a", "b", "c"].map((id) => ({ src: "kid" as const, id, input: { name: id }, ...(handlesErrors ? { onError: { actions: "note" as const } } : {}) })) as never,
-    on: { TELL: { actions: sendTo(({ event }) => (event as never as { to: string }).to, ({ event }) => (event as never as { told: { type: string } }).told) } },
+    on: {
+      TELL: {
+        actions: sendTo(
+          ({ event }) => (event as never as { to: string }).to,
+          ({ event }) => (event as never as { told: { type: string } }).told,
+        ),
+      },
+    },
   }),
 });
 
-const children = async (engine: TestEngine) => Promise.all(["a", "b", "c"].map(async (id) => {
-  const { context, status } = await engine.snapshot(`family/1/${id}`);
-  return [status, (context as { count: number }).count];
-}));
+const children = async (engine: TestEngine) =>
+  Promise.all(
+    ["a", "b", "c"].map(async (id) => {
+      const { context, status } = await engine.snapshot(`family/1/${id}`);
+      return [status, (context as { count: number }).count];
+    }),
+  );
 
 const addToAll = async (engine: TestEngine) => {
   for (const id of ["a", "b", "c"]) await engine.send(`family/1/${id}`, { type: "ADD" });
@@ -84,7 +98,11 @@ describe("engine > supervision", () => {
     await engine.start("family", "1");
     await broken(engine, "family/1/b");
     await engine.settled();
-    expect(await children(engine)).toEqual([["active", 0], ["stopped", 0], ["active", 0]]);
+    expect(await children(engine)).toEqual([
+      ["active", 0],
+      ["stopped", 0],
+      ["active", 0],
+    ]);
     expect(await engine.snapshot("family/1")).toMatchObject({ status: "active", seq: 1 });
     expect(await engine.send("family/1/b", { type: "ADD" })).toMatchObject({ outcome: "ended" });
   });
@@ -97,7 +115,11 @@ describe("engine > supervision", () => {
     await engine.settled();
     expect(await engine.snapshot("family/1/b")).toMatchObject({ status: "error", error: { message: "broken" } });
     expect(await engine.snapshot("family/1")).toMatchObject({ status: "active", context: { errors: ["broken"] } });
-    expect(await children(engine)).toEqual([["active", 0], ["error", 0], ["active", 0]]);
+    expect(await children(engine)).toEqual([
+      ["active", 0],
+      ["error", 0],
+      ["active", 0],
+    ]);
   });
 
   inThreeModes("escalate to a parent that does not handle it: the parent fails in turn, with all its children", async (bench) => {
@@ -132,7 +154,11 @@ describe("engine > supervision", () => {
     await addToAll(engine);
     await broken(engine, "family/1/b");
     await engine.settled();
-    expect(await children(engine)).toEqual([["active", 1], ["active", 0], ["active", 1]]);
+    expect(await children(engine)).toEqual([
+      ["active", 1],
+      ["active", 0],
+      ["active", 1],
+    ]);
   });
 
   inThreeModes("one_for_all: its siblings begin again, too", async (bench) => {
@@ -142,7 +168,11 @@ describe("engine > supervision", () => {
     await addToAll(engine);
     await broken(engine, "family/1/b");
     await engine.settled();
-    expect(await children(engine)).toEqual([["active", 0], ["active", 0], ["active", 0]]);
+    expect(await children(engine)).toEqual([
+      ["active", 0],
+      ["active", 0],
+      ["active", 0],
+    ]);
     expect(await engine.snapshot("family/1")).toMatchObject({ status: "active", seq: 1 });
   });
 
@@ -153,9 +183,17 @@ describe("engine > supervision", () => {
     await addToAll(engine);
     await broken(engine, "family/1/b");
     await engine.settled();
-    expect(await children(engine)).toEqual([["active", 1], ["active", 0], ["active", 0]]);
+    expect(await children(engine)).toEqual([
+      ["active", 1],
+      ["active", 0],
+      ["active", 0],
+    ]);
     await engine.send("family/1/a", { type: "ADD" });
-    expect(await children(engine)).toEqual([["active", 2], ["active", 0], ["active", 0]]);
+    expect(await children(engine)).toEqual([
+      ["active", 2],
+      ["active", 0],
+      ["active", 0],
+    ]);
   });
 
   inBothJournals("a restart that waits in the mailbox survives a crash", async (bench) => {
@@ -181,7 +219,15 @@ describe("engine > supervision", () => {
             throw new Error("broken");
           }),
         },
-      }).createMachine({ id: "boss", context: { done: 0 }, invoke: [{ src: "kid", id: "kid", input: {} as never }, { src: "work", id: "work" }], on: { BREAK: { actions: "breaking" } } }),
+      }).createMachine({
+        id: "boss",
+        context: { done: 0 },
+        invoke: [
+          { src: "kid", id: "kid", input: {} as never },
+          { src: "work", id: "work" },
+        ],
+        on: { BREAK: { actions: "breaking" } },
+      }),
       supervision: { strategy: "restart" },
     };
     const engine = await bench.engine({ machines: [boss, kid] });
@@ -190,7 +236,7 @@ describe("engine > supervision", () => {
     await broken(engine, "boss/1");
     await engine.settled();
     expect(await engine.snapshot("boss/1/kid")).toMatchObject({ status: "active", seq: 1, context: { count: 0 } });
-    expect((await engine.taskwright.list({ machine: "brittle", status: "stopped" }))).toHaveLength(1);
+    expect(await engine.taskwright.list({ machine: "brittle", status: "stopped" })).toHaveLength(1);
     if (bench.mode !== "restart") expect(held.calls.map(({ info }) => info.signal.aborted)).toEqual([true, false]);
   });
 
@@ -203,7 +249,11 @@ describe("engine > supervision", () => {
             throw new Error("broken");
           }),
         },
-      }).createMachine({ id: "kid", context: ({ input }) => ({ boss: input.boss }), on: { CALL: { actions: sendTo(({ context }) => context.boss as never, { type: "CALLED" } as never) }, BREAK: { actions: "breaking" } } }),
+      }).createMachine({
+        id: "kid",
+        context: ({ input }) => ({ boss: input.boss }),
+        on: { CALL: { actions: sendTo(({ context }) => context.boss as never, { type: "CALLED" } as never) }, BREAK: { actions: "breaking" } },
+      }),
       supervision: { strategy: "restart" },
     };
     const boss = setup({ types: { context: {} as { calls: number } }, actors: { kid: kid.machine as never } }).createMachine({

@@ -116,7 +116,13 @@ describe("engine > time > virtual time", () => {
     time.wakeAt(noon + 99, note("too late"));
     expect(time.next).toBe(noon + 10);
     time.advance(50);
-    expect(fired).toEqual([["a", 10], ["a, set later", 10], ["b", 20], ["set by b", 25], ["c", 30]]);
+    expect(fired).toEqual([
+      ["a", 10],
+      ["a, set later", 10],
+      ["b", 20],
+      ["set by b", 25],
+      ["c", 30],
+    ]);
     expect(time.now()).toBe(noon + 50);
     time.forget();
     time.advance(1_000);

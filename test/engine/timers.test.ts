@@ -2,14 +2,18 @@ import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
 import { assign, cancel, enqueueActions, raise, sendTo, setup } from "xstate";
 import { actorRef } from "../../src/actor/index.ts";
-import { inBothJournals, inMemory, inThreeModes, testEngine, VirtualTime } from "../../src/testing/index.ts";
+import { inBothJournals, inMemory, inThreeModes, inTwoModes, testEngine, VirtualTime } from "../../src/testing/index.ts";
 import { list } from "./machines.ts";
 
 const day = 24 * 60 * 60 * 1000;
 
 /** Everything in XState that waits. */
 const waiter = setup({
-  types: { context: {} as { rings: ReadonlyArray<string>; delay: number }, input: {} as { delay?: number } | undefined, events: {} as { type: "GO" | "STOP" | "RING" | "CANCEL" | "SHORTER" | "AGAIN"; name?: string } },
+  types: {
+    context: {} as { rings: ReadonlyArray<string>; delay: number },
+    input: {} as { delay?: number } | undefined,
+    events: {} as { type: "GO" | "STOP" | "RING" | "CANCEL" | "SHORTER" | "AGAIN"; name?: string },
+  },
   delays: { named: ({ context }) => context.delay },
   actions: { ring: assign({ rings: ({ context, event }) => [...context.rings, event.name ?? event.type] }) },
 }).createMachine({
@@ -33,7 +37,8 @@ const waiter = setup({
   },
 });
 
-const rings = async (engine: { snapshot: (address: string) => Promise<{ context: unknown }> }, address = "waiter/1") => ((await engine.snapshot(address)).context as { rings: ReadonlyArray<string> }).rings;
+const rings = async (engine: { snapshot: (address: string) => Promise<{ context: unknown }> }, address = "waiter/1") =>
+  ((await engine.snapshot(address)).context as { rings: ReadonlyArray<string> }).rings;
 
 describe("engine > timers", () => {
   inThreeModes("after, a named delay, delayed raise and delayed sendTo come in due order, each at its moment", async (bench) => {
@@ -89,7 +94,7 @@ describe("engine > timers", () => {
     expect([await rings(engine, "waiter/1"), await rings(engine, "waiter/2"), await rings(engine, "waiter/3")]).toEqual([[], ["shorter"], ["again"]]);
   });
 
-  inThreeModes("a delay beyond 2^31 milliseconds is kept to the millisecond", async (bench) => {
+  inTwoModes("a delay beyond 2^31 milliseconds is kept to the millisecond", async (bench) => {
     const engine = await bench.engine({ machines: [waiter, list] });
     const delay = 60 * day;
     await engine.start("waiter", "1", { delay });
@@ -98,7 +103,7 @@ describe("engine > timers", () => {
     expect(await engine.snapshot("waiter/1")).toMatchObject({ value: "waiting" });
     await engine.advance(1);
     expect(await engine.snapshot("waiter/1")).toMatchObject({ value: "late" });
-  }, ["normal", "json"]);
+  });
 
   for (const delay of [0, -5, 0.4, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY]) {
     inBothJournals(`a delay of ${delay} is taken for what it can mean`, async (bench) => {
@@ -139,7 +144,12 @@ describe("engine > timers", () => {
     await engine.send("waiter/1", { type: "GO" });
     const sent = engine.time.now();
     engine.crash();
-    const second = await testEngine({ machines: [waiter, list], journal: engine.store, time: new VirtualTime(sent - 10 * day), wrap: (journal) => ({ ...journal, open: (info) => journal.open({ ...info, isAlive: () => false }) }) });
+    const second = await testEngine({
+      machines: [waiter, list],
+      journal: engine.store,
+      time: new VirtualTime(sent - 10 * day),
+      wrap: (journal) => ({ ...journal, open: (info) => journal.open({ ...info, isAlive: () => false }) }),
+    });
     expect(second.time.now()).toBe(sent);
     expect(await second.send("waiter/1", { type: "RING" })).toMatchObject({ at: sent });
     await second.advance(1_000);
@@ -185,7 +195,15 @@ describe("engine > timers", () => {
       id: "many",
       context: { rings: [] },
       entry: enqueueActions(({ enqueue }) => {
-        for (const [name, delay] of [["c", 30], ["a", 10], ["e", 50], ["b1", 20], ["b2", 20], ["d", 40]] as const) enqueue.raise({ type: "RING", name }, { id: name, delay });
+        for (const [name, delay] of [
+          ["c", 30],
+          ["a", 10],
+          ["e", 50],
+          ["b1", 20],
+          ["b2", 20],
+          ["d", 40],
+        ] as const)
+          enqueue.raise({ type: "RING", name }, { id: name, delay });
       }),
       on: { RING: { actions: assign({ rings: ({ context, event }) => [...context.rings, event.name] }) } },
     });
@@ -222,13 +240,21 @@ describe("engine > timers", () => {
     await Promise.all(Array.from({ length: 2_000 }, (_, id) => engine.send(`waiter/${id}`, { type: "GO" })));
     let asked = 0;
     const { wakeAt } = engine.time;
-    Object.assign(engine.time, { wakeAt: (due: number, callback: () => void) => (asked++, wakeAt(due, callback)) });
+    const counting = (due: number, callback: () => void) => {
+      asked++;
+      return wakeAt(due, callback);
+    };
+    Object.assign(engine.time, { wakeAt: counting });
     await engine.advance(500);
     expect(asked).toBeLessThan(20);
   });
 
   inThreeModes("an ended actor waits for nothing", async (bench) => {
-    const short = setup({ types: { events: {} as { type: "END" } } }).createMachine({ id: "short", initial: "open", states: { open: { after: { 1_000: "late" }, on: { END: "ended" } }, late: {}, ended: { type: "final" } } });
+    const short = setup({ types: { events: {} as { type: "END" } } }).createMachine({
+      id: "short",
+      initial: "open",
+      states: { open: { after: { 1000: "late" }, on: { END: "ended" } }, late: {}, ended: { type: "final" } },
+    });
     const engine = await bench.engine({ machines: [short] });
     await engine.start("short", "1");
     await engine.send("short/1", { type: "END" });

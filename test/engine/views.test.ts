@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 import { describe, expect } from "vitest";
+import { assign, setup } from "xstate";
 import { inBothJournals, inMemory, inThreeModes } from "../../src/testing/index.ts";
 import { Held } from "./held.ts";
 import { job } from "./job.ts";
@@ -143,6 +144,32 @@ describe("engine > watch", () => {
     await engine.settled();
     await engine.taskwright.close();
     expect(await all).toBeGreaterThanOrEqual(1);
+  });
+});
+
+describe("engine > views", () => {
+  inBothJournals("are copies: what a host or an action does to them changes no actor", async (bench) => {
+    const machine = setup({ types: { context: {} as { list: Array<number> } }, actions: { spoil: ({ context }) => void context.list.push(99) } }).createMachine({
+      id: "plain",
+      context: { list: [] },
+      on: { ADD: { actions: [assign({ list: ({ context }) => [...context.list, 1] }), "spoil"] } },
+    });
+    const engine = await bench.engine({ machines: [machine] });
+    await engine.start("plain", "1");
+    const spoil = ({ context }: { context: unknown }) => void (context as { list: Array<number> }).list.push(99);
+    const waited = engine.taskwright.waitFor("plain/1", ({ seq }) => seq === 2).then(spoil);
+    const watched = (async () => {
+      for await (const view of engine.taskwright.watch("plain/1")) {
+        spoil(view);
+        if (view.seq === 2) break;
+      }
+    })();
+    await engine.settled();
+    await engine.send("plain/1", { type: "ADD" });
+    await Promise.all([waited, watched]);
+    spoil(await engine.snapshot("plain/1"));
+    await engine.send("plain/1", { type: "ADD" });
+    expect(await engine.snapshot("plain/1")).toMatchObject({ context: { list: [1, 1] } });
   });
 });
 

@@ -45,7 +45,13 @@ export const bank: ReadonlyArray<Rule> = [
     name: "what failed is among the dead letters, once",
     check: ({ evidence }, violate) => {
       const failed = evidence.history.filter(({ outcome }) => outcome === "failed").length;
-      if (failed !== evidence.deadLetters.length) violate(`${failed} events failed, ${evidence.deadLetters.length} letters are dead: ${evidence.deadLetters.map(({ envelope, error }) => envelope + error).join(" ").slice(0, 500)}`);
+      if (failed !== evidence.deadLetters.length)
+        violate(
+          `${failed} events failed, ${evidence.deadLetters.length} letters are dead: ${evidence.deadLetters
+            .map(({ envelope, error }) => envelope + error)
+            .join(" ")
+            .slice(0, 500)}`,
+        );
     },
   },
 ];
@@ -91,7 +97,8 @@ export const carriedOut: ReadonlyArray<Rule> = [
         const { context, value } = latest<ActivityContext>(life) ?? {};
         if (context === undefined) continue;
         if (context.attempt - context.interruptions > context.retry.attemptsMax) violate(`${life.row.address}: ${context.attempt} attempts with ${context.interruptions} interruptions`);
-        if (value === "succeeded" && !scene.evidence.ledger.some(({ what, subject, number }) => what === "end" && subject === life.address && number === context.attempt)) violate(`${life.row.address} succeeded without coming to its end`);
+        if (value === "succeeded" && !scene.evidence.ledger.some(({ what, subject, number }) => what === "end" && subject === life.address && number === context.attempt))
+          violate(`${life.row.address} succeeded without coming to its end`);
       }
     },
   },

@@ -15,23 +15,38 @@ interface Driver {
 }
 
 const require = createRequire(import.meta.url);
-const nodeMajor = Number.parseInt(process.versions.node, 10);
 
 /**
  * Opens a copy of a journal, for writing: SQLite then recovers what a crash left (the write-ahead log, or a rollback
  * journal) as the next engine would.
  */
 export const openDatabase = (file: string): Database => {
-  // better-sqlite3 aborts on Node 24 and newer; node:sqlite is not in Node 20.
-  const driver: Driver = nodeMajor <= 22 ? new (require("better-sqlite3") as new (file: string) => Driver)(file) : new (builtIn().DatabaseSync)(file);
+  const driver: Driver = new (driverOf())(file);
   return { all: (sql, ...params) => driver.prepare(sql).all(...params) as never, close: () => driver.close() };
 };
 
-const builtIn = () => {
+type DriverClass = new (file: string) => Driver;
+
+/** better-sqlite3 up to Node 22, where it is sound and was built for this version; otherwise what is built in. */
+const driverOf = (): DriverClass => {
+  if (Number.parseInt(process.versions.node, 10) <= 22) {
+    try {
+      const BetterSqlite3 = require("better-sqlite3") as DriverClass;
+      new BetterSqlite3(":memory:").close();
+      return BetterSqlite3;
+    } catch (error) {
+      if (builtIn() === undefined) throw error;
+    }
+  }
+  return (builtIn() as { readonly DatabaseSync: DriverClass }).DatabaseSync;
+};
+
+const builtIn = (): { readonly DatabaseSync: DriverClass } | undefined => {
   const { emitWarning } = process;
+  // Node says that SQLite is experimental.
   process.emitWarning = () => {};
   try {
-    return process.getBuiltinModule("node:sqlite" as never) as unknown as { readonly DatabaseSync: new (file: string) => Driver };
+    return process.getBuiltinModule?.("node:sqlite" as never) as { readonly DatabaseSync: DriverClass } | undefined;
   } finally {
     process.emitWarning = emitWarning;
   }

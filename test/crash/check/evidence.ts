@@ -75,7 +75,10 @@ export const readEvidence = (folder: string): Evidence => {
     const isMade = database.all("SELECT 1 FROM sqlite_schema WHERE name = 'owner'").length > 0;
     const all = <Row>(sql: string) => (isMade ? database.all<Row>(sql) : []);
     return {
-      integrity: database.all<{ integrity_check: string }>("PRAGMA integrity_check").map((row) => row.integrity_check).join("; "),
+      integrity: database
+        .all<{ integrity_check: string }>("PRAGMA integrity_check")
+        .map((row) => row.integrity_check)
+        .join("; "),
       actors: all("SELECT * FROM actors ORDER BY id"),
       states: all("SELECT * FROM states ORDER BY actor"),
       history: all("SELECT * FROM history ORDER BY id"),
@@ -93,7 +96,12 @@ export const readEvidence = (folder: string): Evidence => {
   }
 };
 
-const linesOf = (file: string): ReadonlyArray<string> => (existsSync(file) ? readFileSync(file, "utf8").split("\n").filter((line) => line !== "") : []);
+const linesOf = (file: string): ReadonlyArray<string> =>
+  existsSync(file)
+    ? readFileSync(file, "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
+    : [];
 
 /** A kill may cut the last line that a run printed; a cut line acknowledges nothing. */
 export const readAcks = (file: string): ReadonlyArray<Ack> =>

@@ -77,7 +77,8 @@ export const structure: ReadonlyArray<Rule> = [
   {
     name: "what is owed was asked for",
     check: ({ evidence, byId }, violate) => {
-      for (const { actor, seq, action } of evidence.effects) if ((byId.get(actor)?.moments.length ?? 0) < seq) violate(`the action "${action}" of actor ${actor} belongs to entry ${seq}, which does not exist`);
+      for (const { actor, seq, action } of evidence.effects)
+        if ((byId.get(actor)?.moments.length ?? 0) < seq) violate(`the action "${action}" of actor ${actor} belongs to entry ${seq}, which does not exist`);
     },
   },
   {

@@ -12,7 +12,9 @@ export const reopen = (folder: string): Promise<string | undefined> => {
       () => Effect.void,
     ),
   );
-  const work = Effect.flatMap(SqliteJournal.make({ file }), (journal) => Effect.zipRight(journal.open({ id: "again", pid: process.pid, host: "elsewhere", now: Date.now() + 3_600_000, leaseMs: 10_000, isAlive: () => false }), journal.release));
+  const work = Effect.flatMap(SqliteJournal.make({ file }), (journal) =>
+    Effect.zipRight(journal.open({ id: "again", pid: process.pid, host: "elsewhere", now: Date.now() + 3_600_000, leaseMs: 10_000, isAlive: () => false }), journal.release),
+  );
   return Effect.runPromise(
     Effect.match(Effect.zipRight(Effect.scoped(look), Effect.scoped(work)), {
       onSuccess: () => undefined,

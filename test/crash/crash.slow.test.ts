@@ -18,18 +18,26 @@ describe.skipIf(whyNot !== undefined)("crash", () => {
   });
   afterAll(() => site.close());
 
-  test("kills > at named places, in recovery and at random moments > lose, repeat and leave nothing", async () => {
-    const journeys = [...plan("tasks", 3, seed), ...plan("bank", 3, seed, 2)];
-    const campaign = summarize(site, await rideAll(site, journeys));
-    console.log(`${campaign.rides.map(rideText).join("\n")}\n${table(campaign)}`);
-    expect(campaign.violations).toEqual([]);
-    expect(campaign.unreached).toEqual([]);
-    expect(campaign.fired).toBeGreaterThanOrEqual(15);
-  }, patienceMs);
+  test(
+    "kills > at named places, in recovery and at random moments > lose, repeat and leave nothing",
+    async () => {
+      const journeys = [...plan("tasks", 3, seed), ...plan("bank", 3, seed, 2)];
+      const campaign = summarize(site, await rideAll(site, journeys));
+      console.log(`${campaign.rides.map(rideText).join("\n")}\n${table(campaign)}`);
+      expect(campaign.violations).toEqual([]);
+      expect(campaign.unreached).toEqual([]);
+      expect(campaign.fired).toBeGreaterThanOrEqual(15);
+    },
+    patienceMs,
+  );
 
   for (const canary of canaries) {
-    test(`planted bug "${canary.journey.plant}" > is found: ${canary.rule}`, async () => {
-      expect(await findings(site, canary)).toBeGreaterThan(0);
-    }, patienceMs);
+    test(
+      `planted bug "${canary.journey.plant}" > is found: ${canary.rule}`,
+      async () => {
+        expect(await findings(site, canary)).toBeGreaterThan(0);
+      },
+      patienceMs,
+    );
   }
 });

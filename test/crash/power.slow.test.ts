@@ -20,15 +20,19 @@ describe("crash > power failure", () => {
     ["FULL", "loses nothing and damages nothing"],
     ["OFF", "is seen to lose what was acknowledged"],
   ] as const satisfies ReadonlyArray<[Synchronous, string]>) {
-    test(`synchronous=${synchronous} ${what}`, async (context) => {
-      const reason = whyNot ?? (typeof recorder === "string" ? `nothing here can record what a process writes (${recorder})` : undefined);
-      if (reason !== undefined) {
-        console.warn(`SKIPPED, power failures are not simulated: ${reason}`);
-        return context.skip(reason);
-      }
-      const failures = await failPower(site, recorder as Recorder, synchronous, 60, 5);
-      console.log(failuresText(failures));
-      expect(verdict(failures)).toBeUndefined();
-    }, patienceMs);
+    test(
+      `synchronous=${synchronous} ${what}`,
+      async (context) => {
+        const reason = whyNot ?? (typeof recorder === "string" ? `nothing here can record what a process writes (${recorder})` : undefined);
+        if (reason !== undefined) {
+          console.warn(`SKIPPED, power failures are not simulated: ${reason}`);
+          return context.skip(reason);
+        }
+        const failures = await failPower(site, recorder as Recorder, synchronous, 60, 5);
+        console.log(failuresText(failures));
+        expect(verdict(failures)).toBeUndefined();
+      },
+      patienceMs,
+    );
   }
 });
