@@ -117,4 +117,3 @@ export const core = async (options: { readonly rounds: number; readonly tasks: n
     rmSync(folder, { recursive: true, force: true });
   }
 };
-

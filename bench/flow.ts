@@ -1,6 +1,11 @@
 import { assign, setup } from "xstate";
 
-export type FlowEvent = { readonly type: "PICK" } | { readonly type: "PACK"; readonly by: string } | { readonly type: "SHIP"; readonly carrier: string } | { readonly type: "DELIVER" } | { readonly type: "CLOSE" };
+export type FlowEvent =
+  | { readonly type: "PICK" }
+  | { readonly type: "PACK"; readonly by: string }
+  | { readonly type: "SHIP"; readonly carrier: string }
+  | { readonly type: "DELIVER" }
+  | { readonly type: "CLOSE" };
 
 /** Five steps from order to closed: the work of the comparison with other engines. */
 export const flow = setup({

@@ -26,7 +26,7 @@ const kid = setup({
     NAP: { actions: raise({ type: "SAY", word: 77 }, { id: "nap", delay: 700 }) },
     END: ".ended",
   },
-  states: { open: { after: { 3_000: "old" } }, old: { after: { 3_000: "ended" } }, ended: { type: "final" } },
+  states: { open: { after: { 3000: "old" } }, old: { after: { 3000: "ended" } }, ended: { type: "final" } },
   output: ({ context }) => context.words.length,
 });
 
@@ -43,7 +43,12 @@ const boss = setup({
     TELL: { actions: sendTo("a", ({ event }) => ({ type: "SAY", word: event.word ?? 0 })) },
     TELL_LATER: { actions: sendTo("b", ({ event }) => ({ type: "SAY", word: event.word ?? 0 }), { id: "later", delay: 400 }) },
     NEVER_MIND: { actions: cancel("later") },
-    CROSS: { actions: sendTo(({ self }) => actorRef(`boss/${(self as unknown as { address: string }).address === "boss/1" ? 2 : 1}`), ({ event }) => ({ type: "HEARD", word: (event.word ?? 0) + 100 })) },
+    CROSS: {
+      actions: sendTo(
+        ({ self }) => actorRef(`boss/${(self as unknown as { address: string }).address === "boss/1" ? 2 : 1}`),
+        ({ event }) => ({ type: "HEARD", word: (event.word ?? 0) + 100 }),
+      ),
+    },
     STOP_B: { actions: stopChild("b") },
     BREAK_A: { actions: sendTo("a", { type: "BREAK", word: 5 }) },
   },
@@ -56,7 +61,7 @@ const boss = setup({
       on: { AGAIN: { target: "with", reenter: true }, LEAVE: "without" },
     },
     again: { after: { 250: "with" } },
-    without: { on: { BACK: "with" }, after: { 5_000: "with" } },
+    without: { on: { BACK: "with" }, after: { 5000: "with" } },
   },
 });
 
@@ -115,14 +120,21 @@ const play = async (actions: ReadonlyArray<Action>, machines: ReadonlyArray<Dura
 describe("engine > modes", () => {
   test("whatever is told, in whatever mode and over whatever journal, the same is stored", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 15 }), fc.constantFrom(...strategies), fc.constantFrom(...scopes), fc.constantFrom(2, 10_000), async (actions, strategy, scope, turnMessagesMax) => {
-        const machines: ReadonlyArray<DurableMachine> = [{ machine: boss }, { machine: kid, supervision: { strategy, scope, restartsMax: 2, withinMs: 1_000 } }];
-        const expected = await play(actions, machines, "normal", "memory", { turnMessagesMax });
-        for (const mode of modes) {
-          for (const residentActorsMax of mode === "normal" ? [1] : [10_000]) expect(await play(actions, machines, mode, "memory", { turnMessagesMax, residentActorsMax }), `${mode}`).toEqual(expected);
-        }
-        expect(await play(actions, machines, "json", "sqlite", { turnMessagesMax }), "sqlite").toEqual(expected);
-      }),
+      fc.asyncProperty(
+        fc.array(action, { minLength: 1, maxLength: 15 }),
+        fc.constantFrom(...strategies),
+        fc.constantFrom(...scopes),
+        fc.constantFrom(2, 10_000),
+        async (actions, strategy, scope, turnMessagesMax) => {
+          const machines: ReadonlyArray<DurableMachine> = [{ machine: boss }, { machine: kid, supervision: { strategy, scope, restartsMax: 2, withinMs: 1_000 } }];
+          const expected = await play(actions, machines, "normal", "memory", { turnMessagesMax });
+          for (const mode of modes) {
+            for (const residentActorsMax of mode === "normal" ? [1] : [10_000])
+              expect(await play(actions, machines, mode, "memory", { turnMessagesMax, residentActorsMax }), `${mode}`).toEqual(expected);
+          }
+          expect(await play(actions, machines, "json", "sqlite", { turnMessagesMax }), "sqlite").toEqual(expected);
+        },
+      ),
       { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: false },
     );
   });
