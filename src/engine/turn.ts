@@ -135,13 +135,14 @@ export class Turn {
   resume(address: Address): void {
     const waiting = this.missing.get(address) ?? [];
     this.missing.delete(address);
+    const held = this.#holding;
     this.hold();
     for (const delivery of waiting) {
       const isThere = delivery.create === undefined ? this.#world.residents.get(address) !== undefined : delivery.create.token > 0 || !this.parked.has(address);
       if (isThere) this.deliver(delivery);
       else this.undeliverable(delivery);
     }
-    this.release();
+    if (!held) this.release();
   }
 
   #drain(): void {

@@ -14,7 +14,7 @@ import { journalOf, type Plant } from "./planted.ts";
 const [folder = ".", ...options] = process.argv.slice(2);
 const option = (name: string): string | undefined => (options.includes(name) ? options[options.indexOf(name) + 1] : undefined);
 
-export const counts = { accounts: 10, additions: 90, tellings: 4, parcels: 10, breaks: 4 };
+export const counts = { accounts: 10, additions: 60, tellings: 16, parcels: 10, breaks: 4 };
 
 /** How many calls wait for their receipt at a time. */
 const windowSize = 8;

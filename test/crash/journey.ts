@@ -58,11 +58,12 @@ export const ride = async (site: Site, journey: Journey): Promise<Ride> => {
   const judged: Array<Promise<Answer>> = [];
   const judge = (run: number, final: boolean) => {
     const crash = snapshot(folder, run);
+    const wasOpened = readFileSync(marksFile(folder, run), "utf8").includes("recovery.page");
     // While the next run is under way already: it works on its own files.
     const previous = judged.at(-1);
     const next = (async () => {
       const earlier = (await previous)?.mark;
-      return site.judge.ask({ folder: crash, work: journey.work, final, ...(earlier === undefined ? {} : { earlier }) });
+      return site.judge.ask({ folder: crash, work: journey.work, final, wasOpened, ...(earlier === undefined ? {} : { earlier }) });
     })();
     judged.push(next);
   };
@@ -92,6 +93,8 @@ const errorsOf = (folder: string, run: number): string =>
     .trim()
     .slice(-600);
 
+const marksFile = (folder: string, run: number): string => join(folder, `run-${run}.marks`);
+
 interface Ended {
   readonly signal: NodeJS.Signals | null;
   readonly code: number | null;
@@ -101,7 +104,7 @@ interface Ended {
 }
 
 const run = async (site: Site, journey: Journey, folder: string, number: number, kill: Kill | undefined): Promise<Ended> => {
-  const marks = join(folder, `run-${number}.marks`);
+  const marks = marksFile(folder, number);
   writeFileSync(marks, "");
   const out = openSync(join(folder, `run-${number}.out`), "w");
   const err = openSync(join(folder, `run-${number}.err`), "w");
@@ -162,7 +165,7 @@ const marksOf = (folder: string, runs: number): Pick<Ride, "reached" | "counted"
   const reached = new Set<string>();
   const counted = new Map<string, number>();
   for (let number = 1; number <= runs; number++) {
-    for (const line of readFileSync(join(folder, `run-${number}.marks`), "utf8").split("\n")) {
+    for (const line of readFileSync(marksFile(folder, number), "utf8").split("\n")) {
       const [kind, what = ""] = line.split(" ");
       if (kind === "counted" && number === runs) counted.set(what.slice(0, what.lastIndexOf(":")), Number(what.slice(what.lastIndexOf(":") + 1)));
       else if (kind !== "" && kind !== "killed" && kind !== "counted") reached.add(kind as string);

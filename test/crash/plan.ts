@@ -70,8 +70,8 @@ export const plan = (work: Work, count: number, seed: number, first = 1): Readon
     };
     const later = { afterMs: between(0, timeSpan[work]), target: work === "tasks" && number % 3 === 0 ? "worker" : "engine" } as const;
     const kills: ReadonlyArray<Kill> = [at(span, number, 1), at(recoverySpan, number, 1), at(span, number + 5, 0.6), later];
-    // Every fourth one over reads that take a while: then more happens between reading and acting.
-    return { name: `${work}-${number}`, work, seed: own, kills, ...(number % 4 === 0 ? { plant: "slow" as const } : {}) };
+    // Every third one over reads that take a while: then more happens between reading and acting.
+    return { name: `${work}-${number}`, work, seed: own, kills, ...(number % 3 === 0 ? { plant: "slow" as const } : {}) };
   });
 };
 

@@ -89,6 +89,14 @@ describe("engine > ask", () => {
     expect(await engine.taskwright.deadLetters()).toEqual([]);
   });
 
+  inBothJournals("a repeated key is asked once: the second asker is told at once that it will hear nothing", async (bench) => {
+    const engine = await bench.engine({ machines: [clerk] });
+    await engine.start("clerk", "1");
+    expect(await engine.taskwright.ask("clerk/1", { type: "ASK" }, { key: "a" })).toMatchObject({ number: 1 });
+    await expect(engine.taskwright.ask("clerk/1", { type: "ASK" }, { key: "a" })).rejects.toMatchObject({ _tag: "Unanswered", outcome: expect.stringContaining("earlier") });
+    expect(await engine.snapshot("clerk/1")).toMatchObject({ context: { answered: 1 } });
+  });
+
   inBothJournals("what a send would refuse, an ask refuses, too", async (bench) => {
     const engine = await bench.engine({ machines: [clerk, faulty] });
     await engine.start("faulty", "1");

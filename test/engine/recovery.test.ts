@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
-import { setup } from "xstate";
-import { inBothJournals } from "../../src/testing/index.ts";
+import { createMachine, setup } from "xstate";
+import { JournalError } from "../../src/journal/index.ts";
+import { inBothJournals, testEngine } from "../../src/testing/index.ts";
 import { Held } from "./held.ts";
 import { job } from "./job.ts";
 import { counter, list, relay } from "./machines.ts";
@@ -70,6 +71,48 @@ describe("engine > recovery", () => {
     expect(held.calls).toHaveLength(2);
   });
 
+  inBothJournals("an opening that fails half-way gives the journal up again", async (bench) => {
+    let broken = false;
+    const engine = await bench.engine({
+      machines: [counter],
+      wrap: (journal) => ({
+        ...journal,
+        effects: (after, limit) => (broken ? Effect.fail(new JournalError({ reason: "failed", where: "test", detail: "unreadable" })) : journal.effects(after, limit)),
+      }),
+    });
+    await engine.start("counter", "1");
+    await engine.taskwright.close();
+    engine.crash();
+    broken = true;
+    await expect(engine.open()).rejects.toMatchObject({ _tag: "JournalError", detail: "unreadable" });
+    broken = false;
+    await engine.open();
+    expect(await engine.send("counter/1", { type: "ADD" })).toMatchObject({ seq: 2 });
+  });
+
+  inBothJournals("an activity whose promise the machine has no more fails, and its parent hears of it", async (bench) => {
+    const first = await bench.engine({ machines: [job(new Held())] });
+    await first.start("job", "1");
+    first.crash();
+    const { machine } = job(new Held());
+    const renamed = createMachine(JSON.parse(JSON.stringify(machine.config).replace('"src":"work"', '"src":"renamed"')), {
+      actors: { renamed: new Held().logic },
+      actions: machine.implementations.actions as never,
+    } as never);
+    const second = await testEngine({
+      machines: [renamed],
+      journal: first.store,
+      time: first.time,
+      wrap: (journal) => ({ ...journal, open: (info) => journal.open({ ...info, isAlive: () => false }) }),
+    });
+    await second.settled();
+    expect(await second.snapshot("job/1")).toMatchObject({ value: "failed", context: { error: { name: "UnknownActivity", message: expect.stringContaining('"work"') } } });
+    await second.taskwright.close();
+    // Its history was begun by another chart: the new one can't step it again.
+    first.skipFold();
+    await second.dispose();
+  });
+
   inBothJournals("a machine that is gone leaves its actors parked, also when mail and effects wait for them", async (bench) => {
     const acting = setup({ actions: { act: () => new Promise(() => {}) as never } }).createMachine({ id: "acting", entry: "act" });
     const first = await bench.engine({ machines: [acting, counter] });
@@ -77,7 +120,6 @@ describe("engine > recovery", () => {
     await first.start("counter", "1");
     await first.settled();
     first.crash();
-    const { testEngine } = await import("../../src/testing/index.ts");
     const second = await testEngine({
       machines: [counter],
       journal: first.store,

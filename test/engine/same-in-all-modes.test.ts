@@ -117,6 +117,9 @@ const play = async (actions: ReadonlyArray<Action>, machines: ReadonlyArray<Dura
   }
 };
 
+/** A longer search: `RUNS=2000 npx vitest run --testTimeout 600000 test/engine/same-in-all-modes.test.ts`. */
+const runs = Number(process.env.RUNS ?? 60);
+
 describe("engine > modes", () => {
   test("whatever is told, in whatever mode and over whatever journal, the same is stored", async () => {
     await fc.assert(
@@ -135,7 +138,7 @@ describe("engine > modes", () => {
           expect(await play(actions, machines, "json", "sqlite", { turnMessagesMax }), "sqlite").toEqual(expected);
         },
       ),
-      { numRuns: Number(process.env.RUNS ?? 60), endOnFailure: false },
+      { numRuns: runs, endOnFailure: false },
     );
   });
 });

@@ -17,12 +17,13 @@ const digestOf = (evidence: Evidence, upTo: number): string => {
   return hash.digest("hex");
 };
 
-/** History is only added to, and an owner's epoch only grows. */
-export const checkContinuity = (evidence: Evidence, earlier: Mark | undefined, violate: Violate): Mark => {
+/** History is only added to, and the owner's epoch grows with each engine that opened the journal (`wasOpened`: one did since). */
+export const checkContinuity = (evidence: Evidence, earlier: Mark | undefined, wasOpened: boolean, violate: Violate): Mark => {
   const entries = evidence.history.at(-1)?.id ?? 0;
   const epoch = evidence.owner?.epoch ?? 0;
+  const least = (earlier?.epoch ?? 0) + (wasOpened ? 1 : 0);
+  if (epoch < least) violate(`the owner's epoch is ${epoch}, it must be ${least} or more`);
   if (earlier !== undefined) {
-    if (epoch < earlier.epoch) violate(`the owner's epoch was ${earlier.epoch} and is ${epoch}`);
     if (digestOf(evidence, earlier.entries) !== earlier.digest) violate(`the history up to entry ${earlier.entries} is not what it was`);
   }
   return { epoch, entries, digest: digestOf(evidence, entries) };

@@ -18,6 +18,8 @@ export interface Question {
   readonly final: boolean;
   /** There is no ledger: what was done outside is not known. */
   readonly withoutLedger?: boolean;
+  /** The last run came as far as opening the journal. */
+  readonly wasOpened?: boolean;
   /** What the check before answered, over the same journal. */
   readonly earlier?: Mark;
 }
@@ -45,7 +47,7 @@ const rules: Readonly<Record<Question["work"], { readonly inside: ReadonlyArray<
 export const ruleNames: ReadonlySet<string> = new Set([foldRule, continuityRule, ...Object.values(rules).flatMap(({ inside, outside }) => [...inside, ...outside].map(({ name }) => name))]);
 
 /** Looks at what a crash left, by all rules. */
-export const judge = ({ folder, work, final, withoutLedger, earlier }: Question): Answer => {
+export const judge = ({ folder, work, final, withoutLedger, wasOpened, earlier }: Question): Answer => {
   const violations: Array<Violation> = [];
   const violate = (rule: string) => (what: string) => violations.push({ rule, what });
   try {
@@ -54,7 +56,7 @@ export const judge = ({ folder, work, final, withoutLedger, earlier }: Question)
     const asked = existsSync(endings) ? new Map(JSON.parse(readFileSync(endings, "utf8")) as ReadonlyArray<[string, string]>) : undefined;
     const scene = makeScene(evidence, final, asked, violate(foldRule));
     for (const rule of [...rules[work].inside, ...(withoutLedger === true ? [] : rules[work].outside)]) rule.check(scene, violate(rule.name));
-    const mark = checkContinuity(evidence, earlier, violate(continuityRule));
+    const mark = checkContinuity(evidence, earlier, wasOpened === true, violate(continuityRule));
     const executed = evidence.ledger.filter(({ what }) => what === "begin").length;
     return { violations, mark, facts: { actors: evidence.actors.length, entries: evidence.history.length, acks: evidence.acks.length, executions: executed } };
   } catch (error) {
