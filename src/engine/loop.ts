@@ -165,6 +165,8 @@ export class Loop {
 
   #hasWork(): boolean {
     const state = this.#options.state();
+    // While the engine recovers its intake waits: a turn for it would take nothing, over and over.
+    if (state === "recovering") return this.#renewDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0;
     return state !== "degraded" && state !== "stopped" && this.#isOwing();
   }
 

@@ -113,19 +113,18 @@ describe.skipIf(isWindows)("owner > two processes on one journal", () => {
       const { owner: second, waitedMs } = await pauseAndTakeOver(first, options(lease));
       owners.push(second);
       console.log(`takeover from a paused owner: ${waitedMs} ms (lease 1500 ms)`);
-      second.tell("send second-1");
-      await second.heard("sent", "second-1");
+      // Before the second has written anything that would be in its way.
       first.signal("SIGCONT");
       first.tell("send late");
       expect(await first.heard("failed", "late")).toMatchObject({ error: "EngineClosed" });
       if (isBusy) await first.heard("flooded");
-      second.tell("send second-2");
-      await second.heard("sent", "second-2");
+      second.tell("send second-1");
+      await second.heard("sent", "second-1");
       const all = stored();
-      const taken = all.indexOf("second-1");
-      expect(all.slice(taken)).toEqual(["second-1", "second-2"]);
+      expect(all.at(-1)).toBe("second-1");
       // What the first was told is stored is there; what it was told has failed is not.
       const said = (key: string) => first.lines.flatMap((line) => (key in line ? [String(line[key])] : []));
+      expect(said("failed").length).toBeGreaterThan(0);
       for (const id of said("sent")) expect(all).toContain(id);
       for (const id of said("failed")) expect(all).not.toContain(id);
     });
