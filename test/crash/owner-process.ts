@@ -2,7 +2,7 @@
  * An engine that a test holds by its strings: `node owner-process.js FILE LEASE-MS HEARTBEAT-MS`. It says in one JSON
  * line each whether it was opened or refused, and what became of every event that it was told to send:
  *
- *   send ID      sends one event
+ *   send ID      sends one event, and says when the engine is at rest again
  *   flood NAME   sends one event after another, a few milliseconds apart, until it is refused
  *   close        closes the engine and ends
  */
@@ -36,9 +36,13 @@ const send = async (id: string): Promise<boolean> => {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [command, name = ""] = line.split(" ");
-  if (command === "send") await send(name);
-  else if (command === "close") break;
-  else if (command === "flood") {
+  if (command === "send") {
+    await send(name);
+    await engine.settled();
+    say({ settled: name });
+  }
+  if (command === "close") break;
+  if (command === "flood") {
     void (async () => {
       for (let n = 1; await send(`${name}-${n}`); n++) await pause(20);
       say({ flooded: name });
