@@ -126,7 +126,7 @@ const run = async (site: Site, journey: Journey, folder: string, number: number,
 
 const programOf = ({ dist }: Site, { work, plant }: Journey, folder: string): ReadonlyArray<string> => {
   const [file, database] = [join(folder, "tasks.jsonl"), join(folder, "work.db")];
-  if (work === "bank") return [join(dist, "test/crash/bank.js"), folder, ...(plant === undefined ? [] : ["--plant", plant])];
+  if (work === "bank") return [join(dist, "test/crash/bank.js"), folder, "--quick-lease", ...(plant === undefined ? [] : ["--plant", plant])];
   if (plant !== undefined) return [join(dist, "test/crash/planted-run.js"), plant, file, database, String(slots)];
   return [join(dist, "src/cli/main.js"), "run", file, "--database", database, "--slots", String(slots), "--json"];
 };

@@ -16,7 +16,6 @@ const spans: Readonly<Record<Work, Readonly<Record<string, number>>>> = {
     "sql.statement": 700,
     "sql.commit": 70,
     "sql.committed": 70,
-    "sql.checkpoint": 1,
   },
   bank: {
     "turn.loaded": 20,
@@ -31,6 +30,7 @@ const spans: Readonly<Record<Work, Readonly<Record<string, number>>>> = {
     "sql.statement": 300,
     "sql.commit": 20,
     "sql.committed": 20,
+    "sql.checkpoint": 6,
   },
 };
 
@@ -50,7 +50,7 @@ const recovery: Readonly<Record<string, number>> = {
 };
 
 /** Milliseconds after its first statement within which a run is killed at random. */
-const timeSpan: Readonly<Record<Work, number>> = { tasks: 1_500, bank: 400 };
+const timeSpan: Readonly<Record<Work, number>> = { tasks: 900, bank: 300 };
 
 /**
  * `count` journeys; four kills each: in the middle of the work, in the recovery from that, in the middle again, and at
