@@ -1,3 +1,5 @@
+export type { EngineCore } from "./calls.ts";
+export { viewOfStored } from "./view.ts";
 export { type ActivityInfo, currentActivity } from "./activities.ts";
 export {
   type ActorToStart,
@@ -30,7 +32,7 @@ export {
   UnknownMachine,
 } from "./errors.ts";
 export type { EngineState } from "./lifecycle.ts";
-export { type EngineCore, type EngineOptions, type LogEntry, layer, make, viewOfStored } from "./make.ts";
+export { type EngineOptions, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
 export { type ActionInfo, type ActivityOptions, type DurableMachine, type MachineOptions, makeRegistry, type Registered } from "./registry.ts";
 export { systemTime, Time } from "./time.ts";

@@ -12,7 +12,8 @@ import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
 import { type ActorToStart, type ActorView, type AskOptions, type DeadLetter, Engine, type EngineStatus, type HistoryEntry, type SendOptions, type SentEvent, type WaitOptions } from "./engine.ts";
 import { EngineClosed } from "./errors.ts";
 import type { Receipt } from "./intake.ts";
-import { type EngineCore, type EngineOptions, layer } from "./make.ts";
+import type { EngineCore } from "./calls.ts";
+import { type EngineOptions, layer } from "./make.ts";
 import type { Transition } from "./turn.ts";
 
 export interface OpenOptions extends EngineOptions {

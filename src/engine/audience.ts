@@ -1,0 +1,62 @@
+import type { Address } from "../domain/address.ts";
+import { failureOf } from "../domain/json.ts";
+import type { SentEvent } from "./engine.ts";
+import type { LogEntry } from "./make.ts";
+import type { Resident } from "./resident.ts";
+import type { Transition, Turn } from "./turn.ts";
+
+/** Everybody who hears of turns once they are stored. Nothing here is told before. */
+export class Audience {
+  readonly transitions = new Set<(transition: Transition) => void>();
+  readonly emitted = new Set<(address: Address, event: SentEvent) => void>();
+  /** Who waits for the answer to a question, by its reply address. */
+  readonly asking = new Map<Address, (event: SentEvent) => void>();
+  /** Who waits until nothing is queued or running. */
+  readonly settled = new Set<() => void>();
+  /** Who must hear that the engine stopped. */
+  readonly closed = new Set<() => void>();
+  readonly #watchers = new Map<Address, Set<(actor: Resident) => void>>();
+  readonly #log: (entry: LogEntry) => void;
+
+  constructor(log: (entry: LogEntry) => void) {
+    this.#log = log;
+  }
+
+  /** Hears of every stored turn that touched the actor; returns how to stop. */
+  watch(address: Address, watcher: (actor: Resident) => void): () => void {
+    const set = this.#watchers.get(address) ?? new Set();
+    this.#watchers.set(address, set.add(watcher));
+    return () => {
+      set.delete(watcher);
+      if (set.size === 0) this.#watchers.delete(address);
+    };
+  }
+
+  touched(actor: Resident): void {
+    if (this.#watchers.size > 0) for (const watcher of this.#watchers.get(actor.address) ?? []) watcher(actor);
+  }
+
+  tell(turn: Turn): void {
+    for (const { to, event } of turn.answers) this.asking.get(to)?.(event as SentEvent);
+    for (const { address, event } of turn.emitted) for (const listener of this.emitted) this.#call(() => listener(address, event as SentEvent));
+    for (const { address, label, value } of turn.logs) this.#log({ level: "info", message: label ?? "log", address, data: value });
+    for (const transition of turn.transitions) for (const listener of this.transitions) this.#call(() => listener(transition));
+  }
+
+  ended(): void {
+    for (const settled of [...this.settled]) settled();
+  }
+
+  stopped(): void {
+    this.ended();
+    for (const close of [...this.closed]) close();
+  }
+
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#log({ level: "error", message: "a listener threw", data: failureOf(error) });
+    }
+  }
+}

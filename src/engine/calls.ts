@@ -1,0 +1,248 @@
+import * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import * as Queue from "effect/Queue";
+import * as Stream from "effect/Stream";
+import { ActorReference } from "../actor/index.ts";
+import { type Address, machineOf, rootAddress, wrongId } from "../domain/address.ts";
+import { wrongKey } from "../domain/envelope.ts";
+import { isReserved } from "../domain/event.ts";
+import type { Failure } from "../domain/json.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
+import type { ActivityPool } from "./activities.ts";
+import type { Audience } from "./audience.ts";
+import type { ActorView, AskOptions, Engine, EngineStatus, SentEvent } from "./engine.ts";
+import { ActorParked, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
+import { admit, admitEvent, type Delivery, type Receipt } from "./intake.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Loop } from "./loop.ts";
+import type { Registry } from "./registry.ts";
+import { awaken, Resident, type Residents } from "./resident.ts";
+import type { Time } from "./time.ts";
+import { copyOf, viewOf, viewOfStored } from "./view.ts";
+
+/** Snapshots that wait for a watcher that is slower than its actor; beyond it the oldest are skipped, never the latest. */
+const watchedMax = 1_000;
+
+export type Settle = NonNullable<Delivery["settle"]>;
+
+/** The engine, and the few doors that only the Promise face (which settles by callback, without a fiber per event) and tests need. */
+export interface EngineCore extends Engine {
+  /** No turn is due or running; activities and actions may be. */
+  readonly isQuiet: () => boolean;
+  /** Drops all actors from memory, so that the next turn decodes what is stored. Between two turns only. */
+  readonly forget: () => void;
+  readonly post: {
+    readonly send: (address: Address, event: SentEvent, key: string | undefined, settle: Settle) => void;
+    readonly start: (machine: string, id: string, input: unknown, settle: Settle) => void;
+  };
+}
+
+export interface Parts {
+  readonly journal: Journal;
+  readonly limits: Limits;
+  readonly registry: Registry;
+  readonly residents: Residents;
+  readonly loop: Loop;
+  readonly pool: ActivityPool;
+  readonly lifecycle: Lifecycle;
+  readonly audience: Audience;
+  readonly time: Time;
+  readonly owner: { readonly id: string; readonly epoch: number };
+  /** Nothing is queued, due or running. */
+  readonly idle: () => boolean;
+}
+
+/** What a host can do with an engine: each call checks what it is given before anything is queued or read. */
+export const makeCalls = ({ journal, limits, registry, residents, loop, pool, lifecycle, audience, time, owner, idle }: Parts): EngineCore => {
+  const postStart = (machine: string, id: string, input: unknown, settle: Settle): void => {
+    try {
+      const registered = registry.byId.get(machine);
+      if (registered === undefined || registered.internal) {
+        throw new UnknownMachine({ machine, known: [...registry.byId.values()].filter((known) => !known.internal).map((known) => known.definition.id) });
+      }
+      const wrong = wrongId(id);
+      if (wrong !== undefined) throw new InvalidAddress({ address: `${machine}/${String(id)}`, detail: wrong });
+      const address = rootAddress(machine, id);
+      const refused = registered.checkInput?.(input);
+      if (refused !== undefined) throw new InvalidEvent({ address, path: "input", detail: refused });
+      const { value, json } = admit(address, input === undefined ? { type: "taskwright.start" as const } : { type: "taskwright.start" as const, input: input as never }, limits);
+      loop.post({ to: address, event: value, json, from: "", create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false }, settle });
+    } catch (error) {
+      settle(error, undefined);
+    }
+  };
+  /** An event from outside, checked in every way that needs no look at the actor. */
+  const admitted = (address: Address, event: SentEvent) => {
+    checkAddress(address);
+    const checked = admitEvent(address, event, limits);
+    const isRoot = address.indexOf("/") === address.lastIndexOf("/");
+    const refused = isRoot ? registry.byId.get(machineOf(address))?.checkEvent?.(checked.value) : undefined;
+    if (refused !== undefined) throw new InvalidEvent({ address, path: "", detail: refused });
+    return checked;
+  };
+  const postSend = (address: Address, event: SentEvent, key: string | undefined, settle: Settle, replyTo?: ActorReference): void => {
+    try {
+      const wrong = key === undefined ? undefined : wrongKey(key);
+      if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
+      const { value, json } = admitted(address, event);
+      if (replyTo === undefined) loop.post({ to: address, event: value, json, from: "", key, settle });
+      else {
+        const told = { ...value, replyTo };
+        loop.post({ to: address, event: told, json: JSON.stringify(told), from: "", key, settle });
+      }
+    } catch (error) {
+      settle(error, undefined);
+    }
+  };
+  const receive = (run: (settle: Settle) => void): Effect.Effect<Receipt, SendError> =>
+    Effect.async((resume) => run((error, receipt) => resume(error === undefined ? Effect.succeed(receipt as Receipt) : Effect.fail(error as SendError))));
+
+  const viewOfRow = (row: ActorRow): ActorView => {
+    const actor = awaken(registry, row);
+    if (actor instanceof Resident) return viewOf(actor);
+    throw new ActorParked({ ...actor });
+  };
+  const snapshot = (address: Address): Effect.Effect<ActorView, SendError | JournalError> =>
+    Effect.gen(function* () {
+      const [row] = yield* journal.actors([address]);
+      if (row === undefined) return yield* new UnknownActor({ address });
+      return yield* Effect.try({ try: () => viewOfRow(row), catch: (error) => error as ActorParked });
+    });
+  /** Fails after `ms` of the engine's own time. */
+  const orTimedOut = <A, E, R>(effect: Effect.Effect<A, E, R>, address: Address, what: string, timeout: Duration.DurationInput | undefined): Effect.Effect<A, E | TimedOut, R> => {
+    if (timeout === undefined) return effect;
+    const ms = Duration.toMillis(timeout);
+    if (!Number.isFinite(ms)) return effect;
+    const over = Effect.async<never, TimedOut>((resume) => {
+      const cancel = time.wakeAt(time.now() + ms, () => resume(new TimedOut({ address, what, ms })));
+      return Effect.sync(cancel);
+    });
+    return Effect.raceFirst(effect, over);
+  };
+  /** Fails when the engine stops: nobody waits for what can't come any more. */
+  const untilClosed = Effect.async<never, EngineClosed>((resume) => {
+    const close = () => resume(new EngineClosed({ detail: "it was closed meanwhile" }));
+    if (lifecycle.state() === "stopped") return close();
+    audience.closed.add(close);
+    return Effect.sync(() => audience.closed.delete(close));
+  });
+  let asked = 0;
+
+  return {
+    post: { send: postSend, start: postStart },
+    isQuiet: () => loop.isQuiet,
+    forget: () => residents.clear(),
+    start: (machine, id, input) => receive((settle) => postStart(machine, id, input, settle)),
+    startAll: (actors) => Effect.forEach(actors, ({ machine, id, input }) => receive((settle) => postStart(machine, id, input, settle)), { concurrency: "unbounded" }),
+    send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions?.key, settle)),
+    report: (address, event) => {
+      const { value, json } = admitted(address, event);
+      loop.post({ to: address, event: value, json, from: "", kept: true });
+    },
+    ask: (address, event, askOptions: AskOptions = {}) =>
+      Effect.suspend(() => {
+        const replyTo = new ActorReference(`ask/${owner.id}.${++asked}`);
+        const answer = Effect.async<SentEvent, SendError | Unanswered>((resume) => {
+          audience.asking.set(replyTo.address, (reply) => resume(Effect.succeed(reply)));
+          postSend(
+            address,
+            event,
+            askOptions.key,
+            (error, receipt) => {
+              if (error !== undefined) resume(Effect.fail(error as SendError));
+              else if (receipt?.duplicate === true) resume(new Unanswered({ address, event: event.type, outcome: "handled by an earlier call with the same key" }));
+              else if (receipt !== undefined && receipt.outcome !== "handled") resume(new Unanswered({ address, event: event.type, outcome: receipt.outcome }));
+            },
+            replyTo,
+          );
+        });
+        return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(
+          Effect.ensuring(Effect.sync(() => audience.asking.delete(replyTo.address))),
+        );
+      }),
+    snapshot,
+    waitFor: (address, predicate, waitOptions) =>
+      Effect.suspend(() => {
+        let stop = () => {};
+        const satisfied = Effect.async<ActorView, SendError | JournalError>((resume) => {
+          const look = (view: ActorView) => {
+            try {
+              if (predicate(view)) resume(Effect.succeed(view));
+            } catch (error) {
+              resume(Effect.die(error));
+            }
+          };
+          stop = audience.watch(address, (actor) => look(copyOf(actor)));
+          Effect.runCallback(snapshot(address), { onExit: (exit) => (exit._tag === "Success" ? look(exit.value) : resume(exit)) });
+        });
+        return orTimedOut(Effect.raceFirst(satisfied, untilClosed), address, "the awaited state was not reached", waitOptions?.timeout).pipe(Effect.ensuring(Effect.sync(() => stop())));
+      }),
+    history: (address, { after = 0, limit = 1_000 } = {}) =>
+      Effect.map(journal.history(address, after, limit), (rows) =>
+        rows.map(({ seq, at, event, outcome, from, stateHash }) => ({ seq, at, event: JSON.parse(event) as SentEvent, outcome, from, stateHash })),
+      ),
+    watch: (address) =>
+      Stream.unwrapScoped(
+        Effect.gen(function* () {
+          // Listens before it reads: a change in between is heard, and what the first read shows already is dropped.
+          const changes = yield* Queue.sliding<ActorView>(watchedMax);
+          const stop = audience.watch(address, (actor) => void changes.unsafeOffer(copyOf(actor)));
+          yield* Effect.addFinalizer(() => Effect.sync(stop));
+          const first = yield* snapshot(address);
+          const isNew = (view: ActorView) => view.id > first.id || (view.id === first.id && view.seq > first.seq);
+          return Stream.concat(Stream.make(first), Stream.fromQueue(changes).pipe(Stream.filter(isNew), Stream.interruptWhen(Effect.ignore(untilClosed))));
+        }),
+      ),
+    list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, registry.byHash.get(row.hash)?.definition.version ?? ""))),
+    counts: journal.counts,
+    deadLetters: ({ after = 0, limit = 100 } = {}) =>
+      Effect.map(journal.deadLetters(after, limit), (rows) =>
+        rows.map(({ id, address, at, envelope, error }) => {
+          const { event, from } = JSON.parse(envelope) as { event: SentEvent; from: Address };
+          return { id, address, at, event, from, error: JSON.parse(error) as Failure };
+        }),
+      ),
+    observe: (listener) => {
+      audience.transitions.add(listener);
+      return () => audience.transitions.delete(listener);
+    },
+    onEmitted: (listener) => {
+      audience.emitted.add(listener);
+      return () => audience.emitted.delete(listener);
+    },
+    status: (): EngineStatus => ({
+      state: lifecycle.state(),
+      cause: lifecycle.context().cause ?? undefined,
+      waiting: loop.waiting,
+      activities: pool.running(),
+      residents: residents.size,
+      turns: loop.turns,
+      transitions: loop.transitions,
+      owner: owner,
+    }),
+    settled: Effect.async<void>((resume) => {
+      const done = () => {
+        audience.settled.delete(done);
+        resume(Effect.void);
+      };
+      if (idle() || lifecycle.state() === "stopped") done();
+      else {
+        audience.settled.add(done);
+        loop.request();
+      }
+    }),
+    close: (closeOptions) =>
+      Effect.async<void>((resume) => {
+        const graceMs = Duration.toMillis(closeOptions?.grace ?? "5 seconds");
+        if (lifecycle.state() === "stopped") return resume(Effect.void);
+        audience.closed.add(() => resume(Effect.void));
+        if (lifecycle.state() !== "draining" && lifecycle.state() !== "suspending") lifecycle.tell({ type: "CLOSE", graceMs });
+      }).pipe(Effect.zipRight(Effect.ignore(journal.release))),
+  };
+};
+
+const checkAddress = (address: Address): void => {
+  if (typeof address !== "string" || !/^[^/]+(?:\/[^/]+)+$/.test(address)) throw new InvalidAddress({ address: String(address), detail: "a machine's id, a slash and the actor's id are needed" });
+  if (isReserved(address) || address.startsWith("ask/")) throw new InvalidAddress({ address, detail: "this address belongs to the engine" });
+};
