@@ -13,6 +13,8 @@ export type Command =
   | { readonly type: "timer.cancel"; readonly id: string }
   | { readonly type: "child.start"; readonly id: string; readonly src: string; readonly input: unknown; readonly token: number; readonly systemId?: string; readonly sync?: true }
   | { readonly type: "child.stop"; readonly id: string; readonly token: number }
+  /** The parent is to see the snapshot of this actor as it is now. */
+  | { readonly type: "sync" }
   | { readonly type: "send"; readonly to: Target; readonly event: Event }
   | { readonly type: "emit"; readonly event: Event }
   | { readonly type: "act"; readonly action: string; readonly params: unknown }

@@ -75,14 +75,15 @@ export class Draft {
     switch (action.type) {
       case "xstate.raise": {
         const { event, id, delay } = action.params as unknown as Delayed;
-        if (typeof delay === "number") this.#setTimer(id, event, undefined, delay);
+        if (typeof delay === "number") this.#setTimer(id, this.#event(event), undefined, delay);
         return; // an undelayed raise was consumed within the step
       }
       case "xstate.sendTo": {
         const { to, event, id, delay } = action.params as unknown as Delayed & { to: unknown };
         const target = this.#targetOf(to);
-        if (typeof delay === "number") this.#setTimer(id, event, target, delay);
-        else this.commands.push({ type: "send", to: target, event: this.#event(event) });
+        const told = this.#message(event);
+        if (typeof delay === "number") this.#setTimer(id, told, target, delay);
+        else this.commands.push({ type: "send", to: target, event: told });
         if (target.kind === "child" && !Object.hasOwn(this.children, target.id)) (this.#early ??= new Set()).add(this.commands.at(-1) as Command);
         return;
       }
@@ -130,13 +131,12 @@ export class Draft {
     }
   }
 
-  #setTimer(id: string | undefined, event: unknown, to: Target | undefined, delay: number): void {
+  #setTimer(id: string | undefined, told: Event, to: Target | undefined, delay: number): void {
     if (Number.isNaN(delay)) throw new Error(`the delay of "${id ?? "a delayed event"}" is not a number`);
     const token = ++this.tokens;
     const name = id === undefined ? `auto.${token}` : nameInStore(id);
     if (name === "__proto__") throw new Error("the id __proto__ is refused");
     const due = this.#at + Math.max(0, Math.round(Math.min(delay, Number.MAX_SAFE_INTEGER - this.#at)));
-    const told = this.#event(event);
     const isItself = Object.keys(told).length === 1 && told.type === nameInXState(name);
     const child = to?.kind === "child" ? this.children[to.id]?.token : undefined;
     const timer: { -readonly [Key in keyof Timer]: Timer[Key] } = { due, token };
@@ -200,6 +200,12 @@ export class Draft {
     if (address === this.#self._parent?.address) return { kind: "parent" };
     if (parentAddress(address) === this.#self.address && Object.hasOwn(this.children, childId(address))) return { kind: "child", id: childId(address) };
     return { kind: "address", address };
+  }
+
+  #message(event: unknown): Event {
+    const told = this.#event(event);
+    if (told.type.startsWith("taskwright.")) throw new NotJson("event", `the type "${told.type}" belongs to the engine; a machine may not send it`);
+    return told;
   }
 
   #event(event: unknown): Event {

@@ -1,5 +1,5 @@
 import type { AnyActorLogic, AnyActorScope, ExecutableActionObject } from "xstate";
-import { childAddress } from "../domain/address.ts";
+import { childAddress, systemAddress } from "../domain/address.ts";
 import { ActorReference } from "./reference.ts";
 import type { Child } from "./state.ts";
 
@@ -63,8 +63,8 @@ export const makeStepSystem = (): StepSystem => {
   const impure = (): never => {
     throw new Error("a transition is pure: events are sent with sendTo(), not by calling an actor");
   };
-  // A transition sees the children of its own actor and nothing else of the system. XState would take "nothing found"
-  // in a sendTo() for the sender itself, so an unknown id is refused.
+  // A transition sees the children of its own actor and nothing else of the system. Whom else a system id means is
+  // known when the message is delivered.
   const childOf = (systemId: string): object => {
     for (const action of current.actions.toReversed()) {
       if (action.type === "taskwright.spawned") {
@@ -77,7 +77,8 @@ export const makeStepSystem = (): StepSystem => {
     for (const [id, child] of Object.entries(current.children)) {
       if (child.systemId === systemId && child.ended !== true && current.self !== undefined) return new ActorReference(childAddress(current.self.address, id), { id });
     }
-    throw new Error(`system.get("${systemId}"): this actor has no child with that systemId; pass references in inputs and events, or use actorRef(address)`);
+    if (current.self === undefined) throw new Error(`system.get("${systemId}") was called outside of a transition`);
+    return new ActorReference(systemAddress(current.self.address, systemId), { id: systemId });
   };
   const system = {
     _snapshot: { _scheduledEvents: {} },

@@ -40,6 +40,8 @@ export interface ActorState {
   readonly timers: Readonly<Record<string, Timer>>;
   /** The last token that was given out. */
   readonly tokens: number;
+  /** The parent sees each snapshot of this child. */
+  readonly sync: true | undefined;
 }
 
 /** The same, as it is stored. Ours, not XState's: see docs/internals/architecture.md. */
@@ -51,6 +53,7 @@ export interface StoredState {
   readonly children?: Readonly<Record<string, Child>>;
   readonly timers?: Readonly<Record<string, Timer>>;
   readonly tokens?: number;
+  readonly sync?: true;
   readonly output?: Json;
   readonly error?: Failure;
 }
@@ -77,6 +80,7 @@ export const encode = (state: ActorState): string => {
   if (!isEmpty(children)) stored.children = children;
   if (!isEmpty(timers)) stored.timers = timers;
   if (tokens > 0) stored.tokens = tokens;
+  if (state.sync === true) stored.sync = true;
   if (snapshot.output !== undefined) stored.output = snapshot.output;
   if (snapshot.error !== undefined) stored.error = snapshot.error;
   return JSON.stringify(stored);
@@ -108,6 +112,7 @@ export const parseState = (json: string): StoredState => {
   for (const [id, child] of Object.entries((stored.children ?? {}) as Record<string, unknown>)) {
     if (!isRecord(child) || typeof child.src !== "string" || typeof child.token !== "number") throw new StateMismatch(`the stored child "${id}" has no source or token`);
   }
+  if (stored.sync !== undefined && stored.sync !== true) throw new StateMismatch("the stored sync is not true");
   if (stored.tokens !== undefined && typeof stored.tokens !== "number") throw new StateMismatch("the stored token counter is not a number");
   return stored as unknown as StoredState;
 };
@@ -134,7 +139,7 @@ export const decode = (definition: Definition, address: Address, parent: Address
     output: stored.output,
     error: stored.error,
   } as unknown as AnyMachineSnapshot;
-  return { self, snapshot, children, timers: stored.timers ?? {}, tokens: stored.tokens ?? 0 };
+  return { self, snapshot, children, timers: stored.timers ?? {}, tokens: stored.tokens ?? 0, sync: stored.sync };
 };
 
 export const selfReference = (definition: Definition, address: Address, parent: Address | undefined): ActorReference =>

@@ -6,6 +6,7 @@ import { type Failure, failureOf, RevivedError } from "../domain/json.ts";
 import type { Command } from "./command.ts";
 import type { Definition } from "./definition.ts";
 import { type Base, Draft, nameInXState, without } from "./draft.ts";
+import { childSnapshot } from "./child-snapshot.ts";
 import { putInDocumentOrder } from "./order.ts";
 import type { RawMicrostep, Recorded } from "./scope.ts";
 import { type ActorState, selfReference } from "./state.ts";
@@ -41,8 +42,15 @@ const messageOf = (cause: unknown): string => {
   }
 };
 
-/** The first state of a new actor. `token` continues a counter when the actor starts again under its old address. */
-export const start = (definition: Definition, address: Address, parent: Address | undefined, input: unknown, at: number, tokens = 0): Step => {
+export interface StartOptions {
+  /** Continues the counter of an actor that starts again under its old address. */
+  readonly tokens?: number;
+  /** Whether the parent sees each snapshot. */
+  readonly sync?: true | undefined;
+}
+
+/** The first state of a new actor. */
+export const start = (definition: Definition, address: Address, parent: Address | undefined, input: unknown, at: number, { tokens = 0, sync }: StartOptions = {}): Step => {
   const self = selfReference(definition, address, parent);
   const { scope, recorded } = definition.system.record(self, none, tokens);
   let snapshot: AnyMachineSnapshot;
@@ -52,8 +60,12 @@ export const start = (definition: Definition, address: Address, parent: Address 
     throw new TransitionFailed(address, definition.id, "taskwright.start", cause);
   }
   if (snapshot.status === "error") throw new TransitionFailed(address, definition.id, "taskwright.start", snapshot.error);
-  return conclude(definition, { self, snapshot: undefined, children: none, timers: none, tokens }, snapshot, recorded, "taskwright.start", at, "handled");
+  const base: Base = { self, snapshot: undefined, children: none, timers: none, tokens, sync };
+  return shown(conclude(definition, base, snapshot, recorded, "taskwright.start", at, "handled"));
 };
+
+/** As in XState, a parent that asked for it sees the snapshot after every event, until the child is final. */
+const shown = (result: Step): Step => (result.state.sync === true && result.state.snapshot.status === "active" ? { ...result, commands: [...result.commands, { type: "sync" }] } : result);
 
 /**
  * One event, one actor, no clock, no I/O. Throws `TransitionFailed`; the state it was given is untouched.
@@ -91,6 +103,12 @@ export const step = (definition: Definition, state: ActorState, event: Event | E
       told = completionInXState(completion);
       break;
     }
+    case "taskwright.snapshot": {
+      const { child, token, snapshot } = event as Extract<EngineEvent, { type: "taskwright.snapshot" }>;
+      if (state.children[child]?.token !== token) return unmoved(state, "stale");
+      told = { type: `xstate.snapshot.${child}`, snapshot: childSnapshot(snapshot) } as never;
+      break;
+    }
     case "taskwright.fail":
       return failed(state, (event as Extract<EngineEvent, { type: "taskwright.fail" }>).error);
     case "taskwright.restart":
@@ -109,8 +127,8 @@ export const step = (definition: Definition, state: ActorState, event: Event | E
     throw new TransitionFailed(state.self.address, definition.id, event.type, cause);
   }
   const outcome = next.status !== "active" || recorded.microsteps.some((microstep) => microstep._transitions.length > 0) ? "handled" : "ignored";
-  if (next === state.snapshot && recorded.actions.length === 0) return { state: base, commands: [], outcome, microsteps: recorded.microsteps };
-  return conclude(definition, base, next, recorded, event.type, at, outcome);
+  if (next === state.snapshot && recorded.actions.length === 0) return shown({ state: base, commands: [], outcome, microsteps: recorded.microsteps });
+  return shown(conclude(definition, base, next, recorded, event.type, at, outcome));
 };
 
 const unmoved = (state: ActorState, outcome: Outcome): Step => ({ state, commands: [], outcome, microsteps: [] });
@@ -131,7 +149,7 @@ const failed = (state: ActorState, error: Failure): Step => ({
 /** The supervisor lets the actor begin again: its children end, tokens go on, so that nothing old is taken for new. */
 const restarted = (definition: Definition, state: ActorState, input: unknown, at: number): Step => {
   const { address, _parent } = state.self;
-  const fresh = start(definition, address, _parent?.address, input, at, state.tokens);
+  const fresh = start(definition, address, _parent?.address, input, at, { tokens: state.tokens, sync: state.sync });
   return { ...fresh, commands: [...stopped(state), ...fresh.commands] };
 };
 
@@ -156,7 +174,12 @@ const conclude = (definition: Definition, base: Base, snapshot: AnyMachineSnapsh
       if (snapshot.children !== base.snapshot?.children || snapshot.status !== "active") own.children = draft.references(snapshot);
     }
     draft.checkBounds();
-    return { state: { self: base.self, snapshot, children: draft.children, timers: draft.timers, tokens: draft.tokens }, commands: draft.commands, outcome, microsteps: recorded.microsteps };
+    return {
+      state: { self: base.self, snapshot, children: draft.children, timers: draft.timers, tokens: draft.tokens, sync: base.sync },
+      commands: draft.commands,
+      outcome,
+      microsteps: recorded.microsteps,
+    };
   } catch (cause) {
     throw new TransitionFailed(base.self.address, definition.id, eventType, cause);
   }

@@ -44,5 +44,22 @@ export const childId = (address: Address): string =>
     .replaceAll("%2F", "/")
     .replaceAll("%25", "%");
 
+const systemPrefix = "taskwright.system/";
+
+/** The address of the actor that `systemId` names in the tree of `member`; the engine finds it when a message comes. */
+export const systemAddress = (member: Address, systemId: string): Address => childAddress(`${systemPrefix}${treeOf(member)}`, systemId);
+
+export const isSystemAddress = (address: Address): boolean => address.startsWith(systemPrefix);
+
+/** What a system address means, or nothing for any other address. */
+export const parseSystemAddress = (address: Address): { readonly tree: Address; readonly systemId: string } | undefined =>
+  isSystemAddress(address) ? { tree: treeOf(address.slice(systemPrefix.length)), systemId: childId(address) } : undefined;
+
+/** The address of the actor at the top of this one's tree. */
+export const treeOf = (address: Address): Address => {
+  const end = address.indexOf("/", address.indexOf("/") + 1);
+  return end < 0 ? address : address.slice(0, end);
+};
+
 /** The machine id that an address of a root actor names. */
 export const machineOf = (address: Address): string => address.slice(0, address.indexOf("/"));

@@ -11,13 +11,15 @@ export interface Event {
  * Nobody outside may send them; `token` tells the generation of a timer or a child that they belong to.
  */
 export type EngineEvent =
-  | { readonly type: "taskwright.start"; readonly input?: Json; readonly token?: number }
+  | { readonly type: "taskwright.start"; readonly input?: Json; readonly token?: number; readonly sync?: true }
   | { readonly type: "taskwright.stop"; readonly token?: number }
   | { readonly type: "taskwright.restart"; readonly input?: Json; readonly scope?: string }
   | { readonly type: "taskwright.fail"; readonly error: Failure }
   | { readonly type: "taskwright.timer"; readonly id: string; readonly token: number }
   /** A timer whose transition threw is taken away, or it would be due for ever. */
   | { readonly type: "taskwright.cancel"; readonly id: string; readonly token: number }
+  /** A child whose parent wants to see its snapshots (`onSnapshot`, `syncSnapshot`) was told something. */
+  | { readonly type: "taskwright.snapshot"; readonly child: string; readonly token: number; readonly snapshot: Json }
   | { readonly type: "taskwright.done"; readonly child: string; readonly token: number; readonly output?: Json }
   | { readonly type: "taskwright.error"; readonly child: string; readonly token: number; readonly error: Failure };
 

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect";
 import * as Cause from "effect/Cause";
 import { parseJson } from "../actor/index.ts";
-import { type Address, childAddress, parentAddress } from "../domain/address.ts";
+import { type Address, childAddress, isSystemAddress, parentAddress, parseSystemAddress, systemAddress } from "../domain/address.ts";
 import type { EngineEvent } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -261,6 +261,12 @@ export class Loop {
 
   readonly #load = Effect.fnUntraced(function* (this: Loop, turn: Turn, addresses: ReadonlyArray<Address>) {
     const { journal, world } = this.#options;
+    const wanted = addresses.flatMap((address) => parseSystemAddress(address) ?? []);
+    if (wanted.length > 0) {
+      for (const { tree, systemId, address } of yield* journal.names(wanted)) turn.names.set(systemAddress(tree, systemId), address);
+      for (const address of addresses) if (isSystemAddress(address) && !turn.names.has(address)) turn.absent.add(address);
+      addresses = addresses.filter((address) => !isSystemAddress(address));
+    }
     const rows = yield* journal.actors(addresses);
     for (const row of rows) {
       const actor = awaken(world.registry, row);
@@ -309,7 +315,9 @@ export class Loop {
   /** Actors that a step wanted to reach and that were not in memory: all of them with one query. */
   readonly #deliverMissing = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
     while (turn.missing.size > 0) {
-      const unknown = [...turn.wanted()].filter((address) => !turn.absent.has(address) && !turn.parked.has(address) && this.#options.world.residents.get(address) === undefined);
+      const unknown = [...turn.wanted()].filter(
+        (address) => !turn.absent.has(address) && !turn.parked.has(address) && !turn.names.has(address) && this.#options.world.residents.get(address) === undefined,
+      );
       if (unknown.length > 0) yield* this.#load(turn, unknown);
       for (const address of [...turn.missing.keys()]) turn.resume(address);
     }

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope";
 import type { AnyStateMachine } from "xstate";
 import type { Address } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
-import type { Failure } from "../domain/json.ts";
+import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
 import type { JournalError, JournalOwned } from "../journal/index.ts";
 import { Journal } from "../journal/index.ts";
@@ -17,6 +17,7 @@ import { type EngineCore, makeCalls } from "./calls.ts";
 import { makeEffects } from "./effects.ts";
 import { Engine } from "./engine.ts";
 import { InvalidOptions } from "./errors.ts";
+import { makeLivePool } from "./live.ts";
 import { makeLifecycle } from "./lifecycle.ts";
 import { Loop } from "./loop.ts";
 import { makePump } from "./pump.ts";
@@ -83,6 +84,14 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     const pump = makePump(time, () => loop.request());
     const post = (to: Address, event: Event | EngineEvent, only?: number) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, only });
     const pool = makeActivityPool(limits, (id) => registry.byId.get(id), time.now, post);
+    const live = makeLivePool({
+      limits,
+      machineOf: (id) => registry.byId.get(id),
+      now: time.now,
+      waiting: () => loop.waiting,
+      post,
+      onError: (address, error) => log({ level: "error", message: "the clean-up of a live actor threw", address, data: failureOf(error) }),
+    });
     const effects = makeEffects(
       time.now,
       (to, event) => engine.post.send(to, event, undefined, () => {}),
@@ -94,7 +103,10 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     const lifecycle = makeLifecycle(time, {
       recover: () => {},
       probe: () => loop.probe(),
-      drain: () => loop.request(),
+      drain: () => {
+        live.suspendAll();
+        loop.request();
+      },
       suspend: () => {
         pool.suspendAll();
         loop.request();
@@ -103,11 +115,14 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
         pump.stop();
         cancelHeartbeat();
         pool.abortAll("the engine closed");
+        live.endAll();
         loop.request();
         audience.stopped();
       },
     });
-    const idle = () => loop.isIdle && pool.running() === 0 && effects.running() === 0 && !pump.isDue();
+    const isDraining = () => lifecycle.state() === "draining" || lifecycle.state() === "suspending";
+    // Live actors run as long as they are wanted; only one that closes waits for them.
+    const idle = () => (live.running() === 0 || !isDraining()) && loop.isIdle && pool.running() === 0 && effects.running() === 0 && !pump.isDue();
     const onStored = (turn: Turn) => {
       for (const { delivery, error, receipt } of turn.settlements) delivery.settle?.(error, receipt);
       for (const { row, actor, event } of turn.owed) {
@@ -115,8 +130,10 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
       }
       for (const actor of turn.touched) {
         if (actor.registered === registry.activity) pool.follow(actor);
+        else if (actor.registered === registry.live) live.follow(actor);
         audience.touched(actor);
       }
+      for (const { actor, event } of turn.handed) live.handOver(actor, event);
       audience.tell(turn);
     };
     const loop = new Loop({
@@ -143,10 +160,10 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     });
     loop.onIdle = () => {
       // After its grace an action that does not end is not waited for: it is owed, and runs again at the next open.
-      if (lifecycle.state() === "suspending" && loop.isIdle && pool.running() === 0) lifecycle.tell({ type: "DRAINED" });
+      if (lifecycle.state() === "suspending" && loop.isIdle && pool.running() === 0 && live.running() === 0) lifecycle.tell({ type: "DRAINED" });
       if (!idle()) return;
       audience.ended();
-      if (lifecycle.state() === "draining" || lifecycle.state() === "suspending") lifecycle.tell({ type: "DRAINED" });
+      if (isDraining()) lifecycle.tell({ type: "DRAINED" });
     };
 
     // --- the lease -------------------------------------------------------------------------------------------------

@@ -24,6 +24,18 @@ export interface Recovery {
 
 const page = 1_000;
 
+/** The engine's own machines whose work ended with the process, by how the stored text of their states begins. */
+const underWay = [
+  { machine: "activity", running: '{"status":"active","value":{"running"', suspended: '{"status":"active","value":"suspended"', interrupted: "INTERRUPTED", resumed: "RESUMED" },
+  {
+    machine: "live",
+    running: '{"status":"active","value":"running"',
+    suspended: '{"status":"active","value":"suspended"',
+    interrupted: "taskwright.live.interrupted",
+    resumed: "taskwright.live.resumed",
+  },
+];
+
 /** Takes up what was under way when the journal was last closed: stored messages, running activities, owed actions. */
 export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, effects, time, post }: Recovery) {
   for (let after = 0; ; ) {
@@ -35,15 +47,17 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
     }
     if (mail.length < page) break;
   }
-  for (let after = 0; ; ) {
-    const rows = yield* journal.list({ machine: "activity", status: "active", after, limit: page });
-    failpoint("recovery.page");
-    for (const row of rows) {
-      if (row.state.startsWith('{"status":"active","value":{"running"')) post(row.address, { type: "INTERRUPTED", at: time.now() });
-      else if (row.state.startsWith('{"status":"active","value":"suspended"')) post(row.address, { type: "RESUMED", at: time.now() });
-      after = row.id;
+  for (const { machine, running, suspended, interrupted, resumed } of underWay) {
+    for (let after = 0; ; ) {
+      const rows = yield* journal.list({ machine, status: "active", after, limit: page });
+      failpoint("recovery.page");
+      for (const row of rows) {
+        if (row.state.startsWith(running)) post(row.address, { type: interrupted, at: time.now() });
+        else if (row.state.startsWith(suspended)) post(row.address, { type: resumed, at: time.now() });
+        after = row.id;
+      }
+      if (rows.length < page) break;
     }
-    if (rows.length < page) break;
   }
   for (let after = 0; ; ) {
     const rows = yield* journal.effects(after, page);

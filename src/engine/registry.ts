@@ -1,15 +1,16 @@
 import * as Schema from "effect/Schema";
 import type { AnyStateMachine } from "xstate";
 import { activity, activityActions } from "../../machines/activity.ts";
+import { live, liveActions } from "../../machines/live.ts";
 import { supervisor, supervisorActions } from "../../machines/supervisor.ts";
-import { type Definition, define, MachineRefused } from "../actor/index.ts";
+import { type Definition, define, MachineRefused, reducerId, reducerMachine } from "../actor/index.ts";
 import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import { RetryPolicy } from "../domain/retry.ts";
 import { checkSupervision, defaultSupervision, type Supervision } from "../domain/supervision.ts";
 import { InvalidOptions } from "./errors.ts";
 
-/** How one invoked promise is carried out. Times in milliseconds. */
+/** How one invoked promise is carried out; of a callback or observable, `retry` and `interruptionsMax` are heeded. Times in milliseconds. */
 export interface ActivityOptions {
   readonly retry?: RetryPolicy;
   readonly timeoutMs?: number;
@@ -60,6 +61,7 @@ export interface Registry {
   readonly byId: ReadonlyMap<string, Registered>;
   readonly byHash: ReadonlyMap<string, Registered>;
   readonly activity: Registered;
+  readonly live: Registered;
   readonly supervisor: Registered;
 }
 
@@ -77,10 +79,10 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
     byHash.set(hash, registered);
     return registered;
   };
-  const internal = (machine: AnyStateMachine, actions: ReadonlyArray<string>) =>
+  const internal = (machine: AnyStateMachine, actions: ReadonlyArray<string>, supervision = defaultSupervision) =>
     add({
       definition: define(machine, { limits, actions }),
-      supervision: defaultSupervision,
+      supervision,
       activities: {},
       actions: new Map(),
       checkEvent: undefined,
@@ -88,6 +90,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
       internal: true,
     });
   const activities = internal(activity, activityActions);
+  const lives = internal(live, liveActions);
   const supervisors = internal(supervisor, supervisorActions);
   const visit = (entry: DurableMachine) => {
     const actions = new Map(Object.entries(entry.actions ?? {}));
@@ -108,8 +111,8 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
         internal: false,
       });
       for (const source of definition.sources.values()) {
-        if (source.kind !== "promise" && source.kind !== "machine")
-          problems.push(`machine "${definition.id}": the actor "${source.name}" is a ${source.kind} actor; promises and machines are durable so far`);
+        // As in XState, a reducer that throws is over, and its parent is told.
+        if (source.kind === "transition") internal(reducerMachine(reducerId(definition.id, source.name), definition.version, source.logic), [], { ...defaultSupervision, strategy: "escalate" });
         // A child machine is known by being a source of its parent; a registration of its own only adds options.
         if (source.kind === "machine" && !entries.some((other) => (isDurable(other) ? other.machine : other) === (source.logic as unknown))) visit({ machine: source.logic as AnyStateMachine });
       }
@@ -120,7 +123,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   };
   for (const entry of entries) visit(isDurable(entry) ? entry : { machine: entry });
   if (problems.length > 0) throw new InvalidOptions({ problems });
-  return { byId, byHash, activity: activities, supervisor: supervisors };
+  return { byId, byHash, activity: activities, live: lives, supervisor: supervisors };
 };
 
 const checker = (schema: Schema.Schema.AnyNoContext) => {

@@ -1,10 +1,10 @@
-import { type ActorState, type Command, type Status, type Step, start, step } from "../actor/index.ts";
-import { type Address, childAddress, childId, parentAddress } from "../domain/address.ts";
+import { type ActorState, type Command, reducerId, type Status, snapshotToTell, type Step, start, step } from "../actor/index.ts";
+import { type Address, childAddress, childId, isSystemAddress, parentAddress, systemAddress, treeOf } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
-import { type Failure, failureOf } from "../domain/json.ts";
+import { type Failure, failureOf, type Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, Turn as StoredTurn } from "../journal/index.ts";
+import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn as StoredTurn } from "../journal/index.ts";
 import { ActorFailed, ActorParked, UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { Registry } from "./registry.ts";
@@ -75,6 +75,11 @@ export class Turn {
   readonly absent = new Set<Address>();
   /** Actors whose row can't be read by the machines that are registered. */
   readonly parked = new Map<Address, Unreadable>();
+  /** Whom a system address means, as far as this turn has asked or decided; nobody where it is empty. */
+  readonly names = new Map<Address, Address | undefined>();
+  readonly nameRows: Array<NameRow> = [];
+  /** What the code of live actors is to be told. */
+  readonly handed: Array<{ readonly actor: Resident; readonly event: Event }> = [];
   /** Wakes that lead to nobody, to be moved or removed. */
   readonly asleep: Array<{ readonly actor: number; readonly due: number | undefined }> = [];
   /** Mail that this turn stored instead of stepping, for the next one. */
@@ -138,7 +143,8 @@ export class Turn {
     const held = this.#holding;
     this.hold();
     for (const delivery of waiting) {
-      const isThere = delivery.create === undefined ? this.#world.residents.get(address) !== undefined : delivery.create.token > 0 || !this.parked.has(address);
+      const isThere =
+        delivery.create === undefined ? this.#world.residents.get(address) !== undefined || this.names.get(address) !== undefined : delivery.create.token > 0 || !this.parked.has(address);
       if (isThere) this.deliver(delivery);
       else this.undeliverable(delivery);
     }
@@ -188,12 +194,18 @@ export class Turn {
       this.#line.push(delivery);
       return;
     }
-    const actor = this.#world.residents.get(delivery.to);
     const waiting = this.missing.get(delivery.to);
     if (waiting !== undefined) {
       waiting.push(delivery);
       return;
     }
+    if (isSystemAddress(delivery.to)) {
+      const meant = this.names.get(delivery.to);
+      if (meant === undefined) this.missing.set(delivery.to, [delivery]);
+      else this.#route({ ...delivery, to: meant });
+      return;
+    }
+    const actor = this.#world.residents.get(delivery.to);
     const { create } = delivery;
     if (create !== undefined && (create.token > 0 || actor !== undefined || this.absent.has(delivery.to))) return this.#create(delivery, create, actor);
     if (actor === undefined) {
@@ -230,7 +242,8 @@ export class Turn {
     }
     let first: Step;
     try {
-      first = start(registered.definition, delivery.to, creation.parent, (delivery.event as { input?: unknown }).input, this.at);
+      const { input, sync } = delivery.event as Extract<EngineEvent, { type: "taskwright.start" }>;
+      first = start(registered.definition, delivery.to, creation.parent, input, this.at, { sync });
     } catch (error) {
       this.#refuseStart(delivery, creation, error);
       return;
@@ -319,11 +332,12 @@ export class Turn {
     this.#bury(delivery, failure);
     const { event } = delivery;
     if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
-    const { supervision, internal } = actor.registered;
-    // An activity that can't be told how its promise ended ends itself, or its parent would wait for ever.
-    if (actor.registered === this.#world.registry.activity && event.type !== "HEARTBEAT" && event.type !== "taskwright.fail")
+    const { supervision } = actor.registered;
+    // An activity or live actor that can't be told how its code ended ends itself, or its parent would wait for ever.
+    const { activity, live } = this.#world.registry;
+    if ((actor.registered === activity || actor.registered === live) && event.type !== "HEARTBEAT" && event.type !== "taskwright.fail")
       this.#internal(actor.address, { type: "taskwright.fail", error: failure }, "");
-    if (internal || supervision.strategy === "resume") return;
+    if (supervision.strategy === "resume") return;
     const group = parentAddress(actor.address) ?? actor.address;
     const supervisor = `supervisor/${group.replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll("/", ":")}`;
     this.#route({
@@ -421,8 +435,7 @@ export class Turn {
             // A state that is left may still tell its child goodbye: then the child stands in the state before.
             const child = actor.state.children[to.id] ?? actor.childrenBefore[to.id];
             const source = child === undefined ? undefined : actor.registered.definition.sources.get(child.src);
-            // As in XState, a promise takes no events.
-            if (source?.kind === "machine") this.#send(childAddress(actor.address, to.id), command, actor.address);
+            if (source !== undefined && takesEvents.has(source.kind)) this.#send(childAddress(actor.address, to.id), command, actor.address);
             return;
           }
           case "address":
@@ -436,6 +449,8 @@ export class Turn {
         return this.#startChild(actor, command);
       case "child.stop":
         return this.#internal(childAddress(actor.address, command.id), { type: "taskwright.stop", token: command.token }, actor.address);
+      case "sync":
+        return this.#show(actor, event);
       case "emit":
         this.emitted.push({ address: actor.address, event: command.event });
         return;
@@ -443,6 +458,10 @@ export class Turn {
         this.logs.push({ address: actor.address, label: command.label, value: command.value });
         return;
       case "act":
+        if (command.action === "handOver" && actor.registered === this.#world.registry.live) {
+          this.handed.push({ actor, event: event as Event });
+          return;
+        }
         if (actor.registered.internal) return this.#supervise(command.action, command.params);
         this.#act(actor, event, command.action, command.params);
     }
@@ -458,10 +477,22 @@ export class Turn {
     const address = childAddress(actor.address, command.id);
     const { definition, activities } = actor.registered;
     const source = definition.sources.get(command.src);
-    const isMachine = source?.kind === "machine";
-    const machine = isMachine ? (source.logic as unknown as { id: string }).id : "activity";
-    const input = isMachine ? command.input : { ...activities[command.src], address, machine: definition.id, src: command.src, input: command.input, at: this.at };
-    const event = { type: "taskwright.start" as const, ...(input === undefined ? {} : { input: input as never }), token: command.token };
+    const options = activities[command.src];
+    const own = { address, machine: definition.id, src: command.src, input: command.input, at: this.at };
+    const [machine, input] =
+      source?.kind === "machine"
+        ? [(source.logic as unknown as { id: string }).id, command.input]
+        : source?.kind === "transition"
+          ? [reducerId(definition.id, command.src), command.input]
+          : source === undefined || source.kind === "promise"
+            ? ["activity", { ...options, ...own }]
+            : ["live", { retry: options?.retry, interruptionsMax: options?.interruptionsMax, ...own, kind: source.kind }];
+    const event = { type: "taskwright.start" as const, ...(input === undefined ? {} : { input: input as never }), token: command.token, ...(command.sync === true ? { sync: true as const } : {}) };
+    if (command.systemId !== undefined) {
+      const tree = treeOf(actor.address);
+      this.names.set(systemAddress(tree, command.systemId), address);
+      this.nameRows.push({ tree, systemId: command.systemId, address });
+    }
     this.#message({
       to: address,
       event,
@@ -470,6 +501,13 @@ export class Turn {
       internal: true,
       create: { machine, parentId: actor.id, parent: actor.address, token: command.token, replaces: !actor.created || actor.replaces },
     });
+  }
+
+  /** Tells the parent how the child stands now. What the engine adds to a promise or live actor is not shown. */
+  #show(actor: Resident, event: Event | EngineEvent): void {
+    const parent = parentAddress(actor.address);
+    const snapshot = snapshotFor(actor, event);
+    if (parent !== undefined && snapshot !== undefined) this.#internal(parent, { type: "taskwright.snapshot", child: childId(actor.address), token: actor.token, snapshot }, actor.address);
   }
 
   /** The supervisor's decisions, carried out within the turn. */
@@ -540,6 +578,7 @@ export class Turn {
       effects: this.effectRows,
       effectsDone,
       deadLetters: this.deadLetters,
+      names: this.nameRows,
       machines: [...this.#charts.values()],
     };
   }
@@ -577,8 +616,30 @@ const completionOf = (actor: Resident, output: unknown, error: unknown): EngineE
   const child = childId(actor.address);
   const { token } = actor;
   if (actor.state.snapshot.status === "error") return { type: "taskwright.error", child, token, error: failureOf(error) };
-  if (actor.registered.definition.id !== "activity") return { type: "taskwright.done", child, token, ...(output === undefined ? {} : { output: output as never }) };
+  const { id } = actor.registered.definition;
+  if (id !== "activity" && id !== "live") return { type: "taskwright.done", child, token, ...(output === undefined ? {} : { output: output as never }) };
   const ended = output as { result: string; output?: unknown; error?: Failure };
   if (ended.result === "failed") return { type: "taskwright.error", child, token, error: ended.error as Failure };
   return { type: "taskwright.done", child, token, ...(ended.output === undefined ? {} : { output: ended.output as never }) };
+};
+
+/** As in XState, promises and observables take no events. */
+const takesEvents: ReadonlySet<string> = new Set(["machine", "callback", "transition"]);
+
+/** What a parent that listens sees of a child after this event, shaped as XState shapes it for each kind of actor; or nothing. */
+const snapshotFor = (actor: Resident, event: Event | EngineEvent): Json | undefined => {
+  const { definition, internal } = actor.registered;
+  const context = actor.state.snapshot.context as { readonly input?: Json; readonly value?: Json; readonly kind?: string; readonly state?: Json };
+  const isStart = event.type === "taskwright.start";
+  const input = context.input === undefined ? {} : { input: context.input };
+  switch (definition.id) {
+    case "activity":
+      return isStart ? { status: "active", ...input } : undefined;
+    case "live": {
+      if (!isStart && event.type !== "taskwright.live.value" && event.type.startsWith("taskwright.")) return undefined;
+      return { status: "active", ...input, ...(context.value === undefined ? {} : { context: context.value }) };
+    }
+    default:
+      return internal ? { status: "active", ...(context.state === undefined ? {} : { context: context.state }) } : snapshotToTell(actor.state);
+  }
 };

@@ -34,6 +34,8 @@ export interface Journal {
   readonly actorsById: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<ActorRow>, JournalError>;
   /** What became of earlier envelopes with these idempotency keys. */
   readonly keys: (wanted: ReadonlyArray<KeyWanted>) => Effect.Effect<ReadonlyArray<KeyRow>, JournalError>;
+  /** Who stands behind these system ids; unknown ones are absent. */
+  readonly names: (wanted: ReadonlyArray<NameWanted>) => Effect.Effect<ReadonlyArray<NameRow>, JournalError>;
   /** Actors to wake at or before `until`, earliest first, at most `limit`. */
   readonly due: (until: number, limit: number) => Effect.Effect<ReadonlyArray<WakeRow>, JournalError>;
   /** When the earliest actor wants to be woken after `after` (exclusive; 0: at all). */
@@ -109,6 +111,8 @@ export interface Turn {
   readonly effects: ReadonlyArray<EffectRow>;
   readonly effectsDone: ReadonlyArray<number>;
   readonly deadLetters: ReadonlyArray<DeadLetterRow>;
+  /** Later ones of the same tree and id take the place of earlier ones. */
+  readonly names: ReadonlyArray<NameRow>;
   readonly machines: ReadonlyArray<MachineRow>;
 }
 
@@ -172,6 +176,14 @@ export interface KeyRow extends KeyWanted {
   readonly seq: number;
   readonly at: number;
   readonly outcome: Outcome;
+}
+export interface NameWanted {
+  /** The address of the actor at the top of the tree within which the id is unique. */
+  readonly tree: Address;
+  readonly systemId: string;
+}
+export interface NameRow extends NameWanted {
+  readonly address: Address;
 }
 export interface WakeRow {
   readonly actor: number;

@@ -1,5 +1,22 @@
 import type { Address } from "../domain/address.ts";
-import type { ActorFilter, ActorRow, Counters, CountRow, DeadLetterRow, EffectRow, HistoryRow, KeyRow, KeyWanted, MachineRow, MailRow, OwnerRow, Turn, WakeRow } from "./journal.ts";
+import type {
+  ActorFilter,
+  ActorRow,
+  Counters,
+  CountRow,
+  DeadLetterRow,
+  EffectRow,
+  HistoryRow,
+  KeyRow,
+  KeyWanted,
+  MachineRow,
+  MailRow,
+  NameRow,
+  NameWanted,
+  OwnerRow,
+  Turn,
+  WakeRow,
+} from "./journal.ts";
 
 type StoredHistory = HistoryRow & { readonly id: number };
 
@@ -11,6 +28,7 @@ export class MemoryStore {
   readonly mail = new Map<number, MailRow>();
   readonly effects = new Map<number, EffectRow>();
   readonly keys = new Map<string, KeyRow>();
+  readonly names = new Map<string, NameRow>();
   readonly machines = new Map<string, MachineRow>();
   readonly deadLetters: Array<DeadLetterRow & { readonly id: number }> = [];
   latestAt = 0;
@@ -32,6 +50,10 @@ export class MemoryStore {
   // Escaped by JSON, so that no address and key can look like another pair.
   keyOf(row: KeyWanted): string {
     return JSON.stringify([row.address, row.key]);
+  }
+
+  nameOf(row: NameWanted): string {
+    return JSON.stringify([row.tree, row.systemId]);
   }
 
   counters(): Counters {
@@ -155,6 +177,7 @@ export class MemoryStore {
     for (const id of turn.mailTaken) this.mail.delete(id);
     for (const row of turn.effects) this.effects.set(row.id, { ...row });
     for (const id of turn.effectsDone) this.effects.delete(id);
+    for (const row of turn.names) this.names.set(this.nameOf(row), { ...row });
     for (const row of turn.deadLetters) {
       this.deadLetters.push({ ...row, id: (this.deadLetters.at(-1)?.id ?? 0) + 1 });
       this.#saw(row.at);

@@ -85,6 +85,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       actors: (addresses) => reading(() => present(new Set(addresses), (address) => store.actorAt(address))),
       actorsById: (ids) => reading(() => present(new Set(ids), (id) => store.actor(id))),
       keys: (wanted) => reading(() => present(new Set(wanted.map((row) => store.keyOf(row))), (key) => store.keys.get(key))),
+      names: (wanted) => reading(() => present(new Set(wanted.map((row) => store.nameOf(row))), (name) => store.names.get(name))),
       due: (until, limit) => reading(() => store.due(until, limit)),
       nextWakeAfter: (after) => reading(() => store.nextWakeAfter(after)),
       mail: (after, limit) => reading(() => page(store.mail.values(), after, limit)),

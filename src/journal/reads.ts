@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect";
 import type { Address } from "../domain/address.ts";
 import type { Connection } from "./connection.ts";
 import type { JournalError } from "./errors.ts";
-import type { ActorFilter, ActorRow, Counters, CountRow, DeadLetterRow, EffectRow, HistoryRow, KeyRow, KeyWanted, MachineRow, MailRow, OwnerRow, WakeRow } from "./journal.ts";
+import type { ActorFilter, ActorRow, Counters, CountRow, DeadLetterRow, EffectRow, HistoryRow, KeyRow, KeyWanted, NameRow, NameWanted, MachineRow, MailRow, OwnerRow, WakeRow } from "./journal.ts";
 
 /**
  * The queries of the journal. Lists of ids and addresses travel as one JSON parameter: one prepared text for any
@@ -40,6 +40,13 @@ export const keys = (connection: Connection, wanted: ReadonlyArray<KeyWanted>): 
     JSON.stringify(wanted.map((row) => [row.address, row.key])),
   ]);
 };
+
+export const names = (connection: Connection, wanted: ReadonlyArray<NameWanted>): Read<ReadonlyArray<NameRow>> =>
+  connection.read(
+    `SELECT n.tree, n.system_id AS systemId, n.address FROM (SELECT DISTINCT value ->> 0 AS tree, value ->> 1 AS id FROM json_each(?)) w
+      CROSS JOIN names n ON n.tree = w.tree AND n.system_id = w.id`,
+    [JSON.stringify(wanted.map(({ tree, systemId }) => [tree, systemId]))],
+  );
 
 export const due = (connection: Connection, until: number, limit: number): Read<ReadonlyArray<WakeRow>> =>
   connection.read("SELECT w.actor, a.address, w.due FROM wakes w CROSS JOIN actors a ON a.id = w.actor WHERE w.due <= ? ORDER BY w.due, w.actor LIMIT ?", [until, limit]);

@@ -61,7 +61,10 @@ const first: ReadonlyArray<string> = [
   )`,
 ];
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first];
+/** Whom a system id means within a tree of actors: written only where one is given. */
+const systemIds: ReadonlyArray<string> = ["CREATE TABLE names (tree TEXT NOT NULL, system_id TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY (tree, system_id)) WITHOUT ROWID"];
+
+const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds];
 
 /** The layout that this version of Taskwright writes. */
 export const version = migrations.length;

@@ -183,6 +183,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       actors: (addresses) => reading((open) => Reads.actors(open, addresses)),
       actorsById: (ids) => reading((open) => Reads.actorsById(open, ids)),
       keys: (wanted) => reading((open) => Reads.keys(open, wanted)),
+      names: (wanted) => reading((open) => Reads.names(open, wanted)),
       due: (until, limit) => reading((open) => Reads.due(open, until, limit)),
       nextWakeAfter: (after) => reading((open) => Reads.nextWakeAfter(open, after)),
       mail: (after, limit) => reading((open) => Reads.mail(open, after, limit)),

@@ -2,7 +2,7 @@ import type { SqlError } from "@effect/sql/SqlError";
 import * as Effect from "effect/Effect";
 import * as Bulk from "./bulk.ts";
 import type { Connection } from "./connection.ts";
-import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, Turn } from "./journal.ts";
+import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn } from "./journal.ts";
 
 /**
  * The statements of one turn. The hot path of the whole engine: a turn of one event is one history row and one state
@@ -40,6 +40,7 @@ const effectsDone = Bulk.make<number>("DELETE FROM effects WHERE id IN (", "?", 
 const deadLetters = Bulk.make<DeadLetterRow>("INSERT INTO dead_letters (address, at, envelope, error) VALUES", "(?,?,?,?)", "", (row, params) =>
   params.push(row.address, row.at, row.envelope, row.error),
 );
+const names = Bulk.make<NameRow>("REPLACE INTO names (tree, system_id, address) VALUES", "(?,?,?)", "", (row, params) => params.push(row.tree, row.systemId, row.address));
 // A chart is known by its hash: writing it again changes nothing.
 const machines = Bulk.make<MachineRow>("INSERT OR IGNORE INTO machines (hash, id, version, chart, at) VALUES", "(?,?,?,?,?)", "", (row, params) =>
   params.push(row.hash, row.id, row.version, row.chart, row.at),
@@ -74,6 +75,7 @@ export const write = (connection: Connection, turn: Turn): Effect.Effect<void, S
     if (turn.effects.length > 0) yield* Bulk.write(connection, effects, turn.effects);
     if (turn.effectsDone.length > 0) yield* Bulk.write(connection, effectsDone, turn.effectsDone);
     if (turn.deadLetters.length > 0) yield* Bulk.write(connection, deadLetters, turn.deadLetters);
+    if (turn.names.length > 0) yield* Bulk.write(connection, names, turn.names);
   });
 
 export const pruneKeys = (connection: Connection, before: number, limit: number): Effect.Effect<number, SqlError> =>

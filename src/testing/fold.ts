@@ -54,7 +54,7 @@ export const foldActor = (definition: Definition, row: ActorRow, history: Readon
     const told = parseJson(event) as Event | EngineEvent;
     if (told.type !== type) problem(seq, `its type is ${type}, its event says ${told.type}`);
     try {
-      if (state === undefined) state = start(definition, address, parentAddress(address), (told as { input?: unknown }).input, then).state;
+      if (state === undefined) state = start(definition, address, parentAddress(address), (told as { input?: unknown }).input, then, { sync: (told as { sync?: true }).sync }).state;
       else if (outcome !== "failed") {
         const next = step(definition, state, told, then);
         if (next.outcome !== outcome) problem(seq, `"${type}" was ${outcome}, stepped again it is ${next.outcome}`);

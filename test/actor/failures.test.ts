@@ -168,7 +168,6 @@ describe("step > failures > things without a stable name", () => {
     ["PROTO_TIMER", /__proto__ is refused/],
     ["PROTO_CHILD", /__proto__ is refused/],
     ["SEND", /a transition is pure: use sendTo\(\)/],
-    ["SYSTEM", /system\.get\("somebody"\): this actor has no child with that systemId/],
   ] as const) {
     test(`${type} is refused with a remedy`, () => expect(failure(() => step(sneaky, state, { type }, at)).message).toMatch(message));
   }

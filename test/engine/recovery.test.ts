@@ -67,7 +67,7 @@ describe("engine > recovery", () => {
     await engine.start("job", "1");
     seen.length = 0;
     await engine.restart();
-    expect(seen.slice(0, 3)).toEqual(["list", "effects", "commit"]);
+    expect(seen.slice(0, 4)).toEqual(["list", "list", "effects", "commit"]);
     expect(held.calls).toHaveLength(2);
   });
 

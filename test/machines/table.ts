@@ -80,7 +80,8 @@ export const describeTable = <Told extends Event>(chart: Chart, table: Table<Tol
       expect(Object.keys(table.rows).sort()).toEqual(chart.resting.map(nameOf).sort());
     });
     test("has every event of the chart, and no other", () => {
-      expect(Object.keys(table.samples).sort()).toEqual([...chart.eventTypes].sort());
+      // What a wildcard takes is shown by a test of its own.
+      expect(Object.keys(table.samples).sort()).toEqual(chart.eventTypes.filter((type) => type !== "*").sort());
     });
     for (const node of chart.resting) {
       const state = nameOf(node);

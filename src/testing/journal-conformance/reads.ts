@@ -2,12 +2,32 @@ import * as Effect from "effect/Effect";
 import { describe, expect, it } from "vitest";
 import type { ActorFilter, Journal } from "../../journal/index.ts";
 import type { JournalHarness } from "../journal-conformance.ts";
-import { actor, asRow, entry, noon, onJournal, range, turn } from "./rows.ts";
+import { actor, asRow, entry, noon, nothing, onJournal, range, turn } from "./rows.ts";
 
 export const readConformance = (harness: JournalHarness): void => {
   describe("lookups", () => {
     const hundreds = (journal: Journal) => journal.commit(turn({ created: range(2_000).map((id) => actor(id)), wakes: [{ actor: 7, due: noon }] }));
 
+    it(
+      "find who has a system id within a tree, the latest of them, and leave unknown ones out",
+      onJournal(harness, (journal) =>
+        Effect.gen(function* () {
+          yield* hundreds(journal);
+          const name = (tree: string, systemId: string, address: string) => ({ tree, systemId, address });
+          yield* journal.commit({ ...nothing, names: [name("shop/1", "log", "shop/1/a"), name("shop/2", "log", "shop/2/a"), name("shop/1", "it's", "shop/1/b")] });
+          yield* journal.commit({ ...nothing, names: [name("shop/1", "log", "shop/1/c")] });
+          expect(yield* journal.names([])).toEqual([]);
+          expect(yield* journal.names([{ tree: "shop/1", systemId: "log" }])).toEqual([name("shop/1", "log", "shop/1/c")]);
+          const found = yield* journal.names([
+            { tree: "shop/1", systemId: "it's" },
+            { tree: "shop/3", systemId: "log" },
+            { tree: "shop/2", systemId: "log" },
+            { tree: "shop/2", systemId: "log" },
+          ]);
+          expect([...found].sort((a, b) => (a.tree < b.tree ? -1 : 1))).toEqual([name("shop/1", "it's", "shop/1/b"), name("shop/2", "log", "shop/2/a")]);
+        }),
+      ),
+    );
     it(
       "find actors by addresses and by ids, each once, and leave unknown ones out",
       onJournal(harness, (journal) =>

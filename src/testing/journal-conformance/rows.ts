@@ -6,7 +6,7 @@ import type { JournalHarness, JournalUnderTest } from "../journal-conformance.ts
 
 /** Rows with sensible values, of which a test names only what it is about. */
 
-export const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], machines: [] };
+export const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
 export const turn = (rows: Partial<Turn>): Turn => ({ ...nothing, ...rows });
 
 /** A moment that JavaScript and SQLite keep in more than 32 bits. */
