@@ -37,6 +37,7 @@ export {
   EngineBusy,
   EngineClosed,
   EngineDegraded,
+  EventRefused,
   type EngineOptions,
   type EngineState,
   type EngineStatus,

@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode } from "xstate";
+import { type Early, earlyPolicies } from "../domain/envelope.ts";
 import type { Source } from "./definition.ts";
 
 interface Known {
@@ -90,6 +91,14 @@ export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyAr
   checkNode(machine.root);
   return problems;
 };
+
+/** Lists what is wrong with the policies for early events. */
+export const checkEarly = (machine: AnyStateMachine, early: Readonly<Record<string, Early>>): ReadonlyArray<string> =>
+  Object.entries(early).flatMap(([type, policy]) => {
+    if (!earlyPolicies.includes(policy)) return [`early event "${type}": the policy must be one of ${earlyPolicies.join(", ")}, got ${JSON.stringify(policy)}`];
+    if (machine.events.includes(type)) return [];
+    return [`early event "${type}": no state of the machine takes it (events: ${machine.events.filter((known) => !known.startsWith("xstate.")).join(", ") || "none"})`];
+  });
 
 interface Builtin {
   readonly type: string;

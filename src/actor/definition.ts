@@ -13,8 +13,9 @@ import {
   type StateValue,
 } from "xstate";
 import { childAddress } from "../domain/address.ts";
+import type { Early } from "../domain/envelope.ts";
 import { defaultLimits, type Limits } from "../domain/limits.ts";
-import { checkMachine } from "./check.ts";
+import { checkEarly, checkMachine } from "./check.ts";
 import { orderedValue, putInDocumentOrder } from "./order.ts";
 import { ActorReference } from "./reference.ts";
 import { makeStepSystem, type StepSystem } from "./scope.ts";
@@ -43,6 +44,8 @@ export interface Definition {
   readonly original: AnyStateMachine;
   readonly sources: ReadonlyMap<string, Source>;
   readonly limits: Limits;
+  /** Undefined where every early event is dropped. */
+  readonly early: ReadonlyMap<string, Early> | undefined;
   readonly system: StepSystem;
   /** Whether states are active side by side, so that their order has to be kept. */
   readonly hasRegions: boolean;
@@ -67,6 +70,8 @@ export interface DefineOptions {
   readonly limits?: Limits;
   /** Names of custom actions that a host implements outside the machine. */
   readonly actions?: ReadonlyArray<string>;
+  /** What happens to events that come before the state that takes them, by event type. Default: drop. */
+  readonly early?: Readonly<Record<string, Early>>;
 }
 
 /** Throws `MachineRefused` with all problems of the machine. */
@@ -79,7 +84,7 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     sources.set(name, { name, kind: kindOf(actual), logic: actual });
   }
   for (const { name, logic } of inlineInvokes(machine.root)) sources.set(name, { name, kind: kindOf(logic), logic });
-  const problems = checkMachine(machine, { sources, actions: new Set(options.actions ?? []) });
+  const problems = [...checkMachine(machine, { sources, actions: new Set(options.actions ?? []) }), ...checkEarly(machine, options.early ?? {})];
   if (problems.length > 0) throw new MachineRefused(machine.id, problems);
   const system = makeStepSystem();
   const stubbed = new StateMachine(withStubs(machine.config, system.stub), {
@@ -101,6 +106,7 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     original: machine,
     sources,
     limits,
+    early: options.early === undefined ? undefined : new Map(Object.entries(options.early)),
     system,
     hasRegions: [...idMap.values()].some((node) => node.type === "parallel"),
     template: (value) => {

@@ -5,5 +5,5 @@ export { ActorReference, parseJson } from "./reference.ts";
 export { actorRef } from "../domain/reference.ts";
 export { type ActorState, type Child, decode, encode, nextDue, parseState, type Status, StateMismatch, type StoredState, type Timer } from "./state.ts";
 export { reducerId, reducerMachine } from "./reducer.ts";
-export { type Step, start, step, TransitionFailed } from "./step.ts";
+export { EarlyEvent, nextOffer, type Step, start, step, TransitionFailed } from "./step.ts";
 export { type Microstep, traceOf } from "./trace.ts";

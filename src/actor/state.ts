@@ -21,6 +21,13 @@ export interface Timer {
   readonly child?: number;
 }
 
+/** An event that came before the state that takes it. */
+export interface Kept {
+  /** What names it when it is told again. */
+  readonly token: number;
+  readonly event: Event;
+}
+
 export interface Child {
   readonly src: string;
   /** The generation: a completion with another token belongs to a child that is over. */
@@ -42,6 +49,8 @@ export interface ActorState {
   readonly tokens: number;
   /** The parent sees each snapshot of this child. */
   readonly sync: true | undefined;
+  /** In the order in which they came. */
+  readonly kept: ReadonlyArray<Kept>;
 }
 
 /** The same, as it is stored. Ours, not XState's: see docs/internals/architecture.md. */
@@ -54,6 +63,7 @@ export interface StoredState {
   readonly timers?: Readonly<Record<string, Timer>>;
   readonly tokens?: number;
   readonly sync?: true;
+  readonly kept?: ReadonlyArray<Kept>;
   readonly output?: Json;
   readonly error?: Failure;
 }
@@ -65,6 +75,8 @@ export class StateMismatch extends Error {
     this.name = "StateMismatch";
   }
 }
+
+export const nothingKept: ReadonlyArray<Kept> = Object.freeze([]);
 
 const isEmpty = (record: object): boolean => {
   for (const _ in record) return false;
@@ -81,6 +93,7 @@ export const encode = (state: ActorState): string => {
   if (!isEmpty(timers)) stored.timers = timers;
   if (tokens > 0) stored.tokens = tokens;
   if (state.sync === true) stored.sync = true;
+  if (state.kept.length > 0) stored.kept = state.kept;
   if (snapshot.output !== undefined) stored.output = snapshot.output;
   if (snapshot.error !== undefined) stored.error = snapshot.error;
   return JSON.stringify(stored);
@@ -112,6 +125,7 @@ export const parseState = (json: string): StoredState => {
   for (const [id, child] of Object.entries((stored.children ?? {}) as Record<string, unknown>)) {
     if (!isRecord(child) || typeof child.src !== "string" || typeof child.token !== "number") throw new StateMismatch(`the stored child "${id}" has no source or token`);
   }
+  if (stored.kept !== undefined && !(Array.isArray(stored.kept) && stored.kept.every(isKept))) throw new StateMismatch("the stored kept events are not a list of events with tokens");
   if (stored.sync !== undefined && stored.sync !== true) throw new StateMismatch("the stored sync is not true");
   if (stored.tokens !== undefined && typeof stored.tokens !== "number") throw new StateMismatch("the stored token counter is not a number");
   return stored as unknown as StoredState;
@@ -119,6 +133,7 @@ export const parseState = (json: string): StoredState => {
 
 const statuses: ReadonlySet<Status> = new Set(["active", "done", "error", "stopped"]);
 const targets: ReadonlySet<string> = new Set(["self", "parent", "child", "address"] satisfies ReadonlyArray<Target["kind"]>);
+const isKept = (kept: unknown): boolean => isRecord(kept) && typeof kept.token === "number" && isRecord(kept.event) && typeof kept.event.type === "string";
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Puts a stored state back to work. Throws `StateMismatch` where the machine has no such state. */
@@ -139,7 +154,7 @@ export const decode = (definition: Definition, address: Address, parent: Address
     output: stored.output,
     error: stored.error,
   } as unknown as AnyMachineSnapshot;
-  return { self, snapshot, children, timers: stored.timers ?? {}, tokens: stored.tokens ?? 0, sync: stored.sync };
+  return { self, snapshot, children, timers: stored.timers ?? {}, tokens: stored.tokens ?? 0, sync: stored.sync, kept: stored.kept ?? nothingKept };
 };
 
 export const selfReference = (definition: Definition, address: Address, parent: Address | undefined): ActorReference =>

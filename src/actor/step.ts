@@ -9,7 +9,7 @@ import { type Base, Draft, nameInXState, without } from "./draft.ts";
 import { childSnapshot } from "./child-snapshot.ts";
 import { putInDocumentOrder } from "./order.ts";
 import type { RawMicrostep, Recorded } from "./scope.ts";
-import { type ActorState, selfReference } from "./state.ts";
+import { type ActorState, nothingKept, selfReference } from "./state.ts";
 
 /** What one event did to one actor. */
 export interface Step {
@@ -31,6 +31,14 @@ export class TransitionFailed extends Error {
     this.address = address;
     this.machine = machine;
     this.eventType = eventType;
+  }
+}
+
+/** The event came before the state that takes it, and its sender is to know. The actor did not move. */
+export class EarlyEvent extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "EarlyEvent";
   }
 }
 
@@ -60,7 +68,7 @@ export const start = (definition: Definition, address: Address, parent: Address 
     throw new TransitionFailed(address, definition.id, "taskwright.start", cause);
   }
   if (snapshot.status === "error") throw new TransitionFailed(address, definition.id, "taskwright.start", snapshot.error);
-  const base: Base = { self, snapshot: undefined, children: none, timers: none, tokens, sync };
+  const base: Base = { self, snapshot: undefined, children: none, timers: none, tokens, sync, kept: nothingKept };
   return shown(conclude(definition, base, snapshot, recorded, "taskwright.start", at, "handled"));
 };
 
@@ -103,6 +111,19 @@ export const step = (definition: Definition, state: ActorState, event: Event | E
       told = completionInXState(completion);
       break;
     }
+    case "taskwright.offer": {
+      const { token } = event as Extract<EngineEvent, { type: "taskwright.offer" }>;
+      const kept = state.kept.find((candidate) => candidate.token === token);
+      if (kept === undefined) return unmoved(state, "stale");
+      base = { ...state, kept: state.kept.filter((candidate) => candidate !== kept) };
+      told = kept.event;
+      break;
+    }
+    case "taskwright.forget": {
+      const { token } = event as Extract<EngineEvent, { type: "taskwright.forget" }>;
+      if (!state.kept.some((kept) => kept.token === token)) return unmoved(state, "stale");
+      return { ...unmoved(state, "handled"), state: { ...state, kept: state.kept.filter((kept) => kept.token !== token) } };
+    }
     case "taskwright.snapshot": {
       const { child, token, snapshot } = event as Extract<EngineEvent, { type: "taskwright.snapshot" }>;
       if (state.children[child]?.token !== token) return unmoved(state, "stale");
@@ -127,8 +148,39 @@ export const step = (definition: Definition, state: ActorState, event: Event | E
     throw new TransitionFailed(state.self.address, definition.id, event.type, cause);
   }
   const outcome = next.status !== "active" || recorded.microsteps.some((microstep) => microstep._transitions.length > 0) ? "handled" : "ignored";
+  if (outcome === "ignored" && definition.early !== undefined) {
+    const early = takeEarly(definition, state, event);
+    if (early !== undefined) return early;
+  }
   if (next === state.snapshot && recorded.actions.length === 0) return shown({ state: base, commands: [], outcome, microsteps: recorded.microsteps });
   return shown(conclude(definition, base, next, recorded, event.type, at, outcome));
+};
+
+/** Keeps or refuses an event that no state takes now; nothing where it is simply ignored. */
+const takeEarly = (definition: Definition, state: ActorState, event: Event | EngineEvent): Step | undefined => {
+  // One that was kept and is not taken yet stays where it is.
+  if (event.type === "taskwright.offer") return unmoved(state, "ignored");
+  const policy = definition.early?.get(event.type);
+  if (policy !== "keep" && policy !== "refuse") return undefined;
+  const { keptEventsMax } = definition.limits;
+  if (policy === "refuse") throw new EarlyEvent(`the state ${JSON.stringify(state.snapshot.value)} takes no "${event.type}"`);
+  if (state.kept.length >= keptEventsMax)
+    throw new EarlyEvent(`the state ${JSON.stringify(state.snapshot.value)} takes no "${event.type}", and ${keptEventsMax} events are kept already (limit keptEventsMax)`);
+  const tokens = state.tokens + 1;
+  return shown({ ...unmoved(state, "kept"), state: { ...state, tokens, kept: [...state.kept, { token: tokens, event: event as Event }] } });
+};
+
+/** The next of the kept events that the state takes now, or on which it throws, as the event by which it is told again. */
+export const nextOffer = (definition: Definition, state: ActorState, at: number): EngineEvent | undefined => {
+  for (const { token } of state.kept) {
+    const offer = { type: "taskwright.offer" as const, token };
+    try {
+      if (step(definition, state, offer, at).outcome === "handled") return offer;
+    } catch {
+      return offer;
+    }
+  }
+  return undefined;
 };
 
 const unmoved = (state: ActorState, outcome: Outcome): Step => ({ state, commands: [], outcome, microsteps: [] });
@@ -140,7 +192,7 @@ const stopped = (state: ActorState): ReadonlyArray<Command> => [
 
 /** The supervisor gave the actor up: it ends in error with everything that it had under way. */
 const failed = (state: ActorState, error: Failure): Step => ({
-  state: { ...state, snapshot: { ...state.snapshot, status: "error", error, children: {} } as AnyMachineSnapshot, children: none, timers: none },
+  state: { ...state, snapshot: { ...state.snapshot, status: "error", error, children: {} } as AnyMachineSnapshot, children: none, timers: none, kept: nothingKept },
   commands: stopped(state),
   outcome: "handled",
   microsteps: [],
@@ -150,7 +202,8 @@ const failed = (state: ActorState, error: Failure): Step => ({
 const restarted = (definition: Definition, state: ActorState, input: unknown, at: number): Step => {
   const { address, _parent } = state.self;
   const fresh = start(definition, address, _parent?.address, input, at, { tokens: state.tokens, sync: state.sync });
-  return { ...fresh, commands: [...stopped(state), ...fresh.commands] };
+  const kept = fresh.state.snapshot.status === "active" ? state.kept : nothingKept;
+  return { ...fresh, state: { ...fresh.state, kept }, commands: [...stopped(state), ...fresh.commands] };
 };
 
 const completionInXState = (completion: Extract<EngineEvent, { type: "taskwright.done" | "taskwright.error" }>) =>
@@ -175,7 +228,7 @@ const conclude = (definition: Definition, base: Base, snapshot: AnyMachineSnapsh
     }
     draft.checkBounds();
     return {
-      state: { self: base.self, snapshot, children: draft.children, timers: draft.timers, tokens: draft.tokens, sync: base.sync },
+      state: { self: base.self, snapshot, children: draft.children, timers: draft.timers, tokens: draft.tokens, sync: base.sync, kept: snapshot.status === "active" ? base.kept : nothingKept },
       commands: draft.commands,
       outcome,
       microsteps: recorded.microsteps,

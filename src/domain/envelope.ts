@@ -22,8 +22,16 @@ export const wrongKey = (key: unknown): string | undefined =>
     : `an idempotency key is a non-empty string of at most ${keyLengthMax} characters, without U+0000 and halves of surrogate pairs`;
 
 /**
+ * What happens to an event that comes before the state that takes it: it is ignored, its sender is told that it was
+ * refused, or it is kept until a state takes it.
+ */
+export type Early = "drop" | "refuse" | "keep";
+
+export const earlyPolicies: ReadonlyArray<Early> = ["drop", "refuse", "keep"];
+
+/**
  * What became of an envelope: `handled` by a transition, `ignored` because the state at that moment takes no such
- * event, `stale` because it belongs to a timer or child that is over, `ended` because the actor is final,
+ * event, `kept` for a later state that takes it, `stale` because it belongs to a timer or child that is over, `ended` because the actor is final,
  * `failed` because the machine threw (the event is among the dead letters).
  */
-export type Outcome = "handled" | "ignored" | "stale" | "ended" | "failed";
+export type Outcome = "handled" | "ignored" | "kept" | "stale" | "ended" | "failed";

@@ -18,6 +18,10 @@ export type EngineEvent =
   | { readonly type: "taskwright.timer"; readonly id: string; readonly token: number }
   /** A timer whose transition threw is taken away, or it would be due for ever. */
   | { readonly type: "taskwright.cancel"; readonly id: string; readonly token: number }
+  /** An event that was kept is told again, because the state takes it now. */
+  | { readonly type: "taskwright.offer"; readonly token: number }
+  /** An event that was kept and on which the transition threw is given up, or it would be told for ever. */
+  | { readonly type: "taskwright.forget"; readonly token: number }
   /** A child whose parent wants to see its snapshots (`onSnapshot`, `syncSnapshot`) was told something. */
   | { readonly type: "taskwright.snapshot"; readonly child: string; readonly token: number; readonly snapshot: Json }
   | { readonly type: "taskwright.done"; readonly child: string; readonly token: number; readonly output?: Json }

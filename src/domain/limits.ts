@@ -21,6 +21,8 @@ export interface Limits {
   readonly childrenMax: number;
   /** Timers that one actor may have at a time. */
   readonly timersMax: number;
+  /** Events that one actor may keep for a later state at a time. */
+  readonly keptEventsMax: number;
   /** Actors kept in memory; the coldest half is dropped above it and loaded again when needed. */
   readonly residentActorsMax: number;
   /** Due timers that the pump hands to one turn. */
@@ -45,6 +47,7 @@ export const defaultLimits: Limits = {
   microstepsMax: 1_000,
   childrenMax: 1_000,
   timersMax: 1_000,
+  keptEventsMax: 100,
   residentActorsMax: 20_000,
   dueTimersMax: 1_000,
   activitiesMax: 1_000,

@@ -152,7 +152,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
             (error, receipt) => {
               if (error !== undefined) resume(Effect.fail(error as SendError));
               else if (receipt?.duplicate === true) resume(new Unanswered({ address, event: event.type, outcome: "handled by an earlier call with the same key" }));
-              else if (receipt !== undefined && receipt.outcome !== "handled") resume(new Unanswered({ address, event: event.type, outcome: receipt.outcome }));
+              else if (receipt !== undefined && receipt.outcome !== "handled" && receipt.outcome !== "kept") resume(new Unanswered({ address, event: event.type, outcome: receipt.outcome }));
             },
             replyTo,
           );

@@ -71,6 +71,16 @@ export class ActorParked extends Schema.TaggedError<ActorParked>()("ActorParked"
   }
 }
 
+/** The state takes no such event yet, and the machine's options say that its sender is to know. Nothing was stored. */
+export class EventRefused extends Schema.TaggedError<EventRefused>()("EventRefused", { address: Schema.String, event: Schema.String, detail: Schema.String }) {
+  readonly code = "event_refused";
+  readonly status = 409;
+  readonly retryable = true;
+  override get message() {
+    return `"${this.address}" refuses "${this.event}": ${this.detail}; send it again when the actor has gone on`;
+  }
+}
+
 export class EngineBusy extends Schema.TaggedError<EngineBusy>()("EngineBusy", { waiting: Schema.Number, waitingMax: Schema.Number }) {
   readonly code = "engine_busy";
   readonly status = 429;
@@ -118,7 +128,7 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
   }
 }
 
-export type SendError = UnknownMachine | UnknownActor | InvalidAddress | InvalidEvent | PayloadTooLarge | ActorFailed | ActorParked | EngineBusy | EngineDegraded | EngineClosed;
+export type SendError = UnknownMachine | UnknownActor | InvalidAddress | InvalidEvent | PayloadTooLarge | ActorFailed | ActorParked | EventRefused | EngineBusy | EngineDegraded | EngineClosed;
 
 /** Nobody will answer: the state at that moment takes no such event, or the actor is final. */
 export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { address: Schema.String, event: Schema.String, outcome: Schema.String }) {

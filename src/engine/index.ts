@@ -21,6 +21,7 @@ export {
   EngineBusy,
   EngineClosed,
   EngineDegraded,
+  EventRefused,
   InvalidAddress,
   InvalidEvent,
   InvalidOptions,

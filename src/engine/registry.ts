@@ -4,6 +4,7 @@ import { activity, activityActions } from "../../machines/activity.ts";
 import { live, liveActions } from "../../machines/live.ts";
 import { supervisor, supervisorActions } from "../../machines/supervisor.ts";
 import { type Definition, define, MachineRefused, reducerId, reducerMachine } from "../actor/index.ts";
+import type { Early } from "../domain/envelope.ts";
 import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import { RetryPolicy } from "../domain/retry.ts";
@@ -36,6 +37,11 @@ export interface MachineOptions {
   readonly activities?: Readonly<Record<string, ActivityOptions>>;
   /** Implementations of custom actions outside the machine; they go before the machine's own. */
   readonly actions?: Readonly<Record<string, (info: ActionInfo) => unknown>>;
+  /**
+   * What happens to an event that comes before the state that takes it, by event type. `drop` (the default): it is
+   * ignored. `refuse`: the sender gets `EventRefused`. `keep`: it waits, in order, until a state takes it.
+   */
+  readonly early?: Readonly<Record<string, Early>>;
   /** Refuses events before they are stored: one schema for all of them (a union). */
   readonly events?: Schema.Schema.AnyNoContext;
   readonly input?: Schema.Schema.AnyNoContext;
@@ -95,7 +101,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   const visit = (entry: DurableMachine) => {
     const actions = new Map(Object.entries(entry.actions ?? {}));
     try {
-      const definition = define(entry.machine, { limits, actions: [...actions.keys()] });
+      const definition = define(entry.machine, { limits, actions: [...actions.keys()], ...(entry.early === undefined ? {} : { early: entry.early }) });
       if (isReserved(definition.id) || definition.id === "ask") problems.push(`the machine id "${definition.id}" belongs to the engine: nobody could send to its actors; choose another id`);
       if (byHash.get(definition.hash)?.definition.original === entry.machine) return;
       for (const [name, options] of Object.entries(entry.activities ?? {})) problems.push(...checkActivity(definition, name, options));

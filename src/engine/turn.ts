@@ -1,11 +1,11 @@
-import { type ActorState, type Command, reducerId, type Status, snapshotToTell, type Step, start, step } from "../actor/index.ts";
+import { type ActorState, type Command, EarlyEvent, nextOffer, reducerId, type Status, snapshotToTell, type Step, start, step } from "../actor/index.ts";
 import { type Address, childAddress, childId, isSystemAddress, parentAddress, systemAddress, treeOf } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf, type Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn as StoredTurn } from "../journal/index.ts";
-import { ActorFailed, ActorParked, UnknownActor, UnknownMachine } from "./errors.ts";
+import { ActorFailed, ActorParked, EventRefused, UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { Registry } from "./registry.ts";
 import { Resident, type Residents, type Unreadable } from "./resident.ts";
@@ -308,8 +308,8 @@ export class Turn {
     if (event.type === "taskwright.stop" && "token" in event && event.token !== actor.token) return;
     // What is said of an earlier incarnation does not belong in the history of this one.
     if (delivery.only !== undefined && delivery.only !== actor.id) return;
-    this.#touch(actor);
     const before = actor.status;
+    const { kept } = actor.state;
     actor.childrenBefore = actor.state.children;
     let result: Step;
     try {
@@ -317,21 +317,26 @@ export class Turn {
       this.#checkPayloads(result.commands);
       actor.apply(result, this.#world.limits.stateBytesMax);
     } catch (error) {
-      this.#fail(actor, delivery, error);
+      if (error instanceof EarlyEvent) this.refuse(delivery, new EventRefused({ address: actor.address, event: event.type, detail: error.message }));
+      else this.#fail(actor, delivery, error);
       return;
     }
+    this.#touch(actor);
     this.#record(actor, delivery, result.outcome, result);
+    if (kept.length > 0 && result.outcome === "handled") this.#offerKept(actor, kept);
     if (result.commands.length > 0 || actor.status !== before) this.#follow(actor, event, result, before);
   }
 
   /** The machine threw: the actor stays where it was, the event goes to the dead letters, its supervisor decides. */
   #fail(actor: Resident, delivery: Delivery, error: unknown): void {
     const failure = failureOf(causeOf(error));
+    this.#touch(actor);
     actor.reload();
     this.#record(actor, delivery, "failed", undefined, new ActorFailed({ address: actor.address, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }));
     this.#bury(delivery, failure);
     const { event } = delivery;
     if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
+    if (event.type === "taskwright.offer") this.#internal(actor.address, { type: "taskwright.forget", token: (event as Extract<EngineEvent, { type: "taskwright.offer" }>).token }, "");
     const { supervision } = actor.registered;
     // An activity or live actor that can't be told how its code ended ends itself, or its parent would wait for ever.
     const { activity, live } = this.#world.registry;
@@ -349,6 +354,20 @@ export class Turn {
       internal: true,
     });
     this.#internal(supervisor, { type: "ACTOR_FAILED", address: actor.address, supervision, failure, at: this.at } as unknown as Event, actor.address);
+  }
+
+  /** Tells the actor what it kept and takes now, before anything that came later; what it will never take is for an operator. */
+  #offerKept(actor: Resident, kept: ActorState["kept"]): void {
+    if (actor.status === "active") {
+      const offer = nextOffer(actor.registered.definition, actor.state, this.at);
+      if (offer !== undefined) actor.queue.unshift({ to: actor.address, event: offer, json: JSON.stringify(offer), from: "", internal: true });
+      return;
+    }
+    for (const { event } of kept)
+      this.#bury(
+        { to: actor.address, event, json: "", from: "" },
+        failureOf(new EventRefused({ address: actor.address, event: event.type, detail: "the actor ended before any of its states took it" })),
+      );
   }
 
   #touch(actor: Resident): void {
