@@ -17,7 +17,8 @@ import {
   type SentEvent,
   type Taskwright,
 } from "../engine/index.ts";
-import { Journal } from "../journal/index.ts";
+import { Journal, type Turn } from "../journal/index.ts";
+import type { CrashPlan } from "./crash-everywhere.ts";
 import { foldJournal } from "./fold.ts";
 import { type StoreKind, type TestStore, testStore } from "./test-store.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -36,6 +37,8 @@ export interface TestEngineOptions extends Omit<EngineOptions, "machines" | "tim
   readonly time?: VirtualTime;
   /** Stands between the engine and its journal: for faults, and for planted bugs. */
   readonly wrap?: (journal: Journal) => Journal;
+  /** Where it crashes by itself; it is opened again by the next call. See `crashEverywhere`. */
+  readonly plan?: CrashPlan;
 }
 
 // Under virtual time nobody takes a journal over by surprise: renewals would only lengthen long advances.
@@ -69,6 +72,8 @@ export class TestEngine {
   #taskwright: Taskwright | undefined;
   #gate: Gate = { dead: false };
   #unchecked = false;
+  #death = deathOf();
+  #calls = 0;
 
   constructor(options: TestEngineOptions, store: TestStore, ownsStore: boolean) {
     this.#options = options;
@@ -89,7 +94,12 @@ export class TestEngine {
   }
 
   async open(options: { readonly ownerIsDead?: boolean } = {}): Promise<void> {
+    const { plan } = this.#options;
     const gate: Gate = { dead: false };
+    if (plan !== undefined)
+      gate.reach = (when, turn) => {
+        if (plan.reach(when, turn)) this.crash();
+      };
     const connected = await this.store.connect();
     const journal = mortal(options.ownerIsDead === true ? unclaimed(connected) : connected, gate);
     const wrapped = this.#options.wrap === undefined ? journal : this.#options.wrap(journal);
@@ -105,6 +115,7 @@ export class TestEngine {
       journal: Layer.succeed(Journal, wrapped),
     });
     this.#gate = gate;
+    this.#death = deathOf();
     if (this.mode === "json") {
       const core = this.#core;
       core.forget();
@@ -113,23 +124,41 @@ export class TestEngine {
   }
 
   async start(machine: string | AnyStateMachine, id: string, input?: unknown): Promise<Receipt> {
-    return this.#followed(this.taskwright.start(machine, id, input));
+    return this.#followed(() => this.taskwright.start(machine, id, input));
   }
 
   async send(address: Address, event: SentEvent, options?: SendOptions): Promise<Receipt> {
-    return this.#followed(this.taskwright.send(address, event, options));
+    const key = this.#options.plan === undefined ? undefined : `call-${++this.#calls}`;
+    return this.#followed(() => this.taskwright.send(address, event, key === undefined ? options : { key, ...options }));
   }
 
-  snapshot(address: Address): Promise<ActorView> {
+  async snapshot(address: Address): Promise<ActorView> {
+    if (this.#options.plan !== undefined) await this.settled();
     return this.taskwright.snapshot(address);
   }
 
-  async #followed<A>(call: Promise<A>): Promise<A> {
+  async #followed<A>(call: () => Promise<A>): Promise<A> {
     try {
-      return await call;
+      return this.#options.plan === undefined ? await call() : await this.#repeated(call);
     } finally {
       await this.#afterEvent();
     }
+  }
+
+  /** As a client whose server goes away: it asks again until it is answered. */
+  async #repeated<A>(call: () => Promise<A>): Promise<A> {
+    for (;;) {
+      await this.#revive();
+      const ended = await Promise.race([call().then((value) => ({ value })), this.#death.promise]);
+      if (ended === undefined) continue;
+      await this.settled();
+      return ended.value;
+    }
+  }
+
+  /** Opens the engine again after a crash of the plan. */
+  async #revive(): Promise<void> {
+    if (this.#taskwright === undefined && this.#options.plan !== undefined) await this.open({ ownerIsDead: true });
   }
 
   async #afterEvent(): Promise<void> {
@@ -143,10 +172,16 @@ export class TestEngine {
    * activity that a test holds back does not count.
    */
   async settled(): Promise<void> {
-    const { turns } = this.#core.status();
+    let before: number | undefined;
     for (let quiet = 0; quiet < 3; ) {
       await new Promise(setImmediate);
-      if (this.#core.status().turns - turns > turnsMax) throw new Error(`the engine does not come to rest: ${turnsMax} turns, and there is still something to do`);
+      if (this.#taskwright === undefined && this.#options.plan !== undefined) {
+        await this.#revive();
+        before = undefined;
+      }
+      const { turns } = this.#core.status();
+      before ??= turns;
+      if (turns - before > turnsMax) throw new Error(`the engine does not come to rest: ${turnsMax} turns, and there is still something to do`);
       quiet = this.#core.isQuiet() ? quiet + 1 : 0;
     }
   }
@@ -169,6 +204,7 @@ export class TestEngine {
     this.#gate.dead = true;
     this.time.forget();
     this.#taskwright = undefined;
+    this.#death.tell();
   }
 
   /** Crashes the engine when its `count`th commit from now is stored, before anybody hears of it. Resolves then. */
@@ -227,16 +263,36 @@ export class TestEngine {
   }
 }
 
+/** Tells whoever waits for an answer that none will come. */
+const deathOf = () => {
+  let tell = () => {};
+  const promise = new Promise<undefined>((resolve) => {
+    tell = () => resolve(undefined);
+  });
+  return { promise, tell: () => tell() };
+};
+
 interface Gate {
   dead: boolean;
   committed?: () => void;
+  reach?: (when: "before" | "after", turn: Turn) => void;
 }
 
 /** A journal whose process can die: after that no call ever comes back. */
 const mortal = (original: Journal, gate: Gate): Journal => {
   const guard = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() => (gate.dead ? Effect.never : Effect.flatMap(effect, (answer) => (gate.dead ? Effect.never : Effect.succeed(answer)))));
-  const journal: Journal = { ...original, commit: (turn) => Effect.tap(original.commit(turn), () => Effect.sync(() => gate.committed?.())) };
+  const commit = (turn: Turn) =>
+    Effect.suspend(() => {
+      gate.reach?.("before", turn);
+      return gate.dead ? Effect.never : original.commit(turn);
+    }).pipe(
+      Effect.tap(() => {
+        gate.committed?.();
+        if (!gate.dead) gate.reach?.("after", turn);
+      }),
+    );
+  const journal: Journal = { ...original, commit };
   return Object.fromEntries(
     Object.entries(journal).map(([name, member]) => [
       name,
