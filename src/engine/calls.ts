@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Queue from "effect/Queue";
 import * as Stream from "effect/Stream";
 import { ActorReference } from "../actor/index.ts";
-import { type Address, machineOf, rootAddress, wrongId } from "../domain/address.ts";
+import { type Address, rootAddress, wrongId } from "../domain/address.ts";
 import { wrongKey } from "../domain/envelope.ts";
 import { isReserved } from "../domain/event.ts";
 import type { Failure } from "../domain/json.ts";
@@ -64,8 +64,6 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
       const wrong = wrongId(id);
       if (wrong !== undefined) throw new InvalidAddress({ address: `${machine}/${String(id)}`, detail: wrong });
       const address = rootAddress(machine, id);
-      const refused = registered.checkInput?.(input);
-      if (refused !== undefined) throw new InvalidEvent({ address, path: "input", detail: refused });
       const { value, json } = admit(address, input === undefined ? { type: "taskwright.start" as const } : { type: "taskwright.start" as const, input: input as never }, limits);
       loop.post({ to: address, event: value, json, from: "", create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false }, settle });
     } catch (error) {
@@ -75,11 +73,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
   /** An event from outside, checked in every way that needs no look at the actor. */
   const admitted = (address: Address, event: SentEvent) => {
     checkAddress(address);
-    const checked = admitEvent(address, event, limits);
-    const isRoot = address.indexOf("/") === address.lastIndexOf("/");
-    const refused = isRoot ? registry.byId.get(machineOf(address))?.checkEvent?.(checked.value) : undefined;
-    if (refused !== undefined) throw new InvalidEvent({ address, path: "", detail: refused });
-    return checked;
+    return admitEvent(address, event, limits);
   };
   const postSend = (address: Address, event: SentEvent, key: string | undefined, settle: Settle, replyTo?: ActorReference): void => {
     try {

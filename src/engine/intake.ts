@@ -23,6 +23,8 @@ export interface Delivery {
   readonly event: Event | EngineEvent;
   /** The event as JSON. */
   readonly json: string;
+  /** The event as it was sent, where a schema made another of it: what is sent again goes through the schema again. */
+  readonly sent?: Event | EngineEvent | undefined;
   /** An address, or empty for the host. */
   readonly from: string;
   readonly key?: string | undefined;
@@ -60,12 +62,17 @@ export const admit = <A>(address: Address, payload: A, limits: Limits): { readon
     if (error instanceof NotJson) throw new InvalidEvent({ address, path: error.path, detail: error.what });
     throw new InvalidEvent({ address, path: "", detail: error instanceof Error ? error.message : "can't be read" });
   }
-  const json = JSON.stringify(value);
+  return { value, json: bounded(address, JSON.stringify(value), limits) };
+};
+
+/** The text itself, if it is not too large. Throws `PayloadTooLarge`. */
+export const bounded = (address: Address, json: string, limits: Limits): string => {
+  // A character has at most three bytes.
   if (json.length > limits.payloadBytesMax / 3) {
     const bytes = Buffer.byteLength(json);
     if (bytes > limits.payloadBytesMax) throw new PayloadTooLarge({ address, bytes, bytesMax: limits.payloadBytesMax });
   }
-  return { value, json };
+  return json;
 };
 
 /** An event from outside: an object with a type of its own that is not the engine's. */

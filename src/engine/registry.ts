@@ -9,6 +9,7 @@ import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import { RetryPolicy } from "../domain/retry.ts";
 import { checkSupervision, defaultSupervision, type Supervision } from "../domain/supervision.ts";
+import { type Contract, contractOf, type Schemas, wrongSchemas } from "./contract.ts";
 import { InvalidOptions } from "./errors.ts";
 
 /** How one invoked promise is carried out; of a callback or observable, `retry` and `interruptionsMax` are heeded. Times in milliseconds. */
@@ -30,7 +31,7 @@ export interface ActionInfo {
   readonly params: unknown;
 }
 
-export interface MachineOptions {
+export interface MachineOptions extends Schemas {
   /** What happens to an actor whose transition throws. Default: resume. */
   readonly supervision?: Partial<Supervision>;
   /** By the name in `setup({ actors })`. */
@@ -42,9 +43,6 @@ export interface MachineOptions {
    * ignored. `refuse`: the sender gets `EventRefused`. `keep`: it waits, in order, until a state takes it.
    */
   readonly early?: Readonly<Record<string, Early>>;
-  /** Refuses events before they are stored: one schema for all of them (a union). */
-  readonly events?: Schema.Schema.AnyNoContext;
-  readonly input?: Schema.Schema.AnyNoContext;
 }
 
 /** A machine with its options, as it stands in the engine's list of machines. */
@@ -57,8 +55,8 @@ export interface Registered {
   readonly supervision: Supervision;
   readonly activities: Readonly<Record<string, ActivityOptions>>;
   readonly actions: ReadonlyMap<string, (info: ActionInfo) => unknown>;
-  readonly checkEvent: ((event: unknown) => string | undefined) | undefined;
-  readonly checkInput: ((input: unknown) => string | undefined) | undefined;
+  /** Its schemas, if it has any. */
+  readonly contract: Contract | undefined;
   /** The engine's own machines: the host can't start or address them as its own. */
   readonly internal: boolean;
 }
@@ -91,8 +89,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
       supervision,
       activities: {},
       actions: new Map(),
-      checkEvent: undefined,
-      checkInput: undefined,
+      contract: undefined,
       internal: true,
     });
   const activities = internal(activity, activityActions);
@@ -107,13 +104,14 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
       for (const [name, options] of Object.entries(entry.activities ?? {})) problems.push(...checkActivity(definition, name, options));
       const supervision = { ...defaultSupervision, ...entry.supervision };
       for (const problem of checkSupervision(supervision)) problems.push(`machine "${definition.id}", supervision: ${problem}`);
+      const wrong = wrongSchemas(definition.id, entry);
+      problems.push(...wrong);
       add({
         definition,
         supervision,
         activities: entry.activities ?? {},
         actions,
-        checkEvent: entry.events === undefined ? undefined : checker(entry.events),
-        checkInput: entry.input === undefined ? undefined : checker(entry.input),
+        contract: wrong.length > 0 ? undefined : contractOf(entry, limits),
         internal: false,
       });
       for (const source of definition.sources.values()) {
@@ -130,14 +128,6 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   for (const entry of entries) visit(isDurable(entry) ? entry : { machine: entry });
   if (problems.length > 0) throw new InvalidOptions({ problems });
   return { byId, byHash, activity: activities, live: lives, supervisor: supervisors };
-};
-
-const checker = (schema: Schema.Schema.AnyNoContext) => {
-  const decode = Schema.decodeUnknownEither(schema);
-  return (value: unknown): string | undefined => {
-    const decoded = decode(value);
-    return decoded._tag === "Left" ? decoded.left.message : undefined;
-  };
 };
 
 const checkActivity = (definition: Definition, name: string, options: ActivityOptions): ReadonlyArray<string> => {

@@ -1,11 +1,12 @@
 import { type ActorState, type Command, EarlyEvent, nextOffer, reducerId, type Status, snapshotToTell, type Step, start, step } from "../actor/index.ts";
 import { type Address, childAddress, childId, isSystemAddress, parentAddress, systemAddress, treeOf } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
-import type { EngineEvent, Event } from "../domain/event.ts";
+import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf, type Json } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn as StoredTurn } from "../journal/index.ts";
-import { ActorFailed, ActorParked, EventRefused, UnknownActor, UnknownMachine } from "./errors.ts";
+import type { Contract } from "./contract.ts";
+import { ActorFailed, ActorParked, EventRefused, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { Registry } from "./registry.ts";
 import { Resident, type Residents, type Unreadable } from "./resident.ts";
@@ -242,8 +243,10 @@ export class Turn {
     }
     let first: Step;
     try {
+      if (registered.contract?.input !== undefined) delivery = withInput(delivery, registered.contract.input(delivery.to, (delivery.event as { input?: unknown }).input));
       const { input, sync } = delivery.event as Extract<EngineEvent, { type: "taskwright.start" }>;
       first = start(registered.definition, delivery.to, creation.parent, input, this.at, { sync });
+      registered.contract?.step?.(undefined, first);
     } catch (error) {
       this.#refuseStart(delivery, creation, error);
       return;
@@ -298,16 +301,26 @@ export class Turn {
     const failure = failureOf(causeOf(error));
     if (creation.parent !== undefined) {
       this.#internal(creation.parent, { type: "taskwright.error", child: childId(delivery.to), token: creation.token, error: failure }, delivery.to);
-    } else this.settlements.push({ delivery, error: new ActorFailed({ address: delivery.to, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }), receipt: undefined });
+    } else {
+      const isInput = error instanceof InvalidEvent || error instanceof PayloadTooLarge;
+      this.settlements.push({
+        delivery,
+        error: isInput ? error : new ActorFailed({ address: delivery.to, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }),
+        receipt: undefined,
+      });
+    }
   }
 
-  #process(actor: Resident, delivery: Delivery): void {
-    const { event } = delivery;
-    if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+  #process(actor: Resident, sent: Delivery): void {
+    if (sent.mail !== undefined) this.mailTaken.push(sent.mail);
     // A parent stops the child that it knows; a child that has begun again since is not meant.
-    if (event.type === "taskwright.stop" && "token" in event && event.token !== actor.token) return;
+    if (sent.event.type === "taskwright.stop" && "token" in sent.event && sent.event.token !== actor.token) return;
     // What is said of an earlier incarnation does not belong in the history of this one.
-    if (delivery.only !== undefined && delivery.only !== actor.id) return;
+    if (sent.only !== undefined && sent.only !== actor.id) return;
+    const check = actor.registered.contract?.event;
+    const delivery = check === undefined ? sent : this.#checked(check, sent);
+    if (delivery === undefined) return;
+    const { event } = delivery;
     const before = actor.status;
     const { kept } = actor.state;
     actor.childrenBefore = actor.state.children;
@@ -315,6 +328,7 @@ export class Turn {
     try {
       result = step(actor.registered.definition, actor.state, event, this.at);
       this.#checkPayloads(result.commands);
+      actor.registered.contract?.step?.(actor.state.snapshot.context, result);
       actor.apply(result, this.#world.limits.stateBytesMax);
     } catch (error) {
       if (error instanceof EarlyEvent) this.refuse(delivery, new EventRefused({ address: actor.address, event: event.type, detail: error.message }));
@@ -325,6 +339,19 @@ export class Turn {
     this.#record(actor, delivery, result.outcome, result);
     if (kept.length > 0 && result.outcome === "handled") this.#offerKept(actor, kept);
     if (result.commands.length > 0 || actor.status !== before) this.#follow(actor, event, result, before);
+  }
+
+  /** An event as its receiver's schema makes it. One that it refuses leaves no trace in the receiver. */
+  #checked(check: NonNullable<Contract["event"]>, delivery: Delivery): Delivery | undefined {
+    const { event } = delivery;
+    if (isReserved(event.type)) return delivery;
+    try {
+      const { value, json } = check(delivery.to, event as Event);
+      return { ...delivery, event: value, json, sent: event };
+    } catch (error) {
+      this.refuse(delivery, error as Error);
+      return undefined;
+    }
   }
 
   /** The machine threw: the actor stays where it was, the event goes to the dead letters, its supervisor decides. */
@@ -565,7 +592,8 @@ export class Turn {
   }
 
   #bury(delivery: Delivery, error: Failure): void {
-    const { to, event, from } = delivery;
+    const { to, from } = delivery;
+    const event = delivery.sent ?? delivery.event;
     this.deadLetters.push({ address: to, at: this.at, envelope: JSON.stringify({ to, event, from }), error: JSON.stringify(error) });
   }
 
@@ -627,6 +655,13 @@ export class Turn {
     return earliest;
   }
 }
+
+/** A start with another input. */
+const withInput = (delivery: Delivery, input: unknown): Delivery => {
+  const { input: _, ...rest } = delivery.event as { readonly type: "taskwright.start"; readonly input?: never; readonly token?: number };
+  const event = { ...rest, ...(input === undefined ? {} : { input: input as never }) };
+  return { ...delivery, event, json: JSON.stringify(event) };
+};
 
 const causeOf = (error: unknown): unknown => (error instanceof Error && error.name === "TransitionFailed" ? error.cause : error);
 
