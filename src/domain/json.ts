@@ -101,6 +101,10 @@ export interface Failure {
   readonly message: string;
   /** The stable code or tag of the error, if it has one. */
   readonly code?: string;
+  /** The `_tag` of the error, if it has one. */
+  readonly tag?: string;
+  /** It was no failure that the effect declares, but a defect. */
+  readonly defect?: true;
   readonly stack?: string;
   /** Own enumerable fields that JSON carries. */
   readonly data?: { readonly [key: string]: Json };
@@ -150,7 +154,8 @@ export const failureOf = (thrown: unknown, depth = 0): Failure => {
   const name = read(thrown, "name");
   const message = read(thrown, "message");
   const own = read(thrown, "code");
-  const code = typeof own === "string" ? own : read(thrown, "_tag");
+  const tag = read(thrown, "_tag");
+  const code = typeof own === "string" ? own : tag;
   const stack = read(thrown, "stack");
   const cause = read(thrown, "cause");
   const data: Record<string, Json> = {};
@@ -163,16 +168,17 @@ export const failureOf = (thrown: unknown, depth = 0): Failure => {
     if (size <= failureTextMax) data[key] = json;
   }
   return {
-    name: typeof name === "string" && name !== "" ? name : "Error",
+    name: typeof name === "string" && name !== "" ? name : typeof tag === "string" && tag !== "" ? tag : "Error",
     message: cut(typeof message === "string" ? message : thrown instanceof Error ? "" : (JSON.stringify(asJson(thrown)) ?? text(thrown))),
     ...(typeof code === "string" ? { code } : {}),
+    ...(typeof tag === "string" ? { tag } : {}),
     ...(typeof stack === "string" ? { stack: cut(stack) } : {}),
     ...(Object.keys(data).length > 0 ? { data } : {}),
     ...(cause !== undefined && depth < 8 ? { cause: failureOf(cause, depth + 1) } : {}),
   };
 };
 
-const failureKeys: ReadonlySet<string> = new Set(["name", "message", "code", "stack", "data", "cause"]);
+const failureKeys: ReadonlySet<string> = new Set(["name", "message", "code", "tag", "defect", "stack", "data", "cause"]);
 
 /** Whether this is a failure already, as it comes out of the store. */
 const isFailure = (value: object): value is Failure => {
@@ -201,6 +207,8 @@ export class RevivedError extends Error {
     if (failure.stack !== undefined) this.stack = failure.stack;
     if (failure.cause !== undefined) this.cause = new RevivedError(failure.cause);
     if (failure.code !== undefined) Object.assign(this, { code: failure.code });
+    if (failure.tag !== undefined) Object.assign(this, { _tag: failure.tag });
+    if (failure.defect === true) Object.assign(this, { defect: true });
   }
   toJSON(): Failure {
     return this.failure;

@@ -22,7 +22,7 @@ export const RetryPolicy = Schema.Struct({
   jitter: Schema.optional(Schema.Struct({ min: Schema.NonNegative, max: Schema.NonNegative })),
   /** No attempt starts later than this many milliseconds after the first one. */
   elapsedMsMax: Schema.optional(Schema.Positive),
-  /** Only failures with one of these names or codes are retried; absent: all. */
+  /** Only failures with one of these names, codes or tags are retried; absent: all but the defects of effects. */
   retryOn: Schema.optional(Schema.Array(Schema.String)),
 });
 export type RetryPolicy = typeof RetryPolicy.Type;
@@ -52,20 +52,20 @@ export interface Attempted {
   readonly now: number;
   /** What the jitter is derived from: the actor's address. */
   readonly seed: string;
-  /** The name and code of the failure. */
-  readonly failure?: { readonly name: string; readonly code?: string | undefined };
+  readonly failure?: { readonly name: string; readonly code?: string | undefined; readonly tag?: string | undefined; readonly defect?: true };
 }
 
 /** The delay in milliseconds before the next attempt, or `undefined` when the budget is spent. */
 export const nextDelayMs = (policy: RetryPolicy, tried: Attempted): number | undefined => {
   if (tried.attempt >= policy.attemptsMax) return undefined;
-  if (policy.retryOn !== undefined && tried.failure !== undefined) {
-    const { name, code } = tried.failure;
-    if (!policy.retryOn.includes(name) && (code === undefined || !policy.retryOn.includes(code))) return undefined;
-  }
+  if (tried.failure !== undefined && !isRetried(policy, tried.failure)) return undefined;
   const jitter = policy.jitter;
   const factor = jitter === undefined ? 1 : jitter.min + (jitter.max - jitter.min) * derivedRandom(tried.seed, tried.attempt);
   const delay = Math.round(backoffMs(policy.backoff, tried.attempt) * factor);
   if (policy.elapsedMsMax !== undefined && tried.now + delay - tried.firstAt > policy.elapsedMsMax) return undefined;
   return delay;
 };
+
+/** A defect is an error in the program, not an answer of the world: it is tried again only where the policy names it. */
+const isRetried = ({ retryOn }: RetryPolicy, { name, code, tag, defect }: NonNullable<Attempted["failure"]>): boolean =>
+  retryOn === undefined ? defect !== true : [name, code, tag].some((word) => word !== undefined && retryOn.includes(word));

@@ -5,6 +5,7 @@ import type { Event } from "../domain/event.ts";
 import { failureOf } from "../domain/json.ts";
 import { admit } from "./intake.ts";
 import { failpoint } from "./failpoint.ts";
+import type { Fibers } from "./fibers.ts";
 import type { Registered } from "./registry.ts";
 import type { Resident } from "./resident.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -22,10 +23,13 @@ export interface ActivityInfo {
   readonly signal: AbortSignal;
 }
 
-const running = new AsyncLocalStorage<ActivityInfo>();
+const running = new AsyncLocalStorage<{ readonly info: ActivityInfo; readonly fibers: Fibers }>();
 
 /** Inside an activity: its address, attempt, signal and heartbeat. Elsewhere: nothing. */
-export const currentActivity = (): ActivityInfo | undefined => running.getStore();
+export const currentActivity = (): ActivityInfo | undefined => running.getStore()?.info;
+
+/** Inside an activity: what runs its effects. */
+export const currentFibers = (): Fibers | undefined => running.getStore()?.fibers;
 
 type PromiseLogic = {
   readonly config: (args: { readonly input: unknown; readonly signal: AbortSignal; readonly self: unknown; readonly system: unknown; readonly emit: (event: unknown) => void }) => unknown;
@@ -54,6 +58,7 @@ export const makeActivityPool = (
   machineOf: (id: string) => Registered | undefined,
   now: () => number,
   post: (to: Address, event: Event, incarnation: number) => void,
+  fibers: Fibers,
 ): ActivityPool => {
   const jobs = new Map<Address, Job>();
   /** Attempts beyond the limit, oldest first. One that was given up meanwhile is skipped. */
@@ -92,7 +97,7 @@ export const makeActivityPool = (
     jobs.set(address, job);
     failpoint("activity.started");
     const self = { id: address, address, sessionId: address };
-    new Promise((resolve) => resolve(running.run(info, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then((output) => {
+    new Promise((resolve) => resolve(running.run({ info, fibers }, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then((output) => {
       try {
         end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
       } catch (error) {

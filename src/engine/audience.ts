@@ -8,7 +8,7 @@ import type { Transition, Turn } from "./turn.ts";
 /** Everybody who hears of turns once they are stored. Nothing here is told before. */
 export class Audience {
   readonly transitions = new Set<(transition: Transition) => void>();
-  readonly emitted = new Set<(address: Address, event: SentEvent) => void>();
+  readonly emitted = new Set<(address: Address, event: SentEvent, machine: string) => void>();
   /** Who waits for the answer to a question, by its reply address. */
   readonly asking = new Map<Address, (event: SentEvent) => void>();
   /** Who waits until nothing is queued or running. */
@@ -38,7 +38,7 @@ export class Audience {
 
   tell(turn: Turn): void {
     for (const { to, event } of turn.answers) this.asking.get(to)?.(event as SentEvent);
-    for (const { address, event } of turn.emitted) for (const listener of this.emitted) this.#call(() => listener(address, event as SentEvent));
+    for (const { address, event, machine } of turn.emitted) for (const listener of this.emitted) this.#call(() => listener(address, event as SentEvent, machine));
     for (const { address, label, value } of turn.logs) this.#log({ level: "info", message: label ?? "log", address, data: value });
     for (const transition of turn.transitions) for (const listener of this.transitions) this.#call(() => listener(transition));
   }

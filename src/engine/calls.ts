@@ -2,10 +2,10 @@ import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Queue from "effect/Queue";
 import * as Stream from "effect/Stream";
-import { ActorReference } from "../actor/index.ts";
+import { ActorReference, step } from "../actor/index.ts";
 import { type Address, rootAddress, wrongId } from "../domain/address.ts";
 import { wrongKey } from "../domain/envelope.ts";
-import { isReserved } from "../domain/event.ts";
+import { type Event, isReserved } from "../domain/event.ts";
 import type { Failure } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
@@ -13,6 +13,7 @@ import type { ActivityPool } from "./activities.ts";
 import type { Audience } from "./audience.ts";
 import type { ActorView, AskOptions, Engine, EngineStatus, SentEvent } from "./engine.ts";
 import { ActorParked, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
+import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import { admit, admitEvent, type Delivery, type Receipt } from "./intake.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Loop } from "./loop.ts";
@@ -32,6 +33,7 @@ export interface EngineCore extends Engine {
   readonly isQuiet: () => boolean;
   /** Drops all actors from memory, so that the next turn decodes what is stored. Between two turns only. */
   readonly forget: () => void;
+  readonly registry: Registry;
   readonly post: {
     readonly send: (address: Address, event: SentEvent, key: string | undefined, settle: Settle) => void;
     readonly start: (machine: string, id: string, input: unknown, settle: Settle) => void;
@@ -97,6 +99,22 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
     if (actor instanceof Resident) return viewOf(actor);
     throw new ActorParked({ ...actor });
   };
+  /** Steps a copy that nobody else has: what is read from its row. */
+  const wouldHandle = (row: ActorRow, event: Event): boolean => {
+    const actor = awaken(registry, row);
+    if (!(actor instanceof Resident)) throw new ActorParked({ ...actor });
+    const { definition, contract, internal } = actor.registered;
+    if (internal) throw new InvalidAddress({ address: row.address, detail: "this actor is the engine's own; send to the actor that invoked it" });
+    const told = contract?.event === undefined ? event : contract.event(row.address, event).value;
+    const before: unknown = actor.state.snapshot.context;
+    try {
+      const next = step(definition, actor.state, told, time.now());
+      contract?.step?.(before, next);
+      return next.outcome === "handled";
+    } catch {
+      return false;
+    }
+  };
   const snapshot = (address: Address): Effect.Effect<ActorView, SendError | JournalError> =>
     Effect.gen(function* () {
       const [row] = yield* journal.actors([address]);
@@ -123,7 +141,8 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
   });
   let asked = 0;
 
-  return {
+  const core: EngineCore = {
+    registry,
     post: { send: postSend, start: postStart },
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),
@@ -154,6 +173,21 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
         return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(
           Effect.ensuring(Effect.sync(() => audience.asking.delete(replyTo.address))),
         );
+      }),
+    can: (address, event) =>
+      Effect.gen(function* () {
+        const { value } = yield* Effect.try({ try: () => admitted(address, event), catch: (error) => error as SendError });
+        const [row] = yield* journal.actors([address]);
+        if (row === undefined) return yield* new UnknownActor({ address });
+        return yield* Effect.try({ try: () => wouldHandle(row, value), catch: (error) => error as SendError });
+      }),
+    actor: (machine) =>
+      Effect.try({
+        try: () => {
+          demandRegistered(registry, machine);
+          return makeHandle<typeof machine, "effect">(machine, core, inEffects);
+        },
+        catch: (error) => error as UnknownMachine,
       }),
     snapshot,
     waitFor: (address, predicate, waitOptions) =>
@@ -234,7 +268,10 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
         if (lifecycle.state() !== "draining" && lifecycle.state() !== "suspending") lifecycle.tell({ type: "CLOSE", graceMs });
       }).pipe(Effect.zipRight(Effect.ignore(journal.release))),
   };
+  return core;
 };
+
+const inEffects: Mapping<"effect"> = { one: (call, change) => Effect.map(call, change), many: (calls, change) => Stream.map(calls, change) };
 
 const checkAddress = (address: Address): void => {
   if (typeof address !== "string" || !/^[^/]+(?:\/[^/]+)+$/.test(address)) throw new InvalidAddress({ address: String(address), detail: "a machine's id, a slash and the actor's id are needed" });

@@ -1,4 +1,3 @@
-import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import type { Address } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
@@ -6,6 +5,8 @@ import { failureOf } from "../domain/json.ts";
 import { parseJson } from "../actor/index.ts";
 import type { DeadLetterRow, EffectRow } from "../journal/index.ts";
 import { failpoint } from "./failpoint.ts";
+import type { Fibers } from "./fibers.ts";
+import { failureOfCause } from "./from-effect.ts";
 import type { ActionInfo, Registered } from "./registry.ts";
 
 /** A custom action that is owed: its transition is stored, it was not carried out yet (or nobody knows). */
@@ -28,7 +29,7 @@ export interface Effects {
  * At least once: after a crash an action that was not struck from the list runs again. One that throws is not
  * repeated; it goes to the dead letters.
  */
-export const makeEffects = (now: () => number, send: (to: Address, event: Event) => void, done: (id: number, deadLetter?: DeadLetterRow) => void): Effects => {
+export const makeEffects = (now: () => number, send: (to: Address, event: Event) => void, done: (id: number, deadLetter?: DeadLetterRow) => void, fibers: Fibers): Effects => {
   let running = 0;
   const call = ({ row, address, registered, event, context }: OwedEffect): unknown => {
     const params = row.params === "" ? undefined : parseJson(row.params);
@@ -73,7 +74,7 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
         fail(error);
         return;
       }
-      if (Effect.isEffect(result)) Effect.runCallback(result as Effect.Effect<unknown>, { onExit: (exit) => (exit._tag === "Success" ? end() : fail(Cause.squash(exit.cause))) });
+      if (Effect.isEffect(result)) fibers.run(result, (exit) => (exit._tag === "Success" ? end() : fail(failureOfCause(exit.cause))));
       else if (isThenable(result)) result.then(end, fail);
       else end();
     },

@@ -2,14 +2,15 @@ import * as Context from "effect/Context";
 import type * as Duration from "effect/Duration";
 import type * as Effect from "effect/Effect";
 import type * as Stream from "effect/Stream";
-import type { StateValue } from "xstate";
+import type { AnyStateMachine, StateValue } from "xstate";
 import type { Status, StoredState } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { Failure } from "../domain/json.ts";
 import type { JournalError } from "../journal/index.ts";
 import type { ActorFilter, CountRow, OwnerRow } from "../journal/index.ts";
-import type { ActorFailed, EngineClosed, SendError, TimedOut, Unanswered } from "./errors.ts";
+import type { ActorFailed, EngineClosed, SendError, TimedOut, Unanswered, UnknownMachine } from "./errors.ts";
+import type { ActorHandle } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
 import type { Transition } from "./turn.ts";
@@ -39,6 +40,13 @@ export interface Engine {
   readonly report: (address: Address, event: SentEvent) => void;
   /** Sends an event that carries `replyTo`, and waits for what the machine sends there. */
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Effect.Effect<SentEvent, SendError | TimedOut | Unanswered>;
+  /**
+   * Whether the stored state would handle the event now: `send` would answer with the outcome `handled`. Nothing is
+   * stored; another event may come first. False also where the machine would throw.
+   */
+  readonly can: (address: Address, event: SentEvent) => Effect.Effect<boolean, SendError | JournalError>;
+  /** The actors of a registered machine, with its types. */
+  readonly actor: <M extends AnyStateMachine>(machine: M) => Effect.Effect<ActorHandle<M, "effect">, UnknownMachine>;
   /** The actor as it is stored now. */
   readonly snapshot: (address: Address) => Effect.Effect<ActorView, SendError | JournalError>;
   /** Waits until the actor's snapshot satisfies the predicate; the present one counts. */
@@ -52,8 +60,8 @@ export interface Engine {
   readonly deadLetters: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError>;
   /** Hears every stored transition, in order, on the engine's own stack: be quick. Returns how to stop. */
   readonly observe: (listener: (transition: Transition) => void) => () => void;
-  /** Hears what machines `emit`. */
-  readonly onEmitted: (listener: (address: Address, event: SentEvent) => void) => () => void;
+  /** Hears what machines `emit`, from which actor and of which machine. */
+  readonly onEmitted: (listener: (address: Address, event: SentEvent, machine: string) => void) => () => void;
   readonly status: () => EngineStatus;
   /** Resolves when nothing is queued and no effect or activity is running. Timers do not count. */
   readonly settled: Effect.Effect<void>;

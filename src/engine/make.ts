@@ -17,6 +17,7 @@ import { type EngineCore, makeCalls } from "./calls.ts";
 import { makeEffects } from "./effects.ts";
 import { Engine } from "./engine.ts";
 import { InvalidOptions } from "./errors.ts";
+import { makeFibers } from "./fibers.ts";
 import { makeLivePool } from "./live.ts";
 import { makeLifecycle } from "./lifecycle.ts";
 import { Loop } from "./loop.ts";
@@ -24,6 +25,7 @@ import { makePump } from "./pump.ts";
 import { recover } from "./recover.ts";
 import { type DurableMachine, makeRegistry } from "./registry.ts";
 import { Residents } from "./resident.ts";
+import type { ServicesOf } from "./services.ts";
 import { systemTime, Time } from "./time.ts";
 import type { Turn, World } from "./turn.ts";
 import { contextOf } from "./view.ts";
@@ -45,8 +47,12 @@ export interface LogEntry {
   readonly data?: unknown;
 }
 
-/** Opens an engine over the journal in the context; it is closed with the scope. */
-export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalOwned | JournalError | InvalidOptions, Journal | Scope.Scope> =>
+type Machines = EngineOptions["machines"];
+
+/** Opens an engine over the journal in the context; it is closed with the scope. Needs what the machines' effects need. */
+export const make = <const Given extends Machines>(
+  options: EngineOptions & { readonly machines: Given },
+): Effect.Effect<EngineCore, JournalOwned | JournalError | InvalidOptions, Journal | Scope.Scope | ServicesOf<Given[number]>> =>
   Effect.gen(function* () {
     const journal = yield* Journal;
     const limits: Limits = { ...defaultLimits, ...options.limits };
@@ -70,6 +76,9 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
     time.advanceTo(opened.latestAt);
 
+    // Ends after the engine was closed, and before the services that its effects use.
+    const fibers = yield* makeFibers;
+
     // --- what the engine consists of -------------------------------------------------------------------------------
     const audience = new Audience(log);
     const charts = new Set((yield* journal.machines).map((machine) => machine.hash));
@@ -83,7 +92,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
     };
     const pump = makePump(time, () => loop.request());
     const post = (to: Address, event: Event | EngineEvent, only?: number) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, only });
-    const pool = makeActivityPool(limits, (id) => registry.byId.get(id), time.now, post);
+    const pool = makeActivityPool(limits, (id) => registry.byId.get(id), time.now, post, fibers);
     const live = makeLivePool({
       limits,
       machineOf: (id) => registry.byId.get(id),
@@ -99,6 +108,7 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
         if (deadLetter !== undefined) log({ level: "error", message: "a custom action failed; it is among the dead letters", address: deadLetter.address, data: deadLetter.error });
         loop.effectDone(id, deadLetter);
       },
+      fibers,
     );
     const lifecycle = makeLifecycle(time, {
       recover: () => {},
@@ -189,7 +199,9 @@ export const make = (options: EngineOptions): Effect.Effect<EngineCore, JournalO
   });
 
 /** The engine as a layer over a journal. */
-export const layer = (options: EngineOptions): Layer.Layer<Engine, JournalOwned | JournalError | InvalidOptions, Journal> => Layer.scoped(Engine, make(options));
+export const layer = <const Given extends Machines>(
+  options: EngineOptions & { readonly machines: Given },
+): Layer.Layer<Engine, JournalOwned | JournalError | InvalidOptions, Journal | ServicesOf<Given[number]>> => Layer.scoped(Engine, make(options)) as never;
 
 const isAlive = (pid: number): boolean => {
   try {

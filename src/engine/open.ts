@@ -11,9 +11,11 @@ import type { ActorFilter, CountRow, Journal } from "../journal/index.ts";
 import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
 import { type ActorToStart, type ActorView, type AskOptions, type DeadLetter, Engine, type EngineStatus, type HistoryEntry, type SendOptions, type SentEvent, type WaitOptions } from "./engine.ts";
 import { EngineClosed } from "./errors.ts";
+import { type ActorHandle, demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineCore } from "./calls.ts";
 import { type EngineOptions, layer } from "./make.ts";
+import type { ServicesOption } from "./services.ts";
 import type { Transition } from "./turn.ts";
 
 export interface OpenOptions extends EngineOptions {
@@ -21,6 +23,8 @@ export interface OpenOptions extends EngineOptions {
   readonly database?: string;
   /** A journal of another kind. */
   readonly journal?: Layer.Layer<Journal, unknown>;
+  /** The services that the machines' effects use. The compiler demands them where it sees that some are needed. */
+  readonly services?: Layer.Layer<never, unknown>;
 }
 
 /** The engine for hosts that don't use Effect: the same calls, as promises that reject with the same typed errors. */
@@ -30,6 +34,9 @@ export interface Taskwright {
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Promise<Receipt>;
   readonly report: (address: Address, event: SentEvent) => void;
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Promise<SentEvent>;
+  readonly can: (address: Address, event: SentEvent) => Promise<boolean>;
+  /** The actors of a registered machine, with its types. Throws `UnknownMachine`. */
+  readonly actor: <M extends AnyStateMachine>(machine: M) => ActorHandle<M>;
   readonly snapshot: (address: Address) => Promise<ActorView>;
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Promise<ActorView>;
   readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<HistoryEntry>>;
@@ -38,7 +45,7 @@ export interface Taskwright {
   readonly counts: () => Promise<ReadonlyArray<CountRow>>;
   readonly deadLetters: (options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<DeadLetter>>;
   readonly observe: (listener: (transition: Transition) => void) => () => void;
-  readonly onEmitted: (listener: (address: Address, event: SentEvent) => void) => () => void;
+  readonly onEmitted: (listener: (address: Address, event: SentEvent, machine: string) => void) => () => void;
   readonly status: () => EngineStatus;
   readonly settled: () => Promise<void>;
   readonly close: (options?: { readonly grace?: Duration.DurationInput }) => Promise<void>;
@@ -48,9 +55,13 @@ export interface Taskwright {
 }
 
 /** Opens an engine. Rejects with `JournalOwned`, `JournalError` or `InvalidOptions`. */
-export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
+export const openEngine = async <const Given extends OpenOptions["machines"]>(
+  options: Omit<OpenOptions, "services"> & { readonly machines: Given } & ServicesOption<Given[number]>,
+): Promise<Taskwright> => {
   const journal = options.journal ?? (options.database === undefined ? MemoryJournal.layer() : SqliteJournal.layer({ file: options.database }));
-  const runtime = ManagedRuntime.make(layer(options).pipe(Layer.provide(journal as Layer.Layer<Journal>)));
+  const runtime = ManagedRuntime.make(
+    layer(options as EngineOptions).pipe(Layer.provide(Layer.merge(journal as Layer.Layer<Journal>, (options.services ?? Layer.empty) as Layer.Layer<never>))),
+  );
   let closed = false;
   const run = async <A>(effect: Effect.Effect<A, unknown, Engine>): Promise<A> => {
     if (closed) throw new EngineClosed({ detail: "it is closed" });
@@ -72,12 +83,17 @@ export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
     closed = true;
     await runtime.dispose();
   };
-  return {
+  const taskwright: Taskwright = {
     start: (machine, id, input) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, settle)),
     startAll: (actors) => Promise.all(actors.map(({ machine, id, input }) => receipt((settle) => core.post.start(machine, id, input, settle)))),
     send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions?.key, settle)),
     report: core.report,
     ask: (address, event, askOptions) => run(core.ask(address, event, askOptions)),
+    can: (address, event) => run(core.can(address, event)),
+    actor: (machine) => {
+      demandRegistered(core.registry, machine);
+      return makeHandle<typeof machine, "promise">(machine, taskwright, inPromises);
+    },
     snapshot: (address) => run(core.snapshot(address)),
     waitFor: (address, predicate, waitOptions) => run(core.waitFor(address, predicate, waitOptions)),
     history: (address, historyOptions) => run(core.history(address, historyOptions)),
@@ -93,4 +109,12 @@ export const openEngine = async (options: OpenOptions): Promise<Taskwright> => {
     [Symbol.asyncDispose]: () => close(),
     effect: core,
   };
+  return taskwright;
+};
+
+const inPromises: Mapping<"promise"> = {
+  one: (call, change) => call.then(change),
+  many: async function* (calls, change) {
+    for await (const one of calls) yield change(one);
+  },
 };

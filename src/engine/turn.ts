@@ -86,7 +86,7 @@ export class Turn {
   /** Mail that this turn stored instead of stepping, for the next one. */
   readonly postponed: Array<Delivery> = [];
   readonly owed: Array<Owed> = [];
-  readonly emitted: Array<{ readonly address: Address; readonly event: Event }> = [];
+  readonly emitted: Array<{ readonly address: Address; readonly machine: string; readonly event: Event }> = [];
   readonly logs: Array<{ readonly address: Address; readonly label: string | undefined; readonly value: unknown }> = [];
   readonly transitions: Array<Transition> = [];
   readonly answers: Array<{ readonly to: Address; readonly event: Event }> = [];
@@ -498,7 +498,7 @@ export class Turn {
       case "sync":
         return this.#show(actor, event);
       case "emit":
-        this.emitted.push({ address: actor.address, event: command.event });
+        this.emitted.push({ address: actor.address, machine: actor.registered.definition.id, event: command.event });
         return;
       case "log":
         this.logs.push({ address: actor.address, label: command.label, value: command.value });
