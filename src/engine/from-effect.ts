@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
-import { fromPromise, type PromiseActorLogic } from "xstate";
+import { fromPromise, type NonReducibleUnknown, type PromiseActorLogic } from "xstate";
 import { type Failure, failureOf, RevivedError } from "../domain/json.ts";
 import { type ActivityInfo, currentFibers, currentActivity } from "./activities.ts";
 import { plainFibers } from "./fibers.ts";
@@ -34,35 +34,35 @@ export interface FromEffectOptions<A, Output, E, Failure> {
  * A failure arrives in `onError` with its `_tag`, `code`, `message` and fields. A defect arrives with `defect: true`,
  * and is retried only where the policy names it.
  */
-export const fromEffect = <A, E = never, R = never, I = unknown, Output = A, Failure = E>(
-  run: (input: I, activity: ActivityInfo) => Effect.Effect<A, E, R>,
-  options: FromEffectOptions<A, Output, E, Failure> = {},
-): EffectLogic<Output, I, Failure, Exclude<R, Activity>> => {
+export const fromEffect = <Work extends Effect.Effect<unknown, unknown, unknown>, I = NonReducibleUnknown, Output = Effect.Effect.Success<Work>, Failure = Effect.Effect.Error<Work>>(
+  run: (input: I, activity: ActivityInfo) => Work,
+  options: FromEffectOptions<Effect.Effect.Success<Work>, Output, Effect.Effect.Error<Work>, Failure> = {},
+): EffectLogic<Output, I, Failure, Exclude<Effect.Effect.Context<Work>, Activity>> => {
   const encodeOutput = options.output === undefined ? undefined : Schema.encode(options.output);
   const encodeError = options.error === undefined ? undefined : Schema.encodeUnknownEither(options.error);
   const logic = fromPromise<Output, I>(({ input, signal }) => {
     const activity = currentActivity() ?? alone(signal);
-    const effect = Effect.suspend(() => run(input, activity)).pipe(
-      encodeOutput === undefined ? Effect.map((output) => output as unknown as Output) : Effect.flatMap((output) => Effect.orDie(encodeOutput(output))),
-      Effect.provideService(Activity, activity),
-    );
+    const work = Effect.suspend((): Effect.Effect<unknown, unknown, unknown> => run(input, activity));
+    const stored = encodeOutput === undefined ? work : Effect.flatMap(work, (output) => Effect.orDie(encodeOutput(output as Effect.Effect.Success<Work>)));
+    const effect = Effect.provideService(stored, Activity, activity);
     const fibers = currentFibers() ?? plainFibers;
     return new Promise((resolve, reject) => {
       let isOver = false;
-      const interrupt = fibers.run(effect, (exit) => {
+      let interrupt = () => {};
+      const stop = () => interrupt();
+      interrupt = fibers.run(effect, (exit) => {
         isOver = true;
         signal.removeEventListener("abort", stop);
-        if (exit._tag === "Success") resolve(exit.value);
+        if (exit._tag === "Success") resolve(exit.value as Output);
         else reject(new RevivedError(failureOfCause(exit.cause, encodeError)));
       });
-      const stop = () => {
-        if (!isOver) interrupt();
-      };
+      // An effect that waits for nothing has ended by now.
+      if (isOver) return;
       if (signal.aborted) stop();
       else signal.addEventListener("abort", stop, { once: true });
     });
   });
-  return logic as EffectLogic<Output, I, Failure, Exclude<R, Activity>>;
+  return logic as EffectLogic<Output, I, Failure, Exclude<Effect.Effect.Context<Work>, Activity>>;
 };
 
 /** A typed failure as `onError` gets it: an `Error` with the tag and the fields that were stored. */
