@@ -97,13 +97,16 @@ export const makeActivityPool = (
     jobs.set(address, job);
     failpoint("activity.started");
     const self = { id: address, address, sessionId: address };
-    new Promise((resolve) => resolve(running.run({ info, fibers }, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then((output) => {
-      try {
-        end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
-      } catch (error) {
-        fail(error);
-      }
-    }, fail);
+    new Promise((resolve) => resolve(running.run({ info, fibers }, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then(
+      (output) => {
+        try {
+          end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
+        } catch (error) {
+          fail(error);
+        }
+      },
+      fail,
+    );
   };
 
   const abort = (address: Address, reason: string) => {

@@ -114,7 +114,11 @@ export const makeHandle = <M extends AnyStateMachine, F extends Face>(machine: M
   const name = machine.id;
   const address = (id: string) => rootAddress(name, id);
   const snapshot = (at: Address) => map.one(calls.snapshot(at), viewOf);
-  const waitFor = (at: Address, predicate: (view: never) => boolean, options?: WaitOptions) => map.one(calls.waitFor(at, (view) => predicate(viewOf(view) as never), options), viewOf);
+  const waitFor = (at: Address, predicate: (view: never) => boolean, options?: WaitOptions) =>
+    map.one(
+      calls.waitFor(at, (view) => predicate(viewOf(view) as never), options),
+      viewOf,
+    );
   const watch = (at: Address) => map.many(calls.watch(at), viewOf);
   const handle = {
     machine,

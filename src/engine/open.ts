@@ -59,9 +59,7 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
   options: Omit<OpenOptions, "services"> & { readonly machines: Given } & ServicesOption<Given[number]>,
 ): Promise<Taskwright> => {
   const journal = options.journal ?? (options.database === undefined ? MemoryJournal.layer() : SqliteJournal.layer({ file: options.database }));
-  const runtime = ManagedRuntime.make(
-    layer(options as EngineOptions).pipe(Layer.provide(Layer.merge(journal as Layer.Layer<Journal>, (options.services ?? Layer.empty) as Layer.Layer<never>))),
-  );
+  const runtime = ManagedRuntime.make(layer(options as EngineOptions).pipe(Layer.provide(Layer.merge(journal as Layer.Layer<Journal>, (options.services ?? Layer.empty) as Layer.Layer<never>))));
   let closed = false;
   const run = async <A>(effect: Effect.Effect<A, unknown, Engine>): Promise<A> => {
     if (closed) throw new EngineClosed({ detail: "it is closed" });

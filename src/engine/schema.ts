@@ -134,5 +134,5 @@ export const notJson = (schema: AnySchema): string | undefined => {
         return undefined;
     }
   };
-  return look(AST.typeAST(schema.ast), "");
+  return look(schema.ast, "");
 };

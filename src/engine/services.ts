@@ -10,7 +10,8 @@ type IsAny<T> = 0 extends 1 & T ? true : false;
  * machines, and of the actions given at registration that return effects. What a type has forgotten (a machine as
  * `AnyStateMachine`, logic that stands in an `invoke` itself) is not seen: a service that is missing then is a defect.
  */
-export type ServicesOf<Entry> = IsAny<Entry> extends true ? never : Entry extends { readonly machine: infer Machine } ? ServicesOfMachine<Machine> | ServicesOfActions<Entry> : ServicesOfMachine<Entry>;
+export type ServicesOf<Entry> =
+  IsAny<Entry> extends true ? never : Entry extends { readonly machine: infer Machine } ? ServicesOfMachine<Machine> | ServicesOfActions<Entry> : ServicesOfMachine<Entry>;
 
 type ServicesOfMachine<Machine> =
   IsAny<Machine> extends true

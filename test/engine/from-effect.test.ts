@@ -15,6 +15,12 @@ class Late extends Schema.TaggedError<Late>()("Late", { since: Schema.Date }) {
 }
 class Bank extends Context.Tag("test/Bank")<Bank, { readonly charge: (cents: number) => Effect.Effect<string, Declined> }>() {}
 
+/** A while in which everything that does not wait for it would be over. */
+const rounds = Effect.repeatN(
+  Effect.promise(() => new Promise(setImmediate)),
+  20,
+);
+
 /** Runs one effect with its input, and keeps what came of it as it is stored. */
 const errand = (work: object): AnyStateMachine =>
   setup({ types: { context: {} as { seen: unknown; input: unknown }, input: {} as unknown }, actors: { work: work as EffectLogic<unknown, NonReducibleUnknown, unknown, never> } }).createMachine({
@@ -110,7 +116,11 @@ describe("engine > effects as activities", () => {
       initial: "working",
       states: {
         working: {
-          invoke: { src: "work", input: ({ context }) => context.kind, onError: [{ guard: ({ event }) => failedWith(event.error, work, "Declined") && event.error.left === 1, target: "declined" }, { target: "broken" }] },
+          invoke: {
+            src: "work",
+            input: ({ context }) => context.kind,
+            onError: [{ guard: ({ event }) => failedWith(event.error, work, "Declined") && event.error.left === 1, target: "declined" }, { target: "broken" }],
+          },
         },
         declined: {},
         broken: {},
@@ -157,12 +167,24 @@ describe("engine > effects as activities", () => {
       Effect.acquireRelease(Effect.succeed({ charge: (cents: number) => Effect.succeed(`charged ${cents}`) }), () => Effect.sync(() => signs.push("bank closed"))),
     );
     const charge = fromEffect((cents: number) => Effect.flatMap(Bank, (it) => it.charge(cents)));
-    const hang = fromEffect((_: unknown) => Effect.zipRight(Bank, Effect.never).pipe(Effect.onInterrupt(() => Effect.zipRight(Effect.yieldNow(), Effect.sync(() => signs.push("interrupted"))))));
+    const hang = fromEffect((_: unknown) =>
+      Effect.zipRight(Bank, Effect.never).pipe(
+        Effect.onInterrupt(() =>
+          Effect.zipRight(
+            rounds,
+            Effect.sync(() => signs.push("interrupted")),
+          ),
+        ),
+      ),
+    );
     const machine = setup({ actors: { charge, hang }, types: { context: {} as { receipt: string } } }).createMachine({
       id: "order",
       context: { receipt: "" },
       initial: "charging",
-      states: { charging: { invoke: { src: "charge", input: 5, onDone: { target: "hanging", actions: assign({ receipt: ({ event }) => event.output }) } } }, hanging: { invoke: { src: "hang", input: 1 } } },
+      states: {
+        charging: { invoke: { src: "charge", input: 5, onDone: { target: "hanging", actions: assign({ receipt: ({ event }) => event.output }) } } },
+        hanging: { invoke: { src: "hang", input: 1 } },
+      },
     });
     const live = layer({ machines: [machine] }).pipe(Layer.provide(Layer.merge(MemoryJournal.layer(), bank)));
     const program = Effect.gen(function* () {

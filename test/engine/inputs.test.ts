@@ -180,9 +180,9 @@ describe("engine > bad input", () => {
   inBothJournals("events and inputs that their schema refuses are not stored", async (bench) => {
     const engine = await opened(bench, [strict]);
     await refused(engine, () => engine.start("strict", "1"), { _tag: "InvalidEvent", path: "input" });
-    await refused(engine, () => engine.start("strict", "1", { name: "" }), { _tag: "InvalidEvent", path: "input" });
+    await refused(engine, () => engine.start("strict", "1", { name: "" }), { _tag: "InvalidEvent", path: "input.name" });
     await engine.start("strict", "1", { name: "Ada" });
-    await refused(engine, () => engine.send("strict/1", { type: "PAY", amount: -1 }), { _tag: "InvalidEvent", detail: expect.stringContaining("amount") });
+    await refused(engine, () => engine.send("strict/1", { type: "PAY", amount: -1 }), { _tag: "InvalidEvent", path: "amount", detail: expect.stringContaining("positive") });
     await refused(engine, () => engine.send("strict/1", { type: "OTHER" }), { _tag: "InvalidEvent" });
     expect(await engine.send("strict/1", { type: "PAY", amount: 1 })).toMatchObject({ seq: 2, outcome: "handled" });
   });

@@ -36,7 +36,12 @@ const order = setup({
       on: {
         PAY: { actions: ["add", emit(({ event }) => ({ type: "PAID", amount: event.amount }))] },
         CANCEL: "done",
-        TOTAL: { actions: sendTo(({ event }) => event.replyTo, ({ context }) => ({ type: "TOTALLED", left: context.amount - context.paid })) },
+        TOTAL: {
+          actions: sendTo(
+            ({ event }) => event.replyTo,
+            ({ context }) => ({ type: "TOTALLED", left: context.amount - context.paid }),
+          ),
+        },
       },
     },
     done: { type: "final" },
