@@ -105,7 +105,9 @@ export interface Mapping<F extends Face> {
 /** The machine as it is registered: by its id and version. Throws `UnknownMachine`. */
 export const demandRegistered = (registry: Registry, machine: AnyStateMachine): void => {
   for (const { definition, internal } of registry.byHash.values()) if (!internal && definition.id === machine.id && definition.version === (machine.version ?? "1")) return;
-  const known = [...registry.byHash.values()].filter(({ internal }) => !internal).map(({ definition }) => definition.id);
+  const known = [...registry.byHash.values()]
+    .filter(({ internal }) => !internal)
+    .map(({ definition }) => (definition.id === machine.id ? `${definition.id} in version ${definition.version}` : definition.id));
   throw new UnknownMachine({ machine: machine.id, known: [...new Set(known)] });
 };
 
