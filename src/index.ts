@@ -2,7 +2,7 @@
  * The door of the package: the engine for hosts that don't use Effect, its errors, and the journals.
  * Effect programs import "taskwright/effect"; machines that come with the engine are in "taskwright/machines".
  */
-export type { Status, StoredState, Timer } from "./actor/index.ts";
+export type { Hint, Status, StoredState, Timer } from "./actor/index.ts";
 export {
   type CommandLine,
   type CommandResult,
@@ -34,6 +34,9 @@ export {
   type ActorView,
   type AnySchema,
   type AskOptions,
+  type Checked,
+  checkMachines,
+  ContractBroken,
   currentActivity,
   type DeadLetter,
   type DurableMachine,

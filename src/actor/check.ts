@@ -85,7 +85,12 @@ export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyAr
       }
     }
     for (const action of (node.initial?.actions ?? []) as ReadonlyArray<Action>) checkAction(action, `${where}, initial`);
-    for (const invoked of node.invoke) checkSource(String(invoked.src), `${where}: the invoked actor`, where);
+    const ids = new Set<string>();
+    for (const { src, id } of node.invoke) {
+      checkSource(String(src), `${where}: the invoked actor`, where);
+      if (ids.has(id)) problems.push(`${where}: two invoked actors have the id "${id}": they would have one address; give each its own`);
+      ids.add(id);
+    }
     for (const child of Object.values(node.states)) checkNode(child);
   };
   checkNode(machine.root);

@@ -14,6 +14,7 @@ import { Journal } from "../journal/index.ts";
 import { makeActivityPool } from "./activities.ts";
 import { Audience } from "./audience.ts";
 import { type EngineCore, makeCalls } from "./calls.ts";
+import { hintLines } from "./check-machines.ts";
 import { makeEffects } from "./effects.ts";
 import { Engine } from "./engine.ts";
 import { InvalidOptions } from "./errors.ts";
@@ -34,7 +35,7 @@ export interface EngineOptions {
   /** The machines that may run: as XState made them, or with options. */
   readonly machines: ReadonlyArray<AnyStateMachine | DurableMachine>;
   readonly limits?: Partial<Limits>;
-  /** What the engine has to say: failures of actions, what machines `log`. Default: errors to standard error. */
+  /** What the engine has to say: failures of actions, what machines `log`, hints about machines. Default: errors to standard error. */
   readonly log?: (entry: LogEntry) => void;
   /** The clock; a test gives a virtual one. */
   readonly time?: Time;
@@ -70,6 +71,7 @@ export const make = <const Given extends Machines>(
         // A log that fails has nobody left to tell; the engine goes on.
       }
     };
+    for (const message of hintLines(options.machines)) log({ level: "info", message });
     const owner = { id: randomUUID(), pid: process.pid, host: hostname(), leaseMs: limits.leaseMs, isAlive };
     const opened = yield* journal.open({ ...owner, now: time.now() });
     // Also where the rest of the opening fails: the next engine need not wait for the lease.

@@ -3,7 +3,7 @@ import type { AnyStateMachine } from "xstate";
 import { activity, activityActions } from "../../machines/activity.ts";
 import { live, liveActions } from "../../machines/live.ts";
 import { supervisor, supervisorActions } from "../../machines/supervisor.ts";
-import { type Definition, define, MachineRefused, reducerId, reducerMachine } from "../actor/index.ts";
+import { type Definition, define, isMachine, MachineRefused, reducerId, reducerMachine } from "../actor/index.ts";
 import type { Early } from "../domain/envelope.ts";
 import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -69,7 +69,7 @@ export interface Registry {
   readonly supervisor: Registered;
 }
 
-const isDurable = (entry: AnyStateMachine | DurableMachine): entry is DurableMachine => typeof entry === "object" && entry !== null && "machine" in entry && !("implementations" in entry);
+export const isDurable = (entry: AnyStateMachine | DurableMachine): entry is DurableMachine => typeof entry === "object" && entry !== null && "machine" in entry && !("implementations" in entry);
 
 /** Throws `InvalidOptions` with everything that is wrong with all machines. */
 export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMachine>, limits: Limits): Registry => {
@@ -97,15 +97,16 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   const supervisors = internal(supervisor, supervisorActions);
   const visit = (entry: DurableMachine) => {
     const actions = new Map(Object.entries(entry.actions ?? {}));
+    const id = isMachine(entry.machine) ? entry.machine.id : "?";
+    const supervision = { ...defaultSupervision, ...entry.supervision };
+    for (const problem of checkSupervision(supervision)) problems.push(`machine "${id}", supervision: ${problem}`);
+    const wrong = wrongSchemas(id, entry);
+    problems.push(...wrong);
     try {
       const definition = define(entry.machine, { limits, actions: [...actions.keys()], ...(entry.early === undefined ? {} : { early: entry.early }) });
       if (isReserved(definition.id) || definition.id === "ask") problems.push(`the machine id "${definition.id}" belongs to the engine: nobody could send to its actors; choose another id`);
       if (byHash.get(definition.hash)?.definition.original === entry.machine) return;
       for (const [name, options] of Object.entries(entry.activities ?? {})) problems.push(...checkActivity(definition, name, options));
-      const supervision = { ...defaultSupervision, ...entry.supervision };
-      for (const problem of checkSupervision(supervision)) problems.push(`machine "${definition.id}", supervision: ${problem}`);
-      const wrong = wrongSchemas(definition.id, entry);
-      problems.push(...wrong);
       add({
         definition,
         supervision,
@@ -125,6 +126,10 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
       problems.push(error.message);
     }
   };
+  const given = entries.map((entry) => (isDurable(entry) ? entry.machine : entry));
+  given.forEach((machine, index) => {
+    if (isMachine(machine) && given.indexOf(machine) < index) problems.push(`the machine "${machine.id}" is listed twice; keep the entry with its options`);
+  });
   for (const entry of entries) visit(isDurable(entry) ? entry : { machine: entry });
   if (problems.length > 0) throw new InvalidOptions({ problems });
   return { byId, byHash, activity: activities, live: lives, supervisor: supervisors };

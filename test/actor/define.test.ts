@@ -152,6 +152,23 @@ describe("define > what is refused", () => {
     ]);
   });
 
+  test("two invoked actors of one state with one id are refused: they would have one address", () => {
+    const config = {
+      id: "m",
+      initial: "a",
+      states: {
+        a: {
+          invoke: [
+            { src: "job", id: "x" },
+            { src: "job", id: "y" },
+            { src: "job", id: "x" },
+          ],
+        },
+      },
+    };
+    expect(problemsOf(loose(config, { actors: { job: fromPromise(pending) } }))).toEqual(['state "a": two invoked actors have the id "x": they would have one address; give each its own']);
+  });
+
   test("an id that can't begin an address is refused, and so is what is no machine", () => {
     expect(problemsOf(loose({ id: "a/b" }))[0]).toMatch(/slash/);
     for (const wrong of [undefined, null, 5, {}, fromPromise(pending)]) expect(problemsOf(wrong as never)[0]).toMatch(/not an XState machine/);

@@ -140,7 +140,9 @@ describe("engine > a handle for the actors of one machine", () => {
   inMemory("is refused for a machine that is not registered, or in another version", async (bench) => {
     const engine = await bench.engine({ machines: [order] });
     expect(() => engine.taskwright.actor(counter)).toThrowError(UnknownMachine);
-    expect(() => engine.taskwright.actor(setup({}).createMachine({ id: "order", version: "2" }))).toThrowError(expect.objectContaining({ _tag: "UnknownMachine", machine: "order", known: ["order in version 1"] }));
+    expect(() => engine.taskwright.actor(setup({}).createMachine({ id: "order", version: "2" }))).toThrowError(
+      expect.objectContaining({ _tag: "UnknownMachine", machine: "order", known: ["order in version 1"] }),
+    );
     expect(() => engine.taskwright.actor(setup({}).createMachine({ id: "activity", version: "1" }))).toThrowError(UnknownMachine);
     expect(engine.taskwright.actor(order.provide({})).address("1")).toBe("order/1");
   });
