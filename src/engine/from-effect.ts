@@ -34,16 +34,16 @@ export interface FromEffectOptions<A, Output, E, Failure> {
  * A failure arrives in `onError` with its `_tag`, `code`, `message` and fields. A defect arrives with `defect: true`,
  * and is retried only where the policy names it.
  */
-export const fromEffect = <Work extends Effect.Effect<unknown, unknown, unknown>, I = NonReducibleUnknown, Output = Effect.Effect.Success<Work>, Failure = Effect.Effect.Error<Work>>(
+export const fromEffect = <Work extends Effect.Effect<A, E, unknown>, A = unknown, E = unknown, I = NonReducibleUnknown, Output = Effect.Effect.Success<Work>, Failure = Effect.Effect.Error<Work>>(
   run: (input: I, activity: ActivityInfo) => Work,
-  options: FromEffectOptions<Effect.Effect.Success<Work>, Output, Effect.Effect.Error<Work>, Failure> = {},
+  options: FromEffectOptions<A, Output, E, Failure> = {},
 ): EffectLogic<Output, I, Failure, Exclude<Effect.Effect.Context<Work>, Activity>> => {
   const encodeOutput = options.output === undefined ? undefined : Schema.encode(options.output);
   const encodeError = options.error === undefined ? undefined : Schema.encodeUnknownEither(options.error);
   const logic = fromPromise<Output, I>(({ input, signal }) => {
     const activity = currentActivity() ?? alone(signal);
     const work = Effect.suspend((): Effect.Effect<unknown, unknown, unknown> => run(input, activity));
-    const stored = encodeOutput === undefined ? work : Effect.flatMap(work, (output) => Effect.orDie(encodeOutput(output as Effect.Effect.Success<Work>)));
+    const stored = encodeOutput === undefined ? work : Effect.flatMap(work, (output) => Effect.orDie(encodeOutput(output as A)));
     const effect = Effect.provideService(stored, Activity, activity);
     const fibers = currentFibers() ?? plainFibers;
     return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import * as Schema from "effect/Schema";
 import { describe, expectTypeOf, test } from "vitest";
-import { type AnyStateMachine, fromPromise, type OutputFrom, setup } from "xstate";
+import { type AnyStateMachine, fromPromise, type InputFrom, type OutputFrom, setup } from "xstate";
 import { Activity, type Engine, type Failed, failedWith, fromEffect, type Journal, layer, type ServicesOf } from "../../src/effect.ts";
 import { type ActivityInfo, openEngine } from "../../src/index.ts";
 
@@ -36,6 +36,11 @@ describe("types > effects as activities", () => {
       fromEffect((_: undefined, activity) => Effect.sync(() => expectTypeOf(activity).toEqualTypeOf<ActivityInfo>()));
       // @ts-expect-error the schema is of another result
       fromEffect(() => Effect.succeed(1), { output: Schema.Date });
+      // @ts-expect-error the schema is of another failure
+      fromEffect(() => Effect.fail(new Declined({ left: 1 })), { error: Lost });
+      const both = fromEffect((input: { cents: number }, { address }) => (input.cents > 1 ? Effect.succeed(address) : Effect.fail(new Lost({ at: new Date(0) }))), { error: Lost });
+      expectTypeOf<OutputFrom<typeof both>>().toEqualTypeOf<string>();
+      expectTypeOf<InputFrom<typeof both>>().toEqualTypeOf<{ cents: number }>();
       // a machine under test may have a promise in its place
       order.provide({ actors: { charge: fromPromise(async () => "paid") } });
     });
