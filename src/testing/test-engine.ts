@@ -35,6 +35,8 @@ export interface TestEngineOptions extends Omit<EngineOptions, "machines" | "tim
   readonly journal?: StoreKind | TestStore;
   readonly mode?: Mode;
   readonly time?: VirtualTime;
+  /** The services that the machines' effects use; built anew at every open. */
+  readonly services?: Layer.Layer<never, unknown>;
   /** Stands between the engine and its journal: for faults, and for planted bugs. */
   readonly wrap?: (journal: Journal) => Journal;
   /** Where it crashes by itself; it is opened again by the next call. See `crashEverywhere`. */
@@ -103,7 +105,7 @@ export class TestEngine {
     const connected = await this.store.connect();
     const journal = mortal(options.ownerIsDead === true ? unclaimed(connected) : connected, gate);
     const wrapped = this.#options.wrap === undefined ? journal : this.#options.wrap(journal);
-    const { machines, limits, log } = this.#options;
+    const { machines, limits, log, services } = this.#options;
     this.#taskwright = await openEngine({
       machines,
       limits: { ...calmLimits, ...limits },
@@ -113,6 +115,7 @@ export class TestEngine {
         log?.(entry);
       },
       journal: Layer.succeed(Journal, wrapped),
+      ...(services === undefined ? {} : { services }),
     });
     this.#gate = gate;
     this.#death = deathOf();

@@ -207,6 +207,14 @@ describe("engine > effects as activities", () => {
     await engine.close();
   });
 
+  inThreeModes("a test engine takes the services too", async (bench) => {
+    const bank = Layer.sync(Bank, () => ({ charge: (cents) => Effect.succeed(`charged ${cents}`) }));
+    const engine = await bench.engine({ machines: [errand(fromEffect((cents: number) => Effect.flatMap(Bank, (it) => it.charge(cents))))], services: bank });
+    await engine.start("errand", "1", 4);
+    await engine.settled();
+    expect(await seen(engine)).toEqual(["done", "charged 4"]);
+  });
+
   test("services that can't be built reject the opening with their failure", async () => {
     await expect(openEngine({ machines: [], services: Layer.fail(new Declined({ left: 3 })) as Layer.Layer<never, unknown> })).rejects.toMatchObject({ _tag: "Declined", left: 3 });
   });
