@@ -3,5 +3,20 @@
  *
  *   layer({ machines: [order] }).pipe(Layer.provide(SqliteJournal.layer({ file: "work.db" })))
  */
-export { Activity, type EffectLogic, Engine, type EngineOptions, type Failed, failedWith, fromEffect, type FromEffectOptions, layer, make, type ServicesOf, systemTime, Time } from "./engine/index.ts";
+export {
+  Activity,
+  durable,
+  type EffectLogic,
+  Engine,
+  type EngineOptions,
+  type Failed,
+  failedWith,
+  fromEffect,
+  type FromEffectOptions,
+  layer,
+  make,
+  type ServicesOf,
+  systemTime,
+  Time,
+} from "./engine/index.ts";
 export { Journal, MemoryJournal, MemoryStore, SqliteJournal } from "./journal/index.ts";

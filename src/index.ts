@@ -39,6 +39,7 @@ export {
   ContractBroken,
   currentActivity,
   type DeadLetter,
+  durable,
   type DurableMachine,
   EngineBusy,
   type EventOf,

@@ -3,6 +3,7 @@ export { viewOfStored } from "./view.ts";
 export { type ActivityInfo, currentActivity } from "./activities.ts";
 export { type Checked, checkMachines } from "./check-machines.ts";
 export { ContractBroken, type EventSchemas, type Schemas } from "./contract.ts";
+export { durable } from "./durable.ts";
 export { Activity, type EffectLogic, type Failed, failedWith, fromEffect, type FromEffectOptions } from "./from-effect.ts";
 export type { ActorAt, ActorHandle, EventOf, Face, HistoryOptions, QuestionOf, ReplyOf, ReplyTo, ViewOf } from "./handle.ts";
 export type { AnySchema, StandardIssue, StandardResult, StandardSchema } from "./schema.ts";
