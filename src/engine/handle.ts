@@ -4,7 +4,7 @@ import type { ActorRef, AnyActorRef, AnyStateMachine, ContextFrom, EmittedFrom, 
 import { matchesState } from "xstate";
 import { type Address, rootAddress } from "../domain/address.ts";
 import type { JournalError } from "../journal/index.ts";
-import type { ActorView, AskOptions, HistoryEntry, Receipt, SendOptions, SentEvent, WaitOptions } from "./engine.ts";
+import type { ActorToStart, ActorView, AskOptions, HistoryEntry, Receipt, SendOptions, SentEvent, WaitOptions } from "./engine.ts";
 import { type SendError, type TimedOut, type Unanswered, UnknownMachine } from "./errors.ts";
 import type { Registry } from "./registry.ts";
 
@@ -37,6 +37,9 @@ export type ViewOf<M extends AnyStateMachine> = Omit<ActorView, "value" | "conte
   readonly matches: (value: StateValueFrom<M>) => boolean;
   readonly hasTag: (tag: TagsFrom<M>) => boolean;
 } & ({ readonly status: "done"; readonly output: OutputFrom<M> } | { readonly status: "active" | "error" | "stopped"; readonly output: undefined });
+
+/** One of many that are started at once. */
+export type StartOf<M extends AnyStateMachine> = { readonly id: string } & (undefined extends InputFrom<M> ? { readonly input?: InputFrom<M> } : { readonly input: InputFrom<M> });
 
 type StartArguments<M extends AnyStateMachine> = undefined extends InputFrom<M> ? [id: string, input?: InputFrom<M>] : [id: string, input: InputFrom<M>];
 
@@ -76,6 +79,8 @@ export interface ActorHandle<M extends AnyStateMachine, F extends Face = "promis
   readonly machine: M;
   /** Starts an actor. The same id again answers with `duplicate: true` and changes nothing. */
   readonly start: (...args: StartArguments<M>) => Call<F, Receipt, SendError>;
+  /** Starts many in as few transactions as possible; receipts in the order of the list. */
+  readonly startAll: (actors: ReadonlyArray<StartOf<M>>) => Call<F, ReadonlyArray<Receipt>, SendError>;
   readonly address: (id: string) => Address;
   /** An actor of this machine that somebody's child is: `engine.actor(parcel).at("order/42/parcel")`. */
   readonly at: (address: Address) => ActorAt<M, F>;
@@ -86,6 +91,7 @@ export interface ActorHandle<M extends AnyStateMachine, F extends Face = "promis
 /** The untyped calls of either face, on which a handle is built. */
 export interface Untyped<F extends Face> {
   readonly start: (machine: string, id: string, input?: unknown) => Call<F, Receipt, SendError>;
+  readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Call<F, ReadonlyArray<Receipt>, SendError>;
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Call<F, Receipt, SendError>;
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Call<F, SentEvent, SendError | TimedOut | Unanswered>;
   readonly can: (address: Address, event: SentEvent) => Call<F, boolean, SendError | JournalError>;
@@ -126,6 +132,7 @@ export const makeHandle = <M extends AnyStateMachine, F extends Face>(machine: M
     machine,
     address,
     start: (id: string, input?: unknown) => calls.start(name, id, input),
+    startAll: (actors: ReadonlyArray<{ readonly id: string; readonly input?: unknown }>) => calls.startAll(actors.map((actor) => ({ ...actor, machine: name }))),
     send: (id: string, event: SentEvent, options?: SendOptions) => calls.send(address(id), event, options),
     ask: (id: string, event: SentEvent, options?: AskOptions) => calls.ask(address(id), event, options),
     can: (id: string, event: SentEvent) => calls.can(address(id), event),

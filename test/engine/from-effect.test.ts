@@ -145,6 +145,18 @@ describe("engine > effects as activities", () => {
     expect(signs).toEqual(["interrupted"]);
   });
 
+  inBothJournals("an effect that the engine was closed under is interrupted, and begins again at the next open", async (bench) => {
+    const signs: Array<string> = [];
+    const work = fromEffect((_: unknown, { attempt }) => (attempt > 1 ? Effect.succeed(attempt) : Effect.never.pipe(Effect.onInterrupt(() => Effect.sync(() => signs.push("interrupted"))))));
+    const engine = await bench.engine({ machines: [errand(work)] });
+    await engine.start("errand", "1");
+    await engine.settled();
+    await engine.taskwright.close({ grace: 0 });
+    expect(signs).toEqual(["interrupted"]);
+    await engine.restart();
+    expect(await seen(engine)).toEqual(["done", 2]);
+  });
+
   inBothJournals("an attempt knows its address, its number and what the one before it said", async (bench) => {
     const work = fromEffect((_: unknown, given) =>
       Effect.gen(function* () {

@@ -72,6 +72,16 @@ describe("engine > a handle for the actors of one machine", () => {
     expect((await orders().history("42", { after: 1, limit: 2 })).map(({ event }) => event.type)).toEqual(["PAY", "LEFT"]);
   });
 
+  inMemory("starts many at once, in order", async (bench) => {
+    const engine = await bench.engine({ machines: [order] });
+    const receipts = await engine.taskwright.actor(order).startAll(["a", "b", "a"].map((id) => ({ id, input: { amount: 1 } })));
+    expect(receipts.map(({ address, duplicate }) => [address, duplicate])).toEqual([
+      ["order/a", false],
+      ["order/b", false],
+      ["order/a", true],
+    ]);
+  });
+
   inThreeModes("reaches children at their full address", async (bench) => {
     const engine = await bench.engine({ machines: [shop] });
     await engine.start(shop, "1");

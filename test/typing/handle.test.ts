@@ -67,6 +67,10 @@ describe("types > a handle for the actors of one machine", () => {
       orders.start("42");
       // @ts-expect-error an amount is a number
       orders.start("42", { amount: "1" });
+      expectTypeOf(orders.startAll([{ id: "1", input: { amount: 1 } }])).toEqualTypeOf<Promise<ReadonlyArray<Receipt>>>();
+      // @ts-expect-error each needs an input
+      orders.startAll([{ id: "1" }]);
+      engine.actor(bare).startAll([{ id: "1" }]);
       engine.actor(optional).start("1");
       engine.actor(optional).start("1", { name: "Ada" });
       // @ts-expect-error a name is a string
