@@ -191,6 +191,15 @@ describe("engine > schemas of events", () => {
     await expect(engine.send("listener/1", { type: "X" })).rejects.toMatchObject({ _tag: "PayloadTooLarge" });
   });
 
+  inMemory("an implementation of Standard Schema by others is taken: Effect's own", async (bench) => {
+    const published = { "~standard": Schema.standardSchemaV1(Schema.Struct({ items: Schema.Array(Schema.Struct({ price: Schema.NumberFromString })) }))["~standard"] };
+    const engine = await bench.engine({ machines: [checked({ events: { BUY: published } })] });
+    await engine.start("listener", "1");
+    await expect(engine.send("listener/1", { type: "BUY", items: [{ price: "1" }, { price: "x" }] })).rejects.toMatchObject({ _tag: "InvalidEvent", path: "items[1].price" });
+    await engine.send("listener/1", { type: "BUY", items: [{ price: "1" }] });
+    expect(await heard(engine)).toEqual([{ type: "BUY", items: [{ price: 1 }] }]);
+  });
+
   inMemory("a schema may be a function, as arktype's are", async (bench) => {
     const engine = await bench.engine({ machines: [checked({ events: callable })] });
     await engine.start("listener", "1");
