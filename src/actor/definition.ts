@@ -50,7 +50,8 @@ export interface Definition {
   /** Whether states are active side by side, so that their order has to be kept. */
   readonly hasRegions: boolean;
   readonly template: (value: StateValue) => AnyMachineSnapshot;
-  readonly stateNode: (id: string) => unknown;
+  /** The states that a history state remembers, by their ids. */
+  readonly historyOf: (id: string, remembered: ReadonlyArray<string>) => ReadonlyArray<AnyStateNode>;
   readonly childReference: (self: ActorReference, id: string, src: string | undefined) => ActorReference;
 }
 
@@ -127,13 +128,27 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
       templates.set(key, template);
       return template;
     },
-    stateNode: (id) => {
-      const node: unknown = idMap.get(id);
-      if (node === undefined) throw new StateMismatch(`machine "${machine.id}" has no state node "${id}" that the stored history names`);
-      return node;
+    historyOf: (id, remembered) => {
+      const nodeOf = (named: string): AnyStateNode => {
+        const node = idMap.get(named);
+        if (node === undefined) throw new StateMismatch(`machine "${machine.id}" has no state node "${named}" that the stored history names`);
+        return node;
+      };
+      const history = nodeOf(id);
+      if (history.type !== "history") throw new StateMismatch(`machine "${machine.id}": "${id}" is no history state, but the stored history has it`);
+      return remembered.map((named) => {
+        const node = nodeOf(named);
+        if (!isWithin(node, history.parent)) throw new StateMismatch(`machine "${machine.id}": the stored history of "${id}" names "${named}", which lies elsewhere`);
+        return node;
+      });
     },
     childReference: (self, id, src) => new ActorReference(childAddress(self.address, id), { parent: self, src, id, system: system.system }),
   };
+};
+
+const isWithin = (node: AnyStateNode, ancestor: AnyStateNode | undefined): boolean => {
+  for (let above = node.parent; above !== undefined; above = above.parent) if (above === ancestor) return true;
+  return false;
 };
 
 /** How many configurations of a machine are kept ready. */

@@ -101,6 +101,7 @@ export const encode = (state: ActorState): string => {
 
 /** The stored form as data. Throws `StateMismatch` for text that no actor can have left. */
 export const parseState = (json: string): StoredState => {
+  if (typeof json !== "string") throw new StateMismatch("the stored state is not text");
   let stored: unknown;
   try {
     stored = parseJson(json);
@@ -108,33 +109,82 @@ export const parseState = (json: string): StoredState => {
     throw new StateMismatch(`the stored state is not JSON (${cause instanceof Error ? cause.message : "unreadable"})`);
   }
   if (!isRecord(stored)) throw new StateMismatch("the stored state is not an object");
-  if (!statuses.has(stored.status as Status)) throw new StateMismatch(`the stored status is ${JSON.stringify(stored.status)}; it must be active, done, error or stopped`);
-  if (typeof stored.value !== "string" && !isRecord(stored.value)) throw new StateMismatch("the stored state has no value");
-  if (!isRecord(stored.context)) throw new StateMismatch("the stored state has no context");
-  for (const key of ["history", "children", "timers"] as const) {
-    if (stored[key] !== undefined && !isRecord(stored[key])) throw new StateMismatch(`the stored ${key} is not an object`);
-  }
-  for (const [key, nodes] of Object.entries((stored.history ?? {}) as Record<string, unknown>)) {
-    if (!Array.isArray(nodes) || nodes.some((node) => typeof node !== "string")) throw new StateMismatch(`the stored history of "${key}" is not a list of state ids`);
-  }
-  for (const [id, timer] of Object.entries((stored.timers ?? {}) as Record<string, unknown>)) {
-    if (!isRecord(timer) || typeof timer.due !== "number" || typeof timer.token !== "number") throw new StateMismatch(`the stored timer "${id}" has no due time or token`);
-    if (timer.event !== undefined && (!isRecord(timer.event) || typeof timer.event.type !== "string")) throw new StateMismatch(`the stored timer "${id}" has no event that can be sent`);
-    if (timer.to !== undefined && (!isRecord(timer.to) || !targets.has(timer.to.kind as string))) throw new StateMismatch(`the stored timer "${id}" is for nobody`);
-  }
-  for (const [id, child] of Object.entries((stored.children ?? {}) as Record<string, unknown>)) {
-    if (!isRecord(child) || typeof child.src !== "string" || typeof child.token !== "number") throw new StateMismatch(`the stored child "${id}" has no source or token`);
-  }
-  if (stored.kept !== undefined && !(Array.isArray(stored.kept) && stored.kept.every(isKept))) throw new StateMismatch("the stored kept events are not a list of events with tokens");
-  if (stored.sync !== undefined && stored.sync !== true) throw new StateMismatch("the stored sync is not true");
-  if (stored.tokens !== undefined && typeof stored.tokens !== "number") throw new StateMismatch("the stored token counter is not a number");
+  for (const key in stored) if (!fields.has(key)) throw new StateMismatch(`the stored state has a field "${key}" that is not known; a later version may have written it`);
+  const { status, value, context, history, children, timers, tokens = 0, sync, kept, output, error } = stored;
+  if (!statuses.has(status as Status)) throw new StateMismatch(`the stored status is ${JSON.stringify(status)}; it must be active, done, error or stopped`);
+  if (typeof value !== "string" && !isRecord(value)) throw new StateMismatch("the stored state has no value");
+  if (!isRecord(context)) throw new StateMismatch("the stored state has no context");
+  if (!isCount(tokens)) throw new StateMismatch("the stored token counter is no whole number");
+  if (history !== undefined) checkHistory(history);
+  if (children !== undefined) checkChildren(children, tokens);
+  if (timers !== undefined) checkTimers(timers, tokens);
+  if (sync !== undefined && sync !== true) throw new StateMismatch("the stored sync is not true");
+  if (kept !== undefined && !(Array.isArray(kept) && kept.every((one) => isKept(one, tokens)))) throw new StateMismatch("the stored kept events are not a list of events with tokens");
+  if (status !== "active" && (children !== undefined || timers !== undefined)) throw new StateMismatch(`the stored status is ${status}, but there are children or timers left`);
+  if (status === "error" ? !isFailure(error) : error !== undefined) throw new StateMismatch(`the stored status is ${status}, which does not fit the stored error`);
+  if (status !== "done" && output !== undefined) throw new StateMismatch(`the stored status is ${status}, but there is an output`);
+  if (suspicious.test(json)) checkPlain(stored);
   return stored as unknown as StoredState;
 };
 
+const fields: ReadonlySet<string> = new Set(["status", "value", "context", "history", "children", "timers", "tokens", "sync", "kept", "output", "error"] satisfies ReadonlyArray<keyof StoredState>);
 const statuses: ReadonlySet<Status> = new Set(["active", "done", "error", "stopped"]);
-const targets: ReadonlySet<string> = new Set(["self", "parent", "child", "address"] satisfies ReadonlyArray<Target["kind"]>);
-const isKept = (kept: unknown): boolean => isRecord(kept) && typeof kept.token === "number" && isRecord(kept.event) && typeof kept.event.type === "string";
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+/** Tokens are given out one after the other: one beyond the counter would be given out again. */
+const isToken = (value: unknown, last: number): boolean => isCount(value) && value > 0 && value <= last;
+const isKept = (kept: unknown, last: number): boolean => isRecord(kept) && isToken(kept.token, last) && isRecord(kept.event) && typeof kept.event.type === "string";
+const isFailure = (value: unknown): boolean => isRecord(value) && typeof value.name === "string" && typeof value.message === "string";
+
+const checkHistory = (history: unknown): void => {
+  if (!isRecord(history)) throw new StateMismatch("the stored history is not an object");
+  for (const [key, nodes] of Object.entries(history)) {
+    if (!Array.isArray(nodes) || nodes.length === 0 || nodes.some((node) => typeof node !== "string")) throw new StateMismatch(`the stored history of "${key}" is not a list of state ids`);
+  }
+};
+
+const checkChildren = (children: unknown, tokens: number): void => {
+  if (!isRecord(children)) throw new StateMismatch("the stored children is not an object");
+  for (const [id, child] of Object.entries(children)) {
+    if (!isRecord(child) || typeof child.src !== "string" || !isToken(child.token, tokens)) throw new StateMismatch(`the stored child "${id}" has no source or token`);
+    if (child.systemId !== undefined && typeof child.systemId !== "string") throw new StateMismatch(`the stored child "${id}" has a systemId that is no text`);
+    if (child.ended !== undefined && child.ended !== true) throw new StateMismatch(`the stored child "${id}" has ended and has not`);
+  }
+};
+
+const checkTimers = (timers: unknown, tokens: number): void => {
+  if (!isRecord(timers)) throw new StateMismatch("the stored timers is not an object");
+  for (const [id, timer] of Object.entries(timers)) {
+    if (!isRecord(timer) || !isCount(timer.due) || !isToken(timer.token, tokens)) throw new StateMismatch(`the stored timer "${id}" has no due time or token`);
+    if (timer.event !== undefined && (!isRecord(timer.event) || typeof timer.event.type !== "string")) throw new StateMismatch(`the stored timer "${id}" has no event that can be sent`);
+    if (timer.to !== undefined && !isTarget(timer.to)) throw new StateMismatch(`the stored timer "${id}" is for nobody`);
+    if (timer.child !== undefined && !isToken(timer.child, tokens)) throw new StateMismatch(`the stored timer "${id}" is for a child without a token`);
+  }
+};
+
+const isTarget = (to: unknown): boolean => {
+  if (!isRecord(to)) return false;
+  switch (to.kind as Target["kind"]) {
+    case "self":
+    case "parent":
+      return true;
+    case "child":
+      return typeof to.id === "string";
+    case "address":
+      return typeof to.address === "string";
+    default:
+      return false;
+  }
+};
+
+// What a parser takes and no actor can have left; only text that looks like it is walked through.
+const suspicious = /"__proto__"|\\u005f|\d[eE]\+?\d{3}/;
+const checkPlain = (value: unknown): void => {
+  if (typeof value === "number" && !Number.isFinite(value)) throw new StateMismatch("the stored state has a number that is too large");
+  if (typeof value !== "object" || value === null) return;
+  if (Object.hasOwn(value, "__proto__")) throw new StateMismatch("the stored state has a key __proto__");
+  for (const item of Object.values(value)) checkPlain(item);
+};
 
 /** Puts a stored state back to work. Throws `StateMismatch` where the machine has no such state. */
 export const decode = (definition: Definition, address: Address, parent: Address | undefined, json: string): ActorState => {
@@ -142,11 +192,17 @@ export const decode = (definition: Definition, address: Address, parent: Address
   const self = selfReference(definition, address, parent);
   const children = stored.children ?? {};
   const refs: Record<string, ActorReference> = {};
-  for (const id of Object.keys(children)) refs[id] = definition.childReference(self, id, children[id]?.src);
+  for (const [id, { src }] of Object.entries(children)) {
+    if (!definition.sources.has(src)) throw new StateMismatch(`machine "${definition.id}" has no actor "${src}" that the stored child "${id}" names`);
+    refs[id] = definition.childReference(self, id, src);
+  }
   const historyValue: Record<string, ReadonlyArray<unknown>> = {};
-  for (const [key, ids] of Object.entries(stored.history ?? {})) historyValue[key] = ids.map((id) => definition.stateNode(id));
+  for (const [key, ids] of Object.entries(stored.history ?? {})) historyValue[key] = definition.historyOf(key, ids);
+  const template = definition.template(stored.value);
+  if ((stored.status === "active" || stored.status === "done") && stored.status !== template.status)
+    throw new StateMismatch(`the stored status is ${stored.status}, but in the state ${JSON.stringify(stored.value)} machine "${definition.id}" is ${template.status}`);
   const snapshot = {
-    ...definition.template(stored.value),
+    ...template,
     status: stored.status,
     context: stored.context,
     children: refs,

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { type TaskView, taskView } from "../dispatch/index.ts";
+import { isTaskContext, type TaskView, taskView } from "../dispatch/index.ts";
 import { viewOfStored } from "../engine/index.ts";
 import { type ActorRow, type Journal, type JournalError, SqliteJournal } from "../journal/index.ts";
 
@@ -12,12 +12,12 @@ export const openReader = (database: string): Effect.Effect<Journal, JournalErro
 /** All tasks of a journal, in the order in which they were made. */
 export const storedTasks = (journal: Journal): Effect.Effect<ReadonlyArray<TaskView>, JournalError> => Effect.flatMap(allOf(journal, { machine: "task" }), (rows) => tasksOfRows(journal, rows));
 
-/** Rows of tasks as tasks. While a worker has one, its deadline stands with its assignment. */
+/** Rows of tasks as tasks; damaged ones are left out, `show` tells what is wrong with them. While a worker has one, its deadline stands with its assignment. */
 export const tasksOfRows = (journal: Journal, rows: ReadonlyArray<ActorRow>): Effect.Effect<ReadonlyArray<TaskView>, JournalError> =>
   Effect.gen(function* () {
-    const tasks = rows.map((row) => {
+    const tasks = rows.flatMap((row) => {
       const view = viewOfStored(row, "");
-      return taskView(row.address, view, view.timers, row.at, row.createdAt);
+      return isTaskContext(view.context) ? [taskView(row.address, view, view.timers, row.at, row.createdAt)] : [];
     });
     const given = tasks.filter(({ state }) => state === "assigned" || state === "running").map(({ id }) => `task/${id}/assignment`);
     const deadlines = new Map((yield* journal.actors(given)).map((row) => [row.address, firstDue(row)]));

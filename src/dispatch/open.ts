@@ -1,12 +1,12 @@
 import { assignment } from "../../machines/assignment.ts";
-import { task, type TaskContext, type TaskInput } from "../../machines/task.ts";
+import { task, type TaskInput } from "../../machines/task.ts";
 import { worker, type WorkerContext } from "../../machines/worker.ts";
 import type { ActorView, DurableMachine, Taskwright, Transition } from "../engine/index.ts";
 import { type Dispatcher, endedStates, type TaskSpec, type TaskView } from "./dispatcher.ts";
 import { ReadyQueue } from "./ready-queue.ts";
 import { makeSubprocesses, type Report, type Subprocesses } from "./subprocess.ts";
 import { dependentsFirst, dependentsOf } from "./task-order.ts";
-import { taskAddress, taskIdOf, taskView } from "./task-view.ts";
+import { isTaskContext, taskAddress, taskIdOf, taskView } from "./task-view.ts";
 import type { Work } from "./worker-protocol.ts";
 
 export interface DispatchOptions {
@@ -70,14 +70,18 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   };
   const hear = ({ address, machine, state, at, event, outcome }: Transition) => {
     if (machine === "worker") {
-      workers.set(address, { ...(state.snapshot.context as WorkerContext), state: String(state.snapshot.value) });
+      const context = state.snapshot.context as WorkerContext;
+      // What a damaged row held counts as no worker.
+      if (Number.isSafeInteger(context.slots) && Array.isArray(context.taken)) workers.set(address, { ...context, state: String(state.snapshot.value) });
       look();
     } else if (machine === "task") {
       const id = taskIdOf(address);
       if (event.type === "ASSIGN") promised.delete(id);
       look();
+      const { context } = state.snapshot;
+      if (!isTaskContext(context)) return;
       const view = taskView(address, state.snapshot as never, state.timers, at, tasks.get(id)?.view.createdAt ?? at);
-      learn({ view, dependents: (state.snapshot.context as TaskContext).dependents }, outcome === "failed");
+      learn({ view, dependents: context.dependents }, outcome === "failed");
     }
   };
   /** Looks at everything once the engine has told all that it stored together. */
@@ -121,7 +125,8 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   try {
     for await (const actor of all(engine, "task")) {
       const { address, at, createdAt } = actor;
-      learn({ view: taskView(address, actor, actor.timers, at, createdAt), dependents: (actor.context as TaskContext).dependents });
+      // One whose row is damaged is nobody's task: whoever asks the engine for it is told so.
+      if (isTaskContext(actor.context)) learn({ view: taskView(address, actor, actor.timers, at, createdAt), dependents: actor.context.dependents });
     }
     dispatch.subprocesses.attach(report);
     await takeOver(engine, options.slots);
@@ -218,13 +223,17 @@ const takeOver = async (engine: Taskwright, slots: number): Promise<void> => {
     if (status === "active") active.push(number);
   }
   active.sort((left, right) => left - right);
-  const kept = active.slice(0, slots);
-  const fresh = Array.from({ length: slots - kept.length }, (_, index) => String(last + 1 + index));
-  await Promise.all([
-    ...kept.map((number) => engine.send(`worker/${number}`, { type: "ENGINE_STARTED" })),
-    ...active.slice(slots).map((number) => engine.send(`worker/${number}`, { type: "RETIRE" })),
-    engine.startAll(fresh.map((id) => ({ machine: "worker", id, input: { slots: 1 } }))),
-  ]);
+  const tell = (numbers: ReadonlyArray<number>, type: string) => Promise.all(numbers.map((number) => engine.send(`worker/${number}`, { type }).then(() => true, orUnable)));
+  const [kept] = await Promise.all([tell(active.slice(0, slots), "ENGINE_STARTED"), tell(active.slice(slots), "RETIRE")]);
+  const fresh = Array.from({ length: slots - kept.filter(Boolean).length }, (_, index) => String(last + 1 + index));
+  await engine.startAll(fresh.map((id) => ({ machine: "worker", id, input: { slots: 1 } })));
+};
+
+/** A worker whose row is damaged can't be told anything: another one takes its place. */
+const orUnable = (error: unknown): false => {
+  const tag = (error as { readonly _tag?: unknown })._tag;
+  if (tag === "ActorParked" || tag === "ActorFailed") return false;
+  throw error;
 };
 
 const taskInput = (spec: TaskSpec, dependents: ReadonlyArray<string>, options: DispatchOptions): TaskInput => ({

@@ -6,6 +6,13 @@ import type { Work } from "./worker-protocol.ts";
 export const taskAddress = (id: string): string => `task/${id}`;
 export const taskIdOf = (address: string): string => address.slice("task/".length);
 
+/** Whether this can be shown as a task: what a damaged row holds can't. */
+export const isTaskContext = (context: unknown): context is TaskContext => {
+  const { work, retry, needs, dependents } = (context ?? {}) as { readonly [Key in keyof TaskContext]?: unknown };
+  return isRecord(work) && isRecord(work.command) && isRecord(retry) && Array.isArray(needs) && Array.isArray(dependents);
+};
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
 /** A task as its actor shows it. */
 export const taskView = (address: string, snapshot: { readonly value: unknown; readonly context: unknown }, timers: ActorView["timers"], at: number, createdAt: number): TaskView => {
   const context = snapshot.context as TaskContext;

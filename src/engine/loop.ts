@@ -7,7 +7,7 @@ import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { JournalError, type JournalFenced } from "../journal/index.ts";
 import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/index.ts";
-import { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
+import { ActorFailed, ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
@@ -63,6 +63,8 @@ export class Loop {
   #deadLetters: Array<DeadLetterRow> = [];
   /** Turns and probes that failed. */
   #failures = 0;
+  /** Actors whose row is behind their history: what they would store is refused every time. */
+  readonly #behind = new Set<Address>();
   /** A turn whose commit failed, until it is known whether it was stored. */
   #doubtful: Attempt | undefined;
 
@@ -269,7 +271,7 @@ export class Loop {
     }
     const rows = yield* journal.actors(addresses);
     for (const row of rows) {
-      const actor = awaken(world.registry, row);
+      const actor = this.#behind.has(row.address) ? { address: row.address, detail: "its history goes further than its row" } : awaken(world.registry, row);
       if (actor instanceof Resident) world.residents.set(actor);
       else turn.parked.set(row.address, actor);
     }
@@ -370,7 +372,12 @@ export class Loop {
     if (absent.length > 0) yield* this.#load(turn, absent);
     for (const address of addresses) {
       const [first] = yield* journal.history(address, 0, 1);
-      const input = first === undefined ? undefined : (parseJson(first.event) as { input?: never }).input;
+      const started = first === undefined ? {} : readStart(first.event);
+      if (started === undefined) {
+        turn.refuse({ ...delivery, to: address }, new ActorParked({ address, detail: "the entry of its start can't be read" }));
+        continue;
+      }
+      const { input } = started;
       const event = { type: "taskwright.restart" as const, ...(input === undefined ? {} : { input }) };
       this.#deliver(turn, { to: address, from: "", event, json: JSON.stringify(event), internal: true }, new Map());
     }
@@ -415,6 +422,12 @@ export class Loop {
       return "stored";
     }
     this.#undo(attempt);
+    if (error instanceof JournalError && error.reason === "failed" && (yield* this.#findBehind(attempt))) {
+      // Without them the same turn can be stored: nobody else needs to know.
+      this.#mail = [...batch.filter((delivery) => delivery.mail !== undefined), ...this.#mail];
+      this.#queue = [...batch.filter((delivery) => delivery.mail === undefined), ...this.#queue];
+      return "again";
+    }
     const detail = error instanceof Error ? error.message : String(error);
     const isStore = error instanceof JournalError;
     for (const delivery of batch) {
@@ -434,6 +447,18 @@ export class Loop {
       this.#queue = [...owed.filter((delivery) => delivery.mail === undefined), ...this.#queue];
     }
     return "lost";
+  });
+
+  /** A damaged row may have a sequence number that its history is beyond. Says whether there is one that was not known. */
+  readonly #findBehind = Effect.fnUntraced(function* (this: Loop, { turn }: Attempt) {
+    const { journal } = this.#options;
+    const known = this.#behind.size;
+    const rows = yield* Effect.orElseSucceed(journal.actorsById(turn.touched.map(({ id }) => id)), () => []);
+    for (const { address, seq } of rows) {
+      const [beyond] = yield* Effect.orElseSucceed(journal.history(address, seq, 1), () => []);
+      if (beyond !== undefined) this.#behind.add(address);
+    }
+    return this.#behind.size > known;
   });
 
   /** Looks for a row that the turn wrote, or for one that it removed. */
@@ -492,6 +517,15 @@ export class Loop {
     for (const delivery of refused) delivery.settle?.(new EngineClosed({ detail: neverStored }), undefined);
   }
 }
+
+/** What an actor was started with, or nothing where the entry is damaged. */
+const readStart = (event: string): { readonly input?: never } | undefined => {
+  try {
+    return parseJson(event) as { input?: never };
+  } catch {
+    return undefined;
+  }
+};
 
 interface DueTimer {
   readonly actor: Resident;

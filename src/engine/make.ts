@@ -188,8 +188,8 @@ export const make = <const Given extends Machines>(
     };
     heartbeat();
 
-    yield* recover({ journal, registry, loop, effects, time, post });
-    const due = yield* journal.nextWakeAfter(0);
+    yield* recover({ journal, registry, loop, effects, time, post, log });
+    const due = yield* journal.nextWakeAfter(Number.MIN_SAFE_INTEGER);
     if (due !== undefined) pump.arm(due);
     lifecycle.begin();
     lifecycle.tell({ type: "RECOVERED" });

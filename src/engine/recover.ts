@@ -5,8 +5,9 @@ import type { EngineEvent, Event } from "../domain/event.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Effects } from "./effects.ts";
 import { failpoint } from "./failpoint.ts";
-import type { Creation } from "./intake.ts";
+import type { Delivery } from "./intake.ts";
 import type { Loop } from "./loop.ts";
+import type { LogEntry } from "./make.ts";
 import type { Registry } from "./registry.ts";
 import { awaken, Resident } from "./resident.ts";
 import type { Time } from "./time.ts";
@@ -20,6 +21,7 @@ export interface Recovery {
   readonly time: Time;
   /** Sends an event of the engine's own. */
   readonly post: (to: Address, event: Event | EngineEvent) => void;
+  readonly log: (entry: LogEntry) => void;
 }
 
 const page = 1_000;
@@ -37,13 +39,14 @@ const underWay = [
 ];
 
 /** Takes up what was under way when the journal was last closed: stored messages, running activities, owed actions. */
-export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, effects, time, post }: Recovery) {
+export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, effects, time, post, log }: Recovery) {
   for (let after = 0; ; ) {
     const mail = yield* journal.mail(after, page);
     for (const { id, envelope } of mail) {
-      const { to, event, from, create } = parseJson(envelope) as { to: Address; event: Event; from: Address; create?: Creation };
-      loop.post({ to, event, json: JSON.stringify(event), from, create, mail: id, internal: true });
       after = id;
+      const letter = readLetter(envelope);
+      if (letter === undefined) log({ level: "error", message: `the stored message ${id} can't be read; it is left as it is` });
+      else loop.post({ ...letter, json: JSON.stringify(letter.event), mail: id, internal: true });
     }
     if (mail.length < page) break;
   }
@@ -52,8 +55,9 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
       const rows = yield* journal.list({ machine, status: "active", after, limit: page });
       failpoint("recovery.page");
       for (const row of rows) {
-        if (row.state.startsWith(running)) post(row.address, { type: interrupted, at: time.now() });
-        else if (row.state.startsWith(suspended)) post(row.address, { type: resumed, at: time.now() });
+        const state = String(row.state); // a damaged one need not be text
+        if (state.startsWith(running)) post(row.address, { type: interrupted, at: time.now() });
+        else if (state.startsWith(suspended)) post(row.address, { type: resumed, at: time.now() });
         after = row.id;
       }
       if (rows.length < page) break;
@@ -68,9 +72,30 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
       const actor = stored === undefined ? undefined : awaken(registry, stored);
       if (!(actor instanceof Resident)) continue;
       const [asked] = yield* journal.history(actor.address, row.seq - 1, 1);
-      const event = asked === undefined ? { type: "taskwright.unknown" } : (parseJson(asked.event) as Event);
+      const event = readEvent(asked?.event) ?? { type: "taskwright.unknown" };
       effects.run({ row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) });
     }
     if (rows.length < page) break;
   }
 });
+
+type Letter = Pick<Delivery, "to" | "event" | "from" | "create">;
+
+/** A stored message, or nothing where the row is damaged. */
+const readLetter = (envelope: string): Letter | undefined => {
+  try {
+    const { to, event, from, create } = parseJson(envelope) as Letter;
+    return typeof to === "string" && typeof event.type === "string" ? { to, event, from, create } : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** A stored event, or nothing where there is none that can be read. */
+const readEvent = (json: string | undefined): Event | undefined => {
+  try {
+    return json === undefined ? undefined : (parseJson(json) as Event);
+  } catch {
+    return undefined;
+  }
+};

@@ -1,6 +1,6 @@
 import * as crypto from "node:crypto";
 import { type ActorState, decode, encode, nextDue, StateMismatch, type Step } from "../actor/index.ts";
-import { type Address, parentAddress } from "../domain/address.ts";
+import { type Address, machineOf, parentAddress } from "../domain/address.ts";
 import type { ActorRow } from "../journal/index.ts";
 import type { Delivery } from "./intake.ts";
 import type { Registered, Registry } from "./registry.ts";
@@ -34,6 +34,8 @@ export class Resident {
   succeeded = false;
   /** The pump asked for it in this turn, so its stored wake is used up. */
   woken = false;
+  /** Its deadlines are left alone until then. */
+  quietUntil = 0;
   /** True while its own step or what follows from it runs: what arrives meanwhile waits in `queue`. */
   processing = false;
   queue: Array<Delivery> = [];
@@ -54,7 +56,8 @@ export class Resident {
     this.at = row.at;
     this.storedStatus = row.status;
     this.storedHash = row.hash;
-    this.wake = row.wake;
+    // It follows from the timers: one that is no number is set anew.
+    this.wake = typeof row.wake === "number" ? row.wake : undefined;
   }
 
   get status(): string {
@@ -85,7 +88,8 @@ export class Resident {
 
   /** The wake that must be stored now, if it differs: only an earlier one is written at once, a later one when the old one comes due. */
   nextWake(): { readonly due: number | undefined } | undefined {
-    const due = this.status === "active" ? nextDue(this.state) : undefined;
+    const next = this.status === "active" ? nextDue(this.state) : undefined;
+    const due = next === undefined ? undefined : Math.max(next, this.quietUntil);
     if (due === this.wake) return undefined;
     if (due !== undefined && (this.wake === undefined || due < this.wake || this.woken)) return { due };
     if (due === undefined && (this.woken || this.status !== "active")) return { due: undefined };
@@ -105,14 +109,31 @@ export interface Unreadable {
 
 /** Puts a stored row to work, or says why that can't be. */
 export const awaken = (registry: Registry, row: ActorRow): Resident | Unreadable => {
-  const registered = registry.byHash.get(row.hash) ?? registry.byId.get(row.machine);
-  if (registered === undefined) return { address: row.address, detail: `no machine "${row.machine}" is registered` };
+  const { address, machine } = row;
+  const registered = registry.byId.get(machine);
+  if (registered === undefined) return { address, detail: `no machine "${machine}" is registered` };
+  const wrong = contradictionOf(row);
+  if (wrong !== undefined) return { address, detail: wrong };
   try {
-    return new Resident(row, registered, decode(registered.definition, row.address, parentAddress(row.address), row.state));
+    const state = decode(registered.definition, address, parentAddress(address), row.state);
+    const { status } = state.snapshot;
+    if (status !== row.status) return { address, detail: `the stored status is ${status}, its row says ${row.status}` };
+    return new Resident(row, registered, state);
   } catch (error) {
     if (!(error instanceof StateMismatch)) throw error;
-    return { address: row.address, detail: error.message };
+    return { address, detail: error.message };
   }
+};
+
+/** What no engine can have written into the columns of a row. */
+const contradictionOf = ({ address, parent, machine, seq, token, at, createdAt }: ActorRow): string | undefined => {
+  for (const [name, value] of Object.entries({ seq, token, at, createdAt, parent })) {
+    if (!Number.isSafeInteger(value) || value < 0) return `its ${name} is no whole number`;
+  }
+  if (seq === 0) return "its seq is 0, but it was started";
+  if (parent === 0 && machineOf(address) !== machine) return `its row says that it is a "${machine}"`;
+  if (parent > 0 !== token > 0) return parent > 0 ? "it is a child without a generation" : "it has a generation, but no parent";
+  return undefined;
 };
 
 /**

@@ -51,8 +51,9 @@ export const names = (connection: Connection, wanted: ReadonlyArray<NameWanted>)
 export const due = (connection: Connection, until: number, limit: number): Read<ReadonlyArray<WakeRow>> =>
   connection.read("SELECT w.actor, a.address, w.due FROM wakes w CROSS JOIN actors a ON a.id = w.actor WHERE w.due <= ? ORDER BY w.due, w.actor LIMIT ?", [until, limit]);
 
+// What is no number comes after all numbers in SQLite's order: it hides none.
 export const nextWakeAfter = (connection: Connection, after: number): Read<number | undefined> =>
-  Effect.map(connection.read<{ due: number | null }>("SELECT min(due) AS due FROM wakes WHERE due > ?", [after]), ([row]) => row?.due ?? undefined);
+  Effect.map(connection.read<{ due: unknown }>("SELECT min(due) AS due FROM wakes WHERE due > ?", [after]), ([row]) => (typeof row?.due === "number" ? row.due : undefined));
 
 export const mail = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<MailRow>> =>
   connection.read("SELECT id, envelope FROM mail WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);
