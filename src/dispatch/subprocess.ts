@@ -89,9 +89,12 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
           if (isCurrent()) report?.(address, { type: "READY", incarnation });
           return;
         case "accepted":
+          if (isCurrent()) report?.(message.assignment, { type: "ACCEPTED", attempt: message.attempt });
+          return;
+        case "began":
           if (!isCurrent()) return killGroup(message.pid);
           worker.groups.set(`${message.assignment} ${message.attempt}`, message.pid);
-          return report?.(message.assignment, { type: "ACCEPTED", attempt: message.attempt });
+          return;
         case "ended":
           worker.groups.delete(`${message.assignment} ${message.attempt}`);
           if (isCurrent()) report?.(message.assignment, endOf(message));

@@ -55,6 +55,8 @@ const carryOut = ({ assignment, attempt, work }: Extract<ToWorker, { type: "offe
   const env = { ...process.env, ...work.env, TASKWRIGHT_TASK: work.id, TASKWRIGHT_ATTEMPT: String(attempt) };
   const startedAt = performance.now();
   const options = { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] as ["ignore", "pipe", "pipe"] };
+  // Before it begins: a command that kills this process at once must not look as if it had never been begun.
+  report({ type: "accepted", assignment, attempt });
   let child: ChildProcess;
   try {
     const [program, ...args] = "argv" in command ? command.argv : [];
@@ -65,7 +67,7 @@ const carryOut = ({ assignment, attempt, work }: Extract<ToWorker, { type: "offe
   }
   running.set(key, child);
   // At once: if this process is killed now, the engine's process must know the group.
-  if (child.pid !== undefined) report({ type: "accepted", assignment, attempt, pid: child.pid });
+  if (child.pid !== undefined) report({ type: "began", assignment, attempt, pid: child.pid });
   const stdout = tail(child.stdout);
   const stderr = tail(child.stderr);
   child.once("error", (error) => {

@@ -11,7 +11,9 @@ export type ToWorker =
 /** What a worker process reports. */
 export type FromWorker =
   | { readonly type: "ready" }
-  | { readonly type: "accepted"; readonly assignment: string; readonly attempt: number; readonly pid: number }
+  /** Said before the command begins: from here on a loss of the worker costs the command an attempt. */
+  | { readonly type: "accepted"; readonly assignment: string; readonly attempt: number }
+  | { readonly type: "began"; readonly assignment: string; readonly attempt: number; readonly pid: number }
   | { readonly type: "ended"; readonly assignment: string; readonly attempt: number; readonly result?: CommandResult; readonly reason?: string };
 
 /** One command, with all that it needs. */

@@ -149,6 +149,15 @@ const cut = (words: string): string => (words.length > failureTextMax ? `${words
  */
 export const failureOf = (thrown: unknown, depth = 0): Failure => {
   if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: cut(text(thrown)) };
+  try {
+    return failureOfObject(thrown, depth);
+  } catch {
+    // Even the question for its prototype may throw, if it is a proxy.
+    return { name: "Error", message: "a value that can't be read" };
+  }
+};
+
+const failureOfObject = (thrown: object, depth: number): Failure => {
   if (thrown instanceof RevivedError) return thrown.failure;
   if (isFailure(thrown)) return thrown;
   const name = read(thrown, "name");

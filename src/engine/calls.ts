@@ -6,7 +6,7 @@ import { ActorReference, step } from "../actor/index.ts";
 import { type Address, rootAddress, wrongId } from "../domain/address.ts";
 import { wrongKey } from "../domain/envelope.ts";
 import { type Event, isReserved } from "../domain/event.ts";
-import type { Failure } from "../domain/json.ts";
+import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
 import type { ActivityPool } from "./activities.ts";
@@ -198,7 +198,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
             try {
               if (predicate(view)) resume(Effect.succeed(view));
             } catch (error) {
-              resume(Effect.die(error));
+              resume(Effect.die(readable(error)));
             }
           };
           stop = audience.watch(address, (actor) => look(copyOf(actor)));
@@ -276,4 +276,14 @@ const inEffects: Mapping<"effect"> = { one: (call, change) => Effect.map(call, c
 const checkAddress = (address: Address): void => {
   if (typeof address !== "string" || !/^[^/]+(?:\/[^/]+)+$/.test(address)) throw new InvalidAddress({ address: String(address), detail: "a machine's id, a slash and the actor's id are needed" });
   if (isReserved(address) || address.startsWith("ask/")) throw new InvalidAddress({ address, detail: "this address belongs to the engine" });
+};
+
+/** What a host's code threw, as it is; where it can't even be looked at, an error in its stead. */
+const readable = (thrown: unknown): unknown => {
+  try {
+    if (typeof thrown === "object" && thrown !== null) Reflect.has(thrown, "stack");
+    return thrown;
+  } catch {
+    return new Error(failureOf(thrown).message);
+  }
 };

@@ -34,22 +34,35 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
   const call = ({ row, address, registered, event, context }: OwedEffect): unknown => {
     const params = row.params === "" ? undefined : parseJson(row.params);
     const host = registered.actions.get(row.action);
+    // An action may change what it is given: these are copies, made when they are asked for.
+    const copyOfEvent = () => parseJson(JSON.stringify(event)) as ActionInfo["event"];
     if (host !== undefined) {
-      const info = {
+      return host({
         address,
         seq: row.seq,
-        event,
         params,
+        get event() {
+          return copyOfEvent();
+        },
         get context() {
           return context();
         },
-      };
-      return host(info as ActionInfo);
+      });
     }
     const own = (registered.definition.original.implementations.actions as Record<string, unknown>)[row.action];
     if (typeof own !== "function") throw new Error(`nothing implements the action "${row.action}" any more`);
     const self = { id: address, address, sessionId: address, send: (told: Event) => send(address, told), getSnapshot: () => undefined };
-    return own({ context: context(), event, self, system: { get: () => undefined } }, params);
+    const args = {
+      self,
+      system: { get: () => undefined },
+      get event() {
+        return copyOfEvent();
+      },
+      get context() {
+        return context();
+      },
+    };
+    return own(args, params);
   };
   return {
     running: () => running,
@@ -67,19 +80,23 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
       };
       running++;
       failpoint("effect.started");
-      let result: unknown;
+      let result: Effect.Effect<unknown> | Promise<unknown> | undefined;
       try {
-        result = call(owed);
+        result = awaited(call(owed));
       } catch (error) {
         fail(error);
         return;
       }
-      if (Effect.isEffect(result)) fibers.run(result, (exit) => (exit._tag === "Success" ? end() : fail(failureOfCause(exit.cause))));
-      else if (isThenable(result)) result.then(end, fail);
-      else end();
+      if (result === undefined) end();
+      else if (Effect.isEffect(result)) fibers.run(result, (exit) => (exit._tag === "Success" ? end() : fail(failureOfCause(exit.cause))));
+      else result.then(end, fail);
     },
   };
 };
+
+/** What an action's answer has to be waited for; nothing where it has ended. A promise that is made here answers once, whatever stands behind it. */
+const awaited = (result: unknown): Effect.Effect<unknown> | Promise<unknown> | undefined =>
+  Effect.isEffect(result) ? (result as Effect.Effect<unknown>) : isThenable(result) ? Promise.resolve(result) : undefined;
 
 // Some libraries (query builders) answer with objects that are promises without being made by Promise.
 const isThenable = (value: unknown): value is PromiseLike<unknown> => typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";

@@ -82,7 +82,10 @@ export const admitEvent = (address: Address, event: unknown, limits: Limits): { 
   if (typeof type !== "string" || type === "") throw new InvalidEvent({ address, path: "type", detail: "an event has a non-empty string type" });
   if (!isStorable(type)) throw new InvalidEvent({ address, path: "type", detail: "the type has a character that can't be stored (U+0000, or half of a surrogate pair)" });
   if (type === "*" || isReserved(type)) throw new InvalidEvent({ address, path: "type", detail: `the type "${type}" belongs to the engine; nobody outside may send it` });
-  return admit(address, event as Event, limits);
+  const admitted = admit(address, event as Event, limits);
+  // A getter may have said something else to those who asked first.
+  if (admitted.value.type !== type) throw new InvalidEvent({ address, path: "type", detail: "the type changes while it is read" });
+  return admitted;
 };
 
 /** The type, also of an object whose getters throw: that one has none. */

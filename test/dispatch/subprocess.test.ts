@@ -181,12 +181,12 @@ describe("dispatch > subprocess > command", () => {
     ["a program that is none", { command: { argv: [tmpdir()] } }, /could not be started: .*EACCES/],
     ["no program at all", { command: { argv: [] } }, /could not be started: .*empty/],
     ["words that no program can be given", { command: { argv: ["echo", "a\0b"] } }, /could not be started: .*null bytes/],
-  ] as const)("%s is a failure without an acceptance", async (_, work, reason) => {
+  ] as const)("%s is a failure of its attempt", async (_, work, reason) => {
     const hands = new Hands();
     await hands.start();
     hands.offer("a", work);
     expect(await hands.ended("a")).toMatchObject({ attempt: 1, ok: false, failure: { code: "command_failed", message: expect.stringMatching(reason) } });
-    expect(hands.types("a")).toEqual(["ENDED"]);
+    expect(hands.types("a")).toEqual(["ACCEPTED", "ENDED"]);
     // The worker goes on.
     (await hands.perform("b")).tell("exit", { code: 0 });
     expect(await hands.ended("b")).toMatchObject({ ok: true });
@@ -375,6 +375,14 @@ describe("dispatch > subprocess > engine", () => {
     expect(second.who.attempt).toBe("2");
     second.tell("exit", { code: 0 });
     expect((await dispatcher.whenEnded(["a"]))[0]).toMatchObject({ state: "done", attempts: 2 });
+  });
+
+  test("a command that kills its own worker each time is given up, and the next one runs", async () => {
+    const { dispatcher } = await open(1);
+    await dispatcher.submit([task("deadly", { command: { shell: "kill -9 $PPID" } }), task("next", { command: { shell: "true" } })]);
+    const [deadly, next] = await dispatcher.whenEnded(["deadly", "next"]);
+    expect(deadly).toMatchObject({ state: "dead", attempts: 6, failure: { code: "worker_lost" } });
+    expect(next).toMatchObject({ state: "done", attempts: 1 });
   });
 
   test("a worker that hangs is replaced, and what it was offered runs elsewhere", async () => {
