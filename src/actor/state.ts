@@ -138,14 +138,16 @@ const isFailure = (value: unknown): boolean => isRecord(value) && typeof value.n
 
 const checkHistory = (history: unknown): void => {
   if (!isRecord(history)) throw new StateMismatch("the stored history is not an object");
-  for (const [key, nodes] of Object.entries(history)) {
+  for (const key in history) {
+    const nodes = history[key];
     if (!Array.isArray(nodes) || nodes.length === 0 || nodes.some((node) => typeof node !== "string")) throw new StateMismatch(`the stored history of "${key}" is not a list of state ids`);
   }
 };
 
 const checkChildren = (children: unknown, tokens: number): void => {
   if (!isRecord(children)) throw new StateMismatch("the stored children is not an object");
-  for (const [id, child] of Object.entries(children)) {
+  for (const id in children) {
+    const child = children[id];
     if (!isRecord(child) || typeof child.src !== "string" || !isToken(child.token, tokens)) throw new StateMismatch(`the stored child "${id}" has no source or token`);
     if (child.systemId !== undefined && typeof child.systemId !== "string") throw new StateMismatch(`the stored child "${id}" has a systemId that is no text`);
     if (child.ended !== undefined && child.ended !== true) throw new StateMismatch(`the stored child "${id}" has ended and has not`);
@@ -154,7 +156,8 @@ const checkChildren = (children: unknown, tokens: number): void => {
 
 const checkTimers = (timers: unknown, tokens: number): void => {
   if (!isRecord(timers)) throw new StateMismatch("the stored timers is not an object");
-  for (const [id, timer] of Object.entries(timers)) {
+  for (const id in timers) {
+    const timer = timers[id];
     if (!isRecord(timer) || !isCount(timer.due) || !isToken(timer.token, tokens)) throw new StateMismatch(`the stored timer "${id}" has no due time or token`);
     if (timer.event !== undefined && (!isRecord(timer.event) || typeof timer.event.type !== "string")) throw new StateMismatch(`the stored timer "${id}" has no event that can be sent`);
     if (timer.to !== undefined && !isTarget(timer.to)) throw new StateMismatch(`the stored timer "${id}" is for nobody`);

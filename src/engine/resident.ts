@@ -5,6 +5,9 @@ import type { ActorRow } from "../journal/index.ts";
 import type { Delivery } from "./intake.ts";
 import type { Registered, Registry } from "./registry.ts";
 
+/** How long a timer that can neither be handled nor taken away waits. */
+const failingWakeMs = 60 * 60 * 1000;
+
 /**
  * One actor in memory. It is changed in place while a turn runs; if the turn can't be stored it is thrown away.
  * Invariant: outside of a turn it equals its stored row.
@@ -84,6 +87,14 @@ export class Resident {
   /** Back to what was stored or applied last: user code that threw may have changed the context in place before. */
   reload(): void {
     this.state = decode(this.registered.definition, this.address, parentAddress(this.address), this.json);
+  }
+
+  /**
+   * A due timer can neither be handled nor taken away, as in a state beyond a limit that was lowered: without this it
+   * would be due again at once, for ever.
+   */
+  leaveAlone(at: number): void {
+    this.quietUntil = at + failingWakeMs;
   }
 
   /** The wake that must be stored now, if it differs: only an earlier one is written at once, a later one when the old one comes due. */

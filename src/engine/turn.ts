@@ -55,9 +55,6 @@ export interface World {
 /** Nested deliveries beyond this depth wait for their turn in a line instead of on the stack. */
 const nestingMax = 64;
 
-/** How long a due timer that can neither be handled nor taken away is left alone. */
-const failingWakeMs = 60 * 60 * 1000;
-
 /**
  * One turn: takes deliveries, steps the actors that they reach, and collects what the journal must store. Messages
  * between actors are followed as XState follows them: a target that is at rest is stepped at once, one that is under
@@ -365,8 +362,7 @@ export class Turn {
     this.#record(actor, delivery, "failed", undefined, new ActorFailed({ address: actor.address, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }));
     this.#bury(delivery, failure);
     const { event } = delivery;
-    // Not even that can be stored, as in a state beyond a limit that was lowered: it would be due again at once, for ever.
-    if (event.type === "taskwright.cancel") actor.quietUntil = this.at + failingWakeMs;
+    if (event.type === "taskwright.cancel") actor.leaveAlone(this.at);
     if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
     if (event.type === "taskwright.offer") this.#internal(actor.address, { type: "taskwright.forget", token: (event as Extract<EngineEvent, { type: "taskwright.offer" }>).token }, "");
     const { supervision } = actor.registered;

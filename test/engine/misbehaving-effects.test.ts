@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import { describe, expect, test } from "vitest";
-import { type AnyStateMachine, fromPromise } from "xstate";
+import { type AnyStateMachine, fromCallback, fromPromise, sendTo } from "xstate";
 import { currentActivity, type DurableMachine } from "../../src/engine/index.ts";
 import { recordUncaught, stands } from "./misbehaving/stand.ts";
 import { onGo } from "./misbehaving/transitions.ts";
@@ -257,4 +257,49 @@ describe("engine > misbehaving code > promise actors", () => {
       },
       { leaks: 1 },
     ));
+});
+
+type Callback = (args: { readonly sendBack: (event: unknown) => void; readonly receive: (listener: (event: unknown) => void) => void; readonly emit: (event: unknown) => void }) => unknown;
+/** Its callback leads on to "failed" when it breaks; NUDGE is handed on to it. */
+const calling = (callback: Callback): AnyStateMachine =>
+  onGo(
+    ".calling",
+    { actors: { call: fromCallback(callback as never) } },
+    {
+      states: { idle: {}, calling: { invoke: { src: "call", id: "call", onError: "failed" }, on: { HAND: { actions: sendTo("call", { type: "HELLO" } as never) }, LEAVE: "idle" } }, failed: {} },
+    },
+  );
+
+describe("engine > misbehaving code > callback actors", () => {
+  recordUncaught();
+
+  const leads = (callback: Callback, value: "calling" | "failed", options: { leaks?: number; hand?: boolean } = {}) =>
+    stands(
+      calling(callback),
+      async (engine) => {
+        await engine.start("bad", "1");
+        await engine.send("bad/1", { type: "GO" });
+        await engine.settled();
+        if (options.hand === true) await engine.send("bad/1", { type: "HAND" });
+        await engine.settled();
+        expect(await engine.snapshot("bad/1")).toMatchObject({ value, status: "active" });
+        expect(await engine.send("bad/1", { type: "LEAVE" })).toMatchObject({ outcome: value === "failed" ? "ignored" : "handled" });
+        await engine.settled();
+      },
+      options.leaks === undefined ? {} : { leaks: options.leaks },
+    );
+
+  for (const [what, make] of thrown) {
+    test(`one that throws ${what}`, () => leads(() => throwing(make())(), "failed"));
+    test(`one that rejects with ${what}`, () => leads(() => Promise.reject(make()), "failed"));
+  }
+  for (const [what, make] of unstorable) {
+    test(`one that sends back ${what}`, () => leads(({ sendBack }) => sendBack({ type: "X", value: make() }), "failed"));
+    test(`one that emits ${what}`, () => leads(({ emit }) => emit({ type: "X", value: make() }), "failed"));
+  }
+  test("one that sends back what is the engine's", () => leads(({ sendBack }) => sendBack({ type: "taskwright.stop" }), "failed"));
+  test("one whose listener throws", () => leads(({ receive }) => receive(throwing(new Error("it would not listen"))), "failed", { hand: true }));
+  test("one whose clean-up throws", () => leads(() => throwing(new Error("it would not clean up")), "calling"));
+  test("one whose clean-up is a trap", () => leads(trap, "failed"));
+  test("one that lets a promise go that rejects: the host's process hears of it", () => leads(() => void Promise.reject(new Error("let go")), "calling", { leaks: 1 }));
 });
