@@ -195,10 +195,8 @@ export const decode = (definition: Definition, address: Address, parent: Address
   const self = selfReference(definition, address, parent);
   const children = stored.children ?? {};
   const refs: Record<string, ActorReference> = {};
-  for (const [id, { src }] of Object.entries(children)) {
-    if (!definition.sources.has(src)) throw new StateMismatch(`machine "${definition.id}" has no actor "${src}" that the stored child "${id}" names`);
-    refs[id] = definition.childReference(self, id, src);
-  }
+  // A source that the machine has no more is no mismatch: the child tells its parent of its end.
+  for (const id in children) refs[id] = definition.childReference(self, id, children[id]?.src);
   const historyValue: Record<string, ReadonlyArray<unknown>> = {};
   for (const [key, ids] of Object.entries(stored.history ?? {})) historyValue[key] = definition.historyOf(key, ids);
   const template = definition.template(stored.value);

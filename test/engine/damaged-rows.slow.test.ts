@@ -60,6 +60,7 @@ const reasonOf = ({ name, path, column }: Mutation, row: Row): string | undefine
   if (path[0] === "output" || (path[0] === "error" && path.length > 1)) return "data";
   if (name.endsWith("removed")) return "an optional part";
   if (path[0] === "tokens" || path.includes("token") || path.includes("due") || path[2] === "child") return "a number that could be another";
+  if (path[2] === "src" || name === "a child of nobody's") return "a child that the machine may have had";
   if (path[0] === "timers" && path.length > 3) return "data of an event";
   if (path[0] === "timers" && path[2] === "event") return "another event";
   if (path[0] === "children" && path[2] === "systemId") return "another name";
