@@ -136,7 +136,7 @@ describe("docs > database", () => {
           const connection = yield* Connection.open(driver, { file, reader: false, synchronous: "OFF" });
           yield* Schema.migrate(connection, file);
           const rows = yield* connection.read<{ name: string; columns: string }>(
-            "SELECT t.name, group_concat(c.name, ', ') AS columns FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' GROUP BY t.rowid ORDER BY t.rowid",
+            "SELECT t.name, group_concat(c.name, ', ') AS columns FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' GROUP BY t.rowid ORDER BY t.rowid",
           );
           yield* connection.close;
           return rows;
@@ -203,7 +203,12 @@ describe("docs > command line", () => {
     expect(await Effect.runPromise(invoke(["node", "taskwright", ...words, "--help"], streams, () => () => {}))).toBe(0);
     return text;
   };
-  const commands = async () => [...(await help()).matchAll(/^ {2}- (\w+) (.*?) {2,}(\S.*)$/gm)].map(([, name = "", usage = "", meaning = ""]) => ({ name, usage, meaning }));
+  const commands = async () =>
+    [...(await help()).matchAll(/^ {2}- (.*?) {2,}(\S.*)$/gm)].map(([, usage = "", meaning = ""]) => {
+      // Without options, which stand in brackets, words are the command's name, but for its argument.
+      const words = usage.replace(/\[[^\]]*\]/g, "").split(/\s+/);
+      return { name: words.filter((word) => /^\w/.test(word)).join(" "), usage, meaning };
+    });
 
   test("has the commands of the table, with their descriptions", async () => {
     const found = await commands();
@@ -216,7 +221,7 @@ describe("docs > command line", () => {
 
   test("has the options of the tables", async () => {
     for (const { name } of await commands()) {
-      const [, section = ""] = (await help(name)).split(/^OPTIONS$/m);
+      const [, section = ""] = (await help(...name.split(" "))).split(/^OPTIONS$/m);
       const options = [...section.matchAll(/^(?:\((-\w), )?(--[\w-]+)/gm)].map(([, alias, option]) => (alias === undefined ? `\`${option}\`` : `\`${option}\`, \`${alias}\``));
       expect(options, name).not.toEqual([]);
       expect(tableAfter(readPage("docs/reference/cli.md"), `## Options of \`${name}\``).map(([option]) => option)).toEqual(options);

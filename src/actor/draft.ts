@@ -2,6 +2,7 @@ import type { AnyMachineSnapshot, ExecutableActionObject } from "xstate";
 import { type Address, childAddress, childId, parentAddress } from "../domain/address.ts";
 import type { Event } from "../domain/event.ts";
 import { type Failure, failureOf, NotJson, type NormalizeOptions, normalize, RevivedError } from "../domain/json.ts";
+import { BeyondLimit } from "../domain/limits.ts";
 import type { Command, Target } from "./command.ts";
 import type { Definition } from "./definition.ts";
 import { ActorReference } from "./reference.ts";
@@ -241,10 +242,11 @@ export class Draft {
   }
 
   checkBounds(): void {
-    const { childrenMax, timersMax } = this.#definition.limits;
+    const { childrenMax, timersMax, commandsMax } = this.#definition.limits;
     if (this.commands.length === 0) return;
-    if (Object.keys(this.children).length > childrenMax) throw new Error(`an actor may have ${childrenMax} children (limit childrenMax)`);
-    if (Object.keys(this.timers).length > timersMax) throw new Error(`an actor may have ${timersMax} timers (limit timersMax)`);
+    if (this.commands.length > commandsMax) throw new BeyondLimit("commandsMax", `a transition may ask for ${commandsMax} commands`);
+    if (Object.keys(this.children).length > childrenMax) throw new BeyondLimit("childrenMax", `an actor may have ${childrenMax} children`);
+    if (Object.keys(this.timers).length > timersMax) throw new BeyondLimit("timersMax", `an actor may have ${timersMax} timers`);
   }
 }
 

@@ -19,6 +19,8 @@ export interface Timer {
   readonly to?: Target;
   /** The generation of the child that it is for: one that is over gets nothing, nor does its successor. */
   readonly child?: number;
+  /** It was due and its transition threw: it is never due again by itself. Its dead letter can be requeued, while the state that set it lasts. */
+  readonly held?: true;
 }
 
 /** An event that came before the state that takes it. */
@@ -160,6 +162,7 @@ const checkTimers = (timers: unknown, tokens: number): void => {
     const timer = timers[id];
     if (!isRecord(timer) || !isCount(timer.due) || !isToken(timer.token, tokens)) throw new StateMismatch(`the stored timer "${id}" has no due time or token`);
     if (timer.event !== undefined && (!isRecord(timer.event) || typeof timer.event.type !== "string")) throw new StateMismatch(`the stored timer "${id}" has no event that can be sent`);
+    if (timer.held !== undefined && timer.held !== true) throw new StateMismatch(`the stored timer "${id}" is neither held nor free`);
     if (timer.to !== undefined && !isTarget(timer.to)) throw new StateMismatch(`the stored timer "${id}" is for nobody`);
     if (timer.child !== undefined && !isToken(timer.child, tokens)) throw new StateMismatch(`the stored timer "${id}" is for a child without a token`);
   }
@@ -225,7 +228,7 @@ export const nextDue = (state: ActorState): number | undefined => {
   let due: number | undefined;
   for (const id in state.timers) {
     const timer = state.timers[id] as Timer;
-    if (due === undefined || timer.due < due) due = timer.due;
+    if (timer.held !== true && (due === undefined || timer.due < due)) due = timer.due;
   }
   return due;
 };

@@ -3,6 +3,7 @@ import type { Address } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf, RevivedError } from "../domain/json.ts";
+import { BeyondLimit, type Limits } from "../domain/limits.ts";
 import type { Command } from "./command.ts";
 import type { Definition } from "./definition.ts";
 import { type Base, Draft, nameInXState, without } from "./draft.ts";
@@ -36,9 +37,12 @@ export class TransitionFailed extends Error {
 
 /** The event came before the state that takes it, and its sender is to know. The actor did not move. */
 export class EarlyEvent extends Error {
-  constructor(message: string) {
+  /** The limit that does not let it be kept, if that is why. */
+  readonly limit: keyof Limits | undefined;
+  constructor(message: string, limit?: keyof Limits) {
     super(message);
     this.name = "EarlyEvent";
+    this.limit = limit;
   }
 }
 
@@ -65,7 +69,7 @@ export const start = (definition: Definition, address: Address, parent: Address 
   try {
     snapshot = definition.machine.getInitialSnapshot(scope, input as never) as AnyMachineSnapshot;
   } catch (cause) {
-    throw new TransitionFailed(address, definition.id, "taskwright.start", cause);
+    throw new TransitionFailed(address, definition.id, "taskwright.start", endless(cause));
   }
   if (snapshot.status === "error") throw new TransitionFailed(address, definition.id, "taskwright.start", snapshot.error);
   const base: Base = { self, snapshot: undefined, children: none, timers: none, tokens, sync, kept: nothingKept };
@@ -96,6 +100,12 @@ export const step = (definition: Definition, state: ActorState, event: Event | E
       }
       told = due;
       break;
+    }
+    case "taskwright.hold": {
+      const { id, token } = event as Extract<EngineEvent, { type: "taskwright.hold" }>;
+      const timer = state.timers[id];
+      if (timer === undefined || timer.token !== token || timer.held === true) return unmoved(state, "stale");
+      return { state: { ...state, timers: { ...state.timers, [id]: { ...timer, held: true } } }, commands: [{ type: "timer.cancel", id }], outcome: "handled", microsteps: [] };
     }
     case "taskwright.cancel": {
       const { id, token } = event as Extract<EngineEvent, { type: "taskwright.cancel" }>;
@@ -145,7 +155,7 @@ export const step = (definition: Definition, state: ActorState, event: Event | E
   try {
     next = definition.machine.transition(state.snapshot as never, told as never, scope) as AnyMachineSnapshot;
   } catch (cause) {
-    throw new TransitionFailed(state.self.address, definition.id, event.type, cause);
+    throw new TransitionFailed(state.self.address, definition.id, event.type, endless(cause));
   }
   const outcome = next.status !== "active" || recorded.microsteps.some((microstep) => microstep._transitions.length > 0) ? "handled" : "ignored";
   if (outcome === "ignored" && definition.early !== undefined) {
@@ -165,7 +175,7 @@ const takeEarly = (definition: Definition, state: ActorState, event: Event | Eng
   const { keptEventsMax } = definition.limits;
   if (policy === "refuse") throw new EarlyEvent(`the state ${JSON.stringify(state.snapshot.value)} takes no "${event.type}"`);
   if (state.kept.length >= keptEventsMax)
-    throw new EarlyEvent(`the state ${JSON.stringify(state.snapshot.value)} takes no "${event.type}", and ${keptEventsMax} events are kept already (limit keptEventsMax)`);
+    throw new EarlyEvent(`the state ${JSON.stringify(state.snapshot.value)} takes no "${event.type}", and ${keptEventsMax} events are kept already (limit keptEventsMax)`, "keptEventsMax");
   const tokens = state.tokens + 1;
   return shown({ ...unmoved(state, "kept"), state: { ...state, tokens, kept: [...state.kept, { token: tokens, event: event as Event }] } });
 };
@@ -182,6 +192,9 @@ export const nextOffer = (definition: Definition, state: ActorState, at: number)
   }
   return undefined;
 };
+
+/** XState's own error for what our limit ends has no class. */
+const endless = (cause: unknown): unknown => (cause instanceof Error && cause.message.startsWith("Infinite loop detected") ? new BeyondLimit("microstepsMax", cause.message) : cause);
 
 const unmoved = (state: ActorState, outcome: Outcome): Step => ({ state, commands: [], outcome, microsteps: [] });
 

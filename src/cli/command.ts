@@ -25,6 +25,18 @@ const slots = Options.integer("slots").pipe(
   Options.filterMap((count) => (count >= 1 && count <= slotsMax ? Option.some(count) : Option.none()), `--slots must be a whole number from 1 to ${slotsMax}`),
   Options.withDefault(availableParallelism()),
 );
+// Optional: it may stand before the second word or after it, and must count in both places.
+const letterDatabase = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file. Default: work.db"), Options.optional);
+const letterIds = Args.integer({ name: "ID" }).pipe(Args.withDescription("The number of a dead letter, as the list shows it."), Args.repeated);
+const all = Options.boolean("all").pipe(Options.withDescription("All that the other options leave, instead of single ones."));
+const choice = {
+  address: Options.text("address").pipe(Options.withDescription("Only those of this actor."), Options.optional),
+  machine: Options.text("machine").pipe(Options.withDescription("Only those of actors of this machine, and of actors below them."), Options.optional),
+  type: Options.text("type").pipe(Options.withDescription("Only events of this type."), Options.optional),
+  kind: Options.choice("kind", ["event", "action"]).pipe(Options.withDescription("Only events that could not be handled, or only custom actions that failed."), Options.optional),
+  since: Options.date("since").pipe(Options.withDescription("Only those of this moment or later."), Options.optional),
+  before: Options.date("before").pipe(Options.withDescription("Only those before this moment."), Options.optional),
+};
 const who = Args.text({ name: "ID" }).pipe(Args.withDescription('The id of a task, or the address of an actor ("task/a/assignment").'));
 
 const fileFormat =
@@ -67,8 +79,35 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       exit(yield* sample(options, { streams, signals, openWork }));
     }),
   ).pipe(Command.withDescription("Runs a sample: some hundred syntax checks, a task that is tried again, one that is given up, one that needs another."));
+  const letters = Command.make("dead-letters", { ...choice, database: letterDatabase, json }, (options) =>
+    Effect.gen(function* () {
+      const { deadLetters, whole } = yield* Effect.promise(() => import("./dead-letters.ts"));
+      yield* deadLetters(whole(options), streams);
+    }),
+  );
+  const showLetter = Command.make("show", { id: Args.integer({ name: "ID" }), database: letterDatabase, json }, ({ id, ...options }) =>
+    Effect.gen(function* () {
+      const { showDeadLetter, whole } = yield* Effect.promise(() => import("./dead-letters.ts"));
+      yield* showDeadLetter(id, whole(options, yield* letters), streams);
+    }),
+  ).pipe(Command.withDescription("Shows one dead letter: the event, where it came from, why it failed."));
+  const takeLetters = (verb: "requeue" | "drop", meaning: string) =>
+    Command.make(verb, { ids: letterIds, all, ...choice, database: letterDatabase, json }, ({ ids, all, ...options }) =>
+      Effect.gen(function* () {
+        const [{ takeDeadLetters }, { whole }] = yield* Effect.promise(() => Promise.all([import("./take-letters.ts"), import("./dead-letters.ts")]));
+        yield* takeDeadLetters(verb, { ids, all, ...whole(options, yield* letters) }, streams);
+      }),
+    ).pipe(Command.withDescription(meaning));
+  const deadLetters = letters.pipe(
+    Command.withDescription("Lists what could not be handled, also while the journal is being worked with."),
+    Command.withSubcommands([
+      showLetter,
+      takeLetters("requeue", "Gives dead letters to the next engine on this journal, which delivers them again."),
+      takeLetters("drop", "Removes dead letters for good."),
+    ]),
+  );
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, sample]),
   );
 };

@@ -81,7 +81,9 @@ const outputText = (title: string, output: string | undefined): string => {
 };
 
 export const actorText = (actor: ActorView, children: ReadonlyArray<ActorRow>, now: number): string => {
-  const timers = Object.entries(actor.timers ?? {}).map(([id, { due }]) => `${id}: ${timeText(due)}${due > now ? ` (in ${durationText(due - now)})` : " (due)"}`);
+  const timers = Object.entries(actor.timers ?? {}).map(
+    ([id, { due, held }]) => `${id}: ${timeText(due)}${held === true ? " (its event is a dead letter)" : due > now ? ` (in ${durationText(due - now)})` : " (due)"}`,
+  );
   return fields([
     ["address", actor.address],
     ["machine", `${actor.machine} ${actor.version}`.trim()],

@@ -16,7 +16,9 @@ export type EngineEvent =
   | { readonly type: "taskwright.restart"; readonly input?: Json; readonly scope?: string }
   | { readonly type: "taskwright.fail"; readonly error: Failure }
   | { readonly type: "taskwright.timer"; readonly id: string; readonly token: number }
-  /** A timer whose transition threw is taken away, or it would be due for ever. */
+  /** A timer whose transition threw is set aside, or it would be due for ever. It can be delivered again. */
+  | { readonly type: "taskwright.hold"; readonly id: string; readonly token: number }
+  /** A timer that was set aside is taken away: its dead letter was dropped. */
   | { readonly type: "taskwright.cancel"; readonly id: string; readonly token: number }
   /** An event that was kept is told again, because the state takes it now. */
   | { readonly type: "taskwright.offer"; readonly token: number }

@@ -3,6 +3,8 @@ export type Json = null | boolean | number | string | ReadonlyArray<Json> | { re
 
 /** Says where in a value JSON would lose something, and what. `path` is like `context.items[3].at`. */
 export class NotJson extends Error {
+  /** How `what` begins where the value is nested too deep. */
+  static readonly tooDeep = "is nested deeper than";
   readonly path: string;
   readonly what: string;
   constructor(path: string, what: string) {
@@ -45,7 +47,7 @@ export const normalize = (value: unknown, known: unknown, options: NormalizeOpti
       throw new NotJson(path, `a ${typeof value} has no JSON form; store plain data`);
   }
   if (value === null || (value === known && options.copy !== true)) return value;
-  if (depth >= options.depthMax) throw new NotJson(path, `is nested deeper than ${options.depthMax} levels, or contains itself`);
+  if (depth >= options.depthMax) throw new NotJson(path, `${NotJson.tooDeep} ${options.depthMax} levels, or contains itself`);
   if (Array.isArray(value)) {
     const before = Array.isArray(known) ? known : undefined;
     let copy: Array<unknown> | undefined = options.copy ? [] : undefined;

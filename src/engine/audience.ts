@@ -15,6 +15,7 @@ export class Audience {
   readonly settled = new Set<() => void>();
   /** Who must hear that the engine stopped. */
   readonly closed = new Set<() => void>();
+  #watching = 0;
   readonly #watchers = new Map<Address, Set<(actor: Resident) => void>>();
   readonly #log: (entry: LogEntry) => void;
 
@@ -22,12 +23,18 @@ export class Audience {
     this.#log = log;
   }
 
+  /** Calls that wait for an answer or for a state. */
+  get waiting(): number {
+    return this.asking.size + this.#watching;
+  }
+
   /** Hears of every stored turn that touched the actor; returns how to stop. */
   watch(address: Address, watcher: (actor: Resident) => void): () => void {
     const set = this.#watchers.get(address) ?? new Set();
     this.#watchers.set(address, set.add(watcher));
+    this.#watching++;
     return () => {
-      set.delete(watcher);
+      if (set.delete(watcher)) this.#watching--;
       if (set.size === 0) this.#watchers.delete(address);
     };
   }

@@ -6,24 +6,24 @@ import { ActorReference, step } from "../actor/index.ts";
 import { type Address, rootAddress, wrongId } from "../domain/address.ts";
 import { wrongKey } from "../domain/envelope.ts";
 import { type Event, isReserved } from "../domain/event.ts";
-import { type Failure, failureOf } from "../domain/json.ts";
+import { failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
 import type { ActivityPool } from "./activities.ts";
 import type { Audience } from "./audience.ts";
 import type { ActorView, AskOptions, Engine, EngineStatus, SentEvent } from "./engine.ts";
-import { ActorParked, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
+import { limitOf } from "./bounds.ts";
+import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import { admit, admitEvent, type Delivery, type Receipt } from "./intake.ts";
+import { makeLetterCalls } from "./letter-calls.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Loop } from "./loop.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Registry } from "./registry.ts";
 import { awaken, Resident, type Residents } from "./resident.ts";
 import type { Time } from "./time.ts";
 import { copyOf, viewOf, viewOfStored } from "./view.ts";
-
-/** Snapshots that wait for a watcher that is slower than its actor; beyond it the oldest are skipped, never the latest. */
-const watchedMax = 1_000;
 
 export type Settle = NonNullable<Delivery["settle"]>;
 
@@ -43,6 +43,7 @@ export interface EngineCore extends Engine {
 export interface Parts {
   readonly journal: Journal;
   readonly limits: Limits;
+  readonly refusals: Refusals;
   readonly registry: Registry;
   readonly residents: Residents;
   readonly loop: Loop;
@@ -56,7 +57,20 @@ export interface Parts {
 }
 
 /** What a host can do with an engine: each call checks what it is given before anything is queued or read. */
-export const makeCalls = ({ journal, limits, registry, residents, loop, pool, lifecycle, audience, time, owner, idle }: Parts): EngineCore => {
+export const makeCalls = ({ journal, limits, refusals, registry, residents, loop, pool, lifecycle, audience, time, owner, idle }: Parts): EngineCore => {
+  /** What a call is refused with; a limit that was the reason is counted. */
+  const refused = (error: unknown): unknown => {
+    const limit = limitOf(error);
+    if (limit !== undefined) refusals.reached(limit);
+    return error;
+  };
+  /** One more call that waits, or too many. */
+  const waiter: Effect.Effect<void, EngineBusy> = Effect.suspend(() => {
+    const { waiting } = audience;
+    if (waiting < limits.waitersMax) return Effect.void;
+    refusals.reached("waitersMax");
+    return new EngineBusy({ limit: "waitersMax", waiting, waitingMax: limits.waitersMax });
+  });
   const postStart = (machine: string, id: string, input: unknown, settle: Settle): void => {
     try {
       const registered = registry.byId.get(machine);
@@ -69,7 +83,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
       const { value, json } = admit(address, input === undefined ? { type: "taskwright.start" as const } : { type: "taskwright.start" as const, input: input as never }, limits);
       loop.post({ to: address, event: value, json, from: "", create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false }, settle });
     } catch (error) {
-      settle(error, undefined);
+      settle(refused(error), undefined);
     }
   };
   /** An event from outside, checked in every way that needs no look at the actor. */
@@ -88,7 +102,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
         loop.post({ to: address, event: told, json: JSON.stringify(told), from: "", key, settle });
       }
     } catch (error) {
-      settle(error, undefined);
+      settle(refused(error), undefined);
     }
   };
   const receive = (run: (settle: Settle) => void): Effect.Effect<Receipt, SendError> =>
@@ -150,11 +164,15 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
     startAll: (actors) => Effect.forEach(actors, ({ machine, id, input }) => receive((settle) => postStart(machine, id, input, settle)), { concurrency: "unbounded" }),
     send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions?.key, settle)),
     report: (address, event) => {
-      const { value, json } = admitted(address, event);
-      loop.post({ to: address, event: value, json, from: "", kept: true });
+      try {
+        const { value, json } = admitted(address, event);
+        loop.post({ to: address, event: value, json, from: "", kept: true });
+      } catch (error) {
+        throw refused(error);
+      }
     },
     ask: (address, event, askOptions: AskOptions = {}) =>
-      Effect.suspend(() => {
+      Effect.flatMap(waiter, () => {
         const replyTo = new ActorReference(`ask/${owner.id}.${++asked}`);
         const answer = Effect.async<SentEvent, SendError | Unanswered>((resume) => {
           audience.asking.set(replyTo.address, (reply) => resume(Effect.succeed(reply)));
@@ -191,7 +209,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
       }),
     snapshot,
     waitFor: (address, predicate, waitOptions) =>
-      Effect.suspend(() => {
+      Effect.flatMap(waiter, () => {
         let stop = () => {};
         const satisfied = Effect.async<ActorView, SendError | JournalError>((resume) => {
           const look = (view: ActorView) => {
@@ -213,9 +231,14 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
     watch: (address) =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
+          yield* waiter;
           // Listens before it reads: a change in between is heard, and what the first read shows already is dropped.
-          const changes = yield* Queue.sliding<ActorView>(watchedMax);
-          const stop = audience.watch(address, (actor) => void changes.unsafeOffer(copyOf(actor)));
+          const changes = yield* Queue.sliding<ActorView>(limits.watchedMax);
+          const stop = audience.watch(address, (actor) => {
+            const view = copyOf(actor);
+            // A full queue refuses an unsafe offer, whatever its strategy: only `offer` lets the oldest go.
+            if (!changes.unsafeOffer(view)) Effect.runSync(changes.offer(view));
+          });
           yield* Effect.addFinalizer(() => Effect.sync(stop));
           const first = yield* snapshot(address);
           const isNew = (view: ActorView) => view.id > first.id || (view.id === first.id && view.seq > first.seq);
@@ -224,13 +247,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
       ),
     list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, registry.byHash.get(row.hash)?.definition.version ?? ""))),
     counts: journal.counts,
-    deadLetters: ({ after = 0, limit = 100 } = {}) =>
-      Effect.map(journal.deadLetters(after, limit), (rows) =>
-        rows.map(({ id, address, at, envelope, error }) => {
-          const { event, from } = JSON.parse(envelope) as { event: SentEvent; from: Address };
-          return { id, address, at, event, from, error: JSON.parse(error) as Failure };
-        }),
-      ),
+    ...makeLetterCalls(journal, loop),
     observe: (listener) => {
       audience.transitions.add(listener);
       return () => audience.transitions.delete(listener);
@@ -247,6 +264,7 @@ export const makeCalls = ({ journal, limits, registry, residents, loop, pool, li
       residents: residents.size,
       turns: loop.turns,
       transitions: loop.transitions,
+      refused: { ...refusals.counts },
       owner: owner,
     }),
     settled: Effect.async<void>((resume) => {

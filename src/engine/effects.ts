@@ -19,6 +19,12 @@ export interface OwedEffect {
   readonly context: () => unknown;
 }
 
+/** What is kept of an action that can't be carried out; with it, it can be owed again. */
+export const letterOf = ({ row, address, event }: OwedEffect, at: number, error: unknown): DeadLetterRow => {
+  const { action, seq, params, actor } = row;
+  return { address, at, envelope: JSON.stringify({ to: address, event, from: "", action, seq, params, actor }), error: JSON.stringify(failureOf(error)) };
+};
+
 export interface Effects {
   readonly run: (owed: OwedEffect) => void;
   readonly running: () => number;
@@ -67,7 +73,7 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
   return {
     running: () => running,
     run: (owed) => {
-      const { row, address, event } = owed;
+      const { row } = owed;
       const end = () => {
         failpoint("effect.ended");
         running--;
@@ -75,8 +81,7 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
       };
       const fail = (error: unknown) => {
         running--;
-        const envelope = JSON.stringify({ to: address, event, from: "", action: row.action, seq: row.seq });
-        done(row.id, { address, at: now(), envelope, error: JSON.stringify(failureOf(error)) });
+        done(row.id, letterOf(owed, now(), error));
       };
       running++;
       failpoint("effect.started");

@@ -9,7 +9,8 @@ import type { Outcome } from "../domain/envelope.ts";
 import type { Failure } from "../domain/json.ts";
 import type { JournalError } from "../journal/index.ts";
 import type { ActorFilter, CountRow, OwnerRow } from "../journal/index.ts";
-import type { ActorFailed, EngineClosed, SendError, TimedOut, Unanswered, UnknownMachine } from "./errors.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, SendError, TimedOut, Unanswered, UnknownDeadLetter, UnknownMachine } from "./errors.ts";
 import type { ActorHandle } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
@@ -57,7 +58,16 @@ export interface Engine {
   readonly watch: (address: Address) => Stream.Stream<ActorView, SendError | JournalError>;
   readonly list: (filter: Partial<ActorFilter>) => Effect.Effect<ReadonlyArray<ActorView>, JournalError>;
   readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
-  readonly deadLetters: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError>;
+  /** What could not be handled, oldest first; page with `after`. */
+  readonly deadLetters: (filter?: LetterFilter) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError>;
+  readonly deadLetter: (id: number) => Effect.Effect<DeadLetter, UnknownDeadLetter | JournalError>;
+  /**
+   * Delivers dead letters again, in the order of their ids, each in the transaction that removes it; one that fails
+   * again is a new letter. Answers how many were taken. By ids: all of them or, if one is unknown, none.
+   */
+  readonly requeue: (letters: LetterChoice) => Effect.Effect<number, LetterError>;
+  /** Removes dead letters for good. Answers how many. */
+  readonly drop: (letters: LetterChoice) => Effect.Effect<number, LetterError>;
   /** Hears every stored transition, in order, on the engine's own stack: be quick. Returns how to stop. */
   readonly observe: (listener: (transition: Transition) => void) => () => void;
   /** Hears what machines `emit`, from which actor and of which machine. */
@@ -125,13 +135,45 @@ export interface HistoryEntry {
 }
 
 export interface DeadLetter {
+  /** Grows; never given to another letter. */
   readonly id: number;
   readonly address: Address;
+  /** When it was given up, in milliseconds since 1970. */
   readonly at: number;
+  /** The event that could not be handled; of an action, the one whose transition asked for it. */
   readonly event: SentEvent;
   readonly from: Address;
   readonly error: Failure;
+  readonly kind: "event" | "action";
+  /** The custom action that failed, and the history entry that asked for it. */
+  readonly action?: string;
+  readonly seq?: number;
 }
+
+export interface LetterFilter {
+  readonly address?: Address;
+  /** The beginning of the address: `order/42/` for all below one actor. */
+  readonly prefix?: string;
+  /** The machine that a host started: that actor, and all below it. */
+  readonly machine?: string;
+  /** The type of the event. */
+  readonly type?: string;
+  readonly kind?: "event" | "action";
+  /** Given up at this moment or later, in milliseconds since 1970. */
+  readonly since?: number;
+  /** Given up before this moment. */
+  readonly before?: number;
+  /** Ids above this one. */
+  readonly after?: number;
+  /** Default: 100 for a list, 1,000 for `requeue` and `drop`. */
+  readonly limit?: number;
+}
+
+/** Ids, or everything that a filter finds. */
+export type LetterChoice = number | ReadonlyArray<number> | LetterFilter;
+
+/** If it is none of the first, some of the letters may be done already; asking again goes on with the rest. */
+export type LetterError = UnknownDeadLetter | EngineBusy | EngineDegraded | EngineClosed | JournalError;
 
 export interface EngineStatus {
   readonly state: EngineState;
@@ -142,6 +184,8 @@ export interface EngineStatus {
   readonly residents: number;
   readonly turns: number;
   readonly transitions: number;
+  /** How often each limit was reached since the opening, by its name. */
+  readonly refused: Readonly<Partial<Record<keyof Limits, number>>>;
   readonly owner: Pick<OwnerRow, "epoch" | "id">;
 }
 

@@ -81,12 +81,55 @@ export class EventRefused extends Schema.TaggedError<EventRefused>()("EventRefus
   }
 }
 
-export class EngineBusy extends Schema.TaggedError<EngineBusy>()("EngineBusy", { waiting: Schema.Number, waitingMax: Schema.Number }) {
+const waiters = {
+  intakeMax: "events wait for a turn",
+  mailboxMax: "messages wait in the stored mailbox",
+  effectsMax: "custom actions are owed",
+  waitersMax: "callers wait for an answer or a state",
+  reportsMax: "reports wait for the store",
+} as const;
+
+/** Too much of something waits already. `limit` names the limit that was reached; the event was not stored. */
+export class EngineBusy extends Schema.TaggedError<EngineBusy>()("EngineBusy", {
+  waiting: Schema.Number,
+  waitingMax: Schema.Number,
+  limit: Schema.Literal("intakeMax", "mailboxMax", "effectsMax", "waitersMax", "reportsMax"),
+}) {
   readonly code = "engine_busy";
   readonly status = 429;
   readonly retryable = true;
   override get message() {
-    return `${this.waiting} events wait for a turn, at most ${this.waitingMax} may; send again later, or raise limits.intakeMax`;
+    return `${this.waiting} ${waiters[this.limit]}, at most ${this.waitingMax} may; try again later, or raise limits.${this.limit}`;
+  }
+}
+
+/** The actor has as many history entries as one may have. It is left as it is: nothing is added, its deadlines rest. */
+export class HistoryFull extends Schema.TaggedError<HistoryFull>()("HistoryFull", { address: Schema.String, entries: Schema.Number, entriesMax: Schema.Number }) {
+  readonly code = "history_full";
+  readonly status = 409;
+  readonly retryable = false;
+  override get message() {
+    return `"${this.address}" has ${this.entries} history entries, at most ${this.entriesMax} are kept; go on with a new actor, or raise limits.historyMax`;
+  }
+}
+
+/** Why something is among the dead letters although nothing threw: the process ended whenever it was delivered. */
+export class PoisonEvent extends Schema.TaggedError<PoisonEvent>()("PoisonEvent", { address: Schema.String, event: Schema.String, ended: Schema.Number }) {
+  readonly code = "poison_event";
+  readonly status = 422;
+  readonly retryable = false;
+  override get message() {
+    return `the process ended ${this.ended} times while "${this.address}" was given "${this.event}" again after a crash; correct the machine or the action, then requeue it`;
+  }
+}
+
+/** Some of these dead letters are not there (any more); none of them was touched. */
+export class UnknownDeadLetter extends Schema.TaggedError<UnknownDeadLetter>()("UnknownDeadLetter", { ids: Schema.Array(Schema.Number) }) {
+  readonly code = "unknown_dead_letter";
+  readonly status = 404;
+  readonly retryable = false;
+  override get message() {
+    return `there ${this.ids.length === 1 ? "is no dead letter" : "are no dead letters"} ${this.ids.join(", ")}; list those that there are`;
   }
 }
 
@@ -128,7 +171,19 @@ export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("Invali
   }
 }
 
-export type SendError = UnknownMachine | UnknownActor | InvalidAddress | InvalidEvent | PayloadTooLarge | ActorFailed | ActorParked | EventRefused | EngineBusy | EngineDegraded | EngineClosed;
+export type SendError =
+  | UnknownMachine
+  | UnknownActor
+  | InvalidAddress
+  | InvalidEvent
+  | PayloadTooLarge
+  | ActorFailed
+  | ActorParked
+  | EventRefused
+  | HistoryFull
+  | EngineBusy
+  | EngineDegraded
+  | EngineClosed;
 
 /** Nobody will answer: the state at that moment takes no such event, or the actor is final. */
 export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", { address: Schema.String, event: Schema.String, outcome: Schema.String }) {

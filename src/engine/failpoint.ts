@@ -1,5 +1,5 @@
 /** Where a crash test may end the process: the semantic steps between "accepted" and "everybody knows". */
-export type Failpoint = "turn.loaded" | "turn.stepped" | "turn.committed" | "turn.told" | "activity.started" | "activity.ended" | "effect.started" | "effect.ended" | "recovery.page";
+export type Failpoint = "turn.loaded" | "turn.stepped" | "turn.committed" | "turn.told" | "activity.started" | "activity.ended" | "effect.started" | "effect.ended" | "recovery.page" | "careful.noted";
 
 const hook = (globalThis as { [key: symbol]: unknown })[Symbol.for("taskwright.failpoint")] as ((name: Failpoint) => void) | undefined;
 

@@ -16,6 +16,9 @@ export {
   Engine,
   type EngineStatus,
   type HistoryEntry,
+  type LetterChoice,
+  type LetterError,
+  type LetterFilter,
   type Receipt,
   type SendOptions,
   type SentEvent,
@@ -29,18 +32,23 @@ export {
   EngineClosed,
   EngineDegraded,
   EventRefused,
+  HistoryFull,
   InvalidAddress,
   InvalidEvent,
   InvalidOptions,
   PayloadTooLarge,
+  PoisonEvent,
   type SendError,
   TimedOut,
   Unanswered,
   UnknownActor,
+  UnknownDeadLetter,
   UnknownMachine,
 } from "./errors.ts";
 export type { EngineState } from "./lifecycle.ts";
-export { type EngineOptions, type LogEntry, layer, make } from "./make.ts";
+export { crashMark } from "./careful.ts";
+export { actionOf, envelopeOfLetter, idsOf, letterView, storedFilter } from "./letter-calls.ts";
+export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
 export { type ActionInfo, type ActivityOptions, type DurableMachine, type MachineOptions, makeRegistry, type Registered } from "./registry.ts";
 export { systemTime, Time } from "./time.ts";

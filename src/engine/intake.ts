@@ -38,8 +38,40 @@ export interface Delivery {
   readonly kept?: boolean | undefined;
   /** The engine itself sent it: it is kept too, and reaches the engine's own actors. */
   readonly internal?: boolean | undefined;
+  /** The recovery sent it; see `careful.ts`. */
+  readonly recovered?: boolean | undefined;
+  /** The dead letter that this is, to be delivered again or dropped. */
+  readonly letter?: TakenLetter | undefined;
   /** Answers the sender after the commit, or when it is refused. */
   readonly settle?: ((error: unknown, receipt: Receipt | undefined) => void) | undefined;
+}
+
+/** A delivery as the mailbox and the dead letters keep it. */
+export const envelopeOf = ({ to, event, from, create }: Delivery): string => JSON.stringify({ to, event, from, create });
+
+/** A start with another input. */
+export const withInput = (delivery: Delivery, input: unknown): Delivery => {
+  const { input: _, ...rest } = delivery.event as { readonly type: "taskwright.start"; readonly input?: never; readonly token?: number };
+  const event = { ...rest, ...(input === undefined ? {} : { input: input as never }) };
+  return { ...delivery, event, json: JSON.stringify(event) };
+};
+
+export interface TakenLetter {
+  readonly id: number;
+  readonly isDropped: boolean;
+  /** Present where it is a custom action that failed. */
+  readonly action: OwedAction | undefined;
+}
+
+/** A custom action as its dead letter holds it. */
+export interface OwedAction {
+  readonly action: string;
+  /** The history row that asked for it. */
+  readonly seq: number;
+  /** The parameters as JSON, or empty. */
+  readonly params: string;
+  /** The row id of the actor that asked for it: another one may live at its address now. */
+  readonly actor: number | undefined;
 }
 
 export interface Creation {

@@ -57,11 +57,13 @@ export interface LivePoolOptions {
   readonly waiting: () => number;
   readonly post: (to: Address, event: Event, incarnation?: number) => void;
   /** A clean-up threw, or an observer that nobody could tell. */
+  /** A limit refused something. */
+  readonly reached: (limit: keyof Limits) => void;
   readonly onError: (address: Address, error: unknown) => void;
 }
 
 /** The running callbacks and observables of one engine. Holds no decision: those stand in `machines/live.ts`. */
-export const makeLivePool = ({ limits, machineOf, now, waiting, post, onError }: LivePoolOptions): LivePool => {
+export const makeLivePool = ({ limits, machineOf, now, waiting, reached, post, onError }: LivePoolOptions): LivePool => {
   const runs = new Map<Address, Run>();
   let isClosing = false;
 
@@ -71,7 +73,10 @@ export const makeLivePool = ({ limits, machineOf, now, waiting, post, onError }:
     const say = (event: { readonly type: string; readonly [key: string]: unknown }) => {
       if (!isCurrent()) return;
       // The host is refused here too; whoever runs in this process can wait as well.
-      if (waiting() >= limits.intakeMax) throw new EngineBusy({ waiting: waiting(), waitingMax: limits.intakeMax });
+      if (waiting() >= limits.intakeMax) {
+        reached("intakeMax");
+        throw new EngineBusy({ limit: "intakeMax", waiting: waiting(), waitingMax: limits.intakeMax });
+      }
       post(address, { ...event, run: run.number } as Event, incarnation);
     };
     const fail = (error: unknown) => {

@@ -7,9 +7,12 @@ import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { JournalError, type JournalFenced } from "../journal/index.ts";
 import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/index.ts";
+import type { Careful, Share } from "./careful.ts";
+import { letterOf, type OwedEffect } from "./effects.ts";
 import { ActorFailed, ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
-import type { Delivery, Receipt } from "./intake.ts";
+import { type Delivery, envelopeOf, type Receipt, type TakenLetter } from "./intake.ts";
+import { dropped, type LetterRoom, owedAgain, requeued } from "./letters.ts";
 import type { EngineState } from "./lifecycle.ts";
 import type { Pump } from "./pump.ts";
 import { awaken, Resident } from "./resident.ts";
@@ -34,6 +37,10 @@ export interface LoopOptions {
   readonly time: Time;
   readonly pump: Pump;
   readonly state: () => EngineState;
+  /** Present after a crash. */
+  readonly careful: Careful | undefined;
+  readonly runAction: (owed: OwedEffect) => void;
+  readonly letterRoom: LetterRoom;
   /** The turn is stored; everybody who waits for it may know. */
   readonly onStored: (turn: Turn) => void;
   readonly onCommitted: () => void;
@@ -61,6 +68,8 @@ export class Loop {
   #pruneDue = false;
   #effectsDone: Array<number> = [];
   #deadLetters: Array<DeadLetterRow> = [];
+  /** Messages that became dead letters because of a defect of the engine itself. */
+  #mailBuried: Array<number> = [];
   /** Turns and probes that failed. */
   #failures = 0;
   /** Actors whose row is behind their history: what they would store is refused every time. */
@@ -70,6 +79,11 @@ export class Loop {
 
   constructor(options: LoopOptions) {
     this.#options = options;
+  }
+
+  /** Messages of the stored mailbox that no turn has taken. */
+  get mailbox(): number {
+    return this.#mail.length;
   }
 
   get waiting(): number {
@@ -87,12 +101,17 @@ export class Loop {
 
   /** Takes an envelope into the intake, or refuses it. */
   post(delivery: Delivery): void {
-    if (delivery.internal !== true && delivery.kept !== true) {
+    if ((delivery.internal !== true && delivery.kept !== true) || delivery.letter !== undefined) {
       const refusal = this.#refusal();
       if (refusal !== undefined) {
         delivery.settle?.(refusal, undefined);
         return;
       }
+    }
+    const { intakeMax, reportsMax } = this.#options.limits;
+    if (delivery.kept === true && this.#queue.length >= intakeMax + reportsMax) {
+      this.#options.world.reached("reportsMax");
+      throw new EngineBusy({ limit: "reportsMax", waiting: this.#queue.length, waitingMax: intakeMax + reportsMax });
     }
     if (delivery.mail === undefined) this.#queue.push(delivery);
     else this.#mail.push(delivery);
@@ -110,13 +129,16 @@ export class Loop {
       case "stopped":
         return new EngineClosed({ detail: "it is closed" });
       default:
-        return this.#queue.length >= limits.intakeMax ? new EngineBusy({ waiting: this.#queue.length, waitingMax: limits.intakeMax }) : undefined;
+        if (this.#queue.length < limits.intakeMax) return undefined;
+        this.#options.world.reached("intakeMax");
+        return new EngineBusy({ limit: "intakeMax", waiting: this.#queue.length, waitingMax: limits.intakeMax });
     }
   }
 
   /** A custom action was carried out: the next turn strikes it from the list. */
   effectDone(id: number, deadLetter?: DeadLetterRow): void {
     this.#effectsDone.push(id);
+    this.#options.careful?.ended(id);
     if (deadLetter !== undefined) this.#deadLetters.push(deadLetter);
     this.request();
   }
@@ -173,19 +195,39 @@ export class Loop {
   }
 
   #isOwing(): boolean {
-    return this.waiting > 0 || this.#renewDue || this.#pruneDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0 || this.#options.pump.isDue();
+    return (
+      this.waiting > 0 || this.#renewDue || this.#pruneDue || this.#effectsDone.length > 0 || this.#deadLetters.length > 0 || this.#options.pump.isDue() || this.#options.careful?.isWaiting === true
+    );
   }
 
   /** One turn: load, step, store, tell. A failure before the commit leaves nothing; one in the commit is looked into. */
   #turn(): Effect.Effect<void> {
     this.#wasAlone = this.waiting <= 1;
-    const attempt: Attempt = { batch: this.#take(), turn: new Turn(this.#options.world, ++this.turns, this.#options.time.now()), stored: undefined, error: undefined, deadLetters: [] };
+    const share = this.#share();
+    const attempt: Attempt = {
+      share,
+      batch: share === undefined ? this.#take() : share.kind === "mail" ? this.#mail.splice(0, share.count) : [],
+      turn: new Turn(this.#options.world, ++this.turns, this.#options.time.now()),
+      stored: undefined,
+      error: undefined,
+      deadLetters: [],
+      mailBuried: none,
+      timers: none,
+      recovered: 0,
+    };
     return Effect.catchAllCause(this.#attempt(attempt), (cause) => this.#afterFailure(attempt, Cause.squash(cause)));
   }
 
+  /** What this turn takes of what was there after a crash. */
+  #share(): Share | undefined {
+    const { careful, state } = this.#options;
+    return careful === undefined || careful.isOver || state() === "recovering" ? undefined : careful.share(this.#mail, this.#queue.length > 0);
+  }
+
   readonly #attempt = Effect.fnUntraced(function* (this: Loop, attempt: Attempt) {
-    const { journal, limits, pump, time } = this.#options;
-    const { turn, batch } = attempt;
+    const { journal, limits, pump, time, letterRoom } = this.#options;
+    const { turn, batch, share } = attempt;
+    const careful = this.#options.careful?.isOver === false ? this.#options.careful : undefined;
     if (this.#renewDue) {
       this.#renewDue = false;
       yield* journal.renew(time.now());
@@ -196,32 +238,46 @@ export class Loop {
     if (absent.length > 0) yield* this.#load(turn, absent);
     failpoint("turn.loaded");
     const known = yield* this.#known(batch, turn.at);
-    turn.postpones = this.#mail.length > 0;
+    if (careful !== undefined) attempt.recovered = careful.takeSent(batch);
+    turn.postpones = this.#mail.length > 0 || attempt.recovered > 0;
+    const poison = share === undefined || careful === undefined ? undefined : yield* this.#beginShare(careful, share, batch);
     if (batch[0]?.mail !== undefined) turn.hold();
     for (const delivery of batch) {
       if (delivery.mail === undefined) turn.release();
-      if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
+      if (poison !== undefined) turn.giveUp(delivery, poison);
+      else if (delivery.letter !== undefined) yield* this.#takeLetter(turn, delivery, delivery.letter);
+      else if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
       else this.#deliver(turn, delivery, known);
       // What a delivery brings about comes before the next one, whoever is in memory.
       if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     }
     turn.release();
     if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
-    if (pump.isDue()) yield* this.#deliverTimers(turn);
+    if (careful?.hasTimers === true ? share?.kind === "timers" : pump.isDue()) attempt.timers = yield* this.#deliverTimers(turn, careful);
     failpoint("turn.stepped");
-    if (turn.isEmpty && this.#effectsDone.length === 0 && this.#deadLetters.length === 0) return this.#tell(turn);
+    if (turn.isEmpty && this.#effectsDone.length === 0 && this.#deadLetters.length === 0) {
+      careful?.stored({});
+      return this.#tell(turn);
+    }
     turn.deadLetters.push(...this.#deadLetters);
-    const stored = turn.conclude(this.#effectsDone);
+    turn.mailTaken.push(...this.#mailBuried);
+    if (turn.deadLetters.length > 0) yield* letterRoom.make(turn);
+    const concluded = turn.conclude(this.#effectsDone);
+    const stored = careful === undefined ? concluded : { ...concluded, attemptsDone: careful.doneWith(concluded.mailTaken, concluded.effectsDone, attempt.timers) };
     attempt.stored = stored;
     attempt.deadLetters = this.#deadLetters;
+    attempt.mailBuried = this.#mailBuried;
     this.#effectsDone = [];
     this.#deadLetters = [];
+    if (this.#mailBuried.length > 0) this.#mailBuried = [];
     yield* journal.commit(stored);
     this.#commited(turn, stored);
   });
 
   #commited(turn: Turn, stored: StoredTurn): void {
     failpoint("turn.committed");
+    this.#options.careful?.stored(stored);
+    this.#options.letterRoom.stored(stored);
     for (const machine of stored.machines) this.#options.charts.add(machine.hash);
     this.transitions += stored.history.length;
     this.#options.pump.arm(turn.stored(stored.wakes));
@@ -325,15 +381,46 @@ export class Loop {
     }
   });
 
-  /** Timers that are due, in the order in which they fell due. */
-  readonly #deliverTimers = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
+  /** Stores attempts for what a careful turn takes; answers why it is given up instead. */
+  readonly #beginShare = Effect.fnUntraced(function* (this: Loop, careful: Careful, share: Share, batch: ReadonlyArray<Delivery>) {
+    switch (share.kind) {
+      case "mail":
+        return yield* careful.takeMail(batch);
+      case "actions":
+        yield* careful.beginActions(this.#options.runAction, (action, error) => this.effectDone(action.row.id, letterOf(action, this.#options.time.now(), error)));
+        return undefined;
+      case "end":
+        yield* careful.end;
+        return undefined;
+      case "timers":
+        return undefined; // which they are is known once they are read
+    }
+  });
+
+  /** A dead letter is removed by the turn that delivers it again; if it fails again, that turn stores a new one. */
+  readonly #takeLetter = Effect.fnUntraced(function* (this: Loop, turn: Turn, delivery: Delivery, letter: TakenLetter) {
+    const { world, journal } = this.#options;
+    const parent = delivery.create?.parent;
+    if (parent !== undefined && world.residents.get(parent) === undefined) yield* this.#load(turn, [parent]);
+    const again = letter.isDropped
+      ? dropped(turn, delivery, letter, world)
+      : letter.action === undefined
+        ? requeued(turn, delivery, letter, world)
+        : yield* owedAgain(turn, delivery, letter, letter.action, world, journal);
+    if (again?.event.type === "taskwright.restart") yield* this.#restart(turn, again);
+    else if (again !== undefined) this.#deliver(turn, again, new Map());
+  });
+
+  /** Timers that are due, in the order in which they fell due. Answers those that it delivered. */
+  readonly #deliverTimers = Effect.fnUntraced(function* (this: Loop, turn: Turn, careful: Careful | undefined) {
     const { journal, pump, world, limits } = this.#options;
-    const due = yield* journal.due(turn.at, limits.dueTimersMax);
+    const now = careful?.hasTimers === true ? Math.min(careful.dueUntil, turn.at) : turn.at;
+    const due = yield* journal.due(now, limits.dueTimersMax);
     const absent = due.map((wake) => wake.address).filter((address) => world.residents.get(address) === undefined);
     if (absent.length > 0) yield* this.#load(turn, absent);
     // If more is due than this turn takes, it goes no further than the last wake that it was given: the rest is due later.
     const isAll = due.length < limits.dueTimersMax;
-    const until = isAll ? turn.at : (due.at(-1)?.due ?? turn.at);
+    const until = isAll ? now : (due.at(-1)?.due ?? now);
     const timers: Array<DueTimer> = [];
     for (const { address, actor: id } of due) {
       const actor = world.residents.get(address);
@@ -342,17 +429,32 @@ export class Loop {
         turn.asleep.push({ actor: id, due: turn.parked.has(address) ? turn.at + parkedWakeMs : undefined });
         continue;
       }
+      if (actor.seq >= limits.historyMax) {
+        // Its deadlines rest: they could not be told, and would be due for ever.
+        turn.asleep.push({ actor: id, due: turn.at + parkedWakeMs });
+        world.reached("historyMax");
+        continue;
+      }
       turn.wake(actor);
-      for (const [timer, { due: at, token }] of Object.entries(actor.state.timers)) if (at <= until) timers.push({ actor, id: timer, due: at, token });
+      for (const [timer, { due: at, token, held }] of Object.entries(actor.state.timers)) if (at <= until && held !== true) timers.push({ actor, id: timer, due: at, token });
     }
-    for (const { actor, id, token } of timers.sort((left, right) => left.due - right.due || left.actor.id - right.actor.id || left.token - right.token)) {
+    timers.sort((left, right) => left.due - right.due || left.actor.id - right.actor.id || left.token - right.token);
+    const taken = careful?.hasTimers === true ? timers.slice(0, careful.headOfTimers(timers)) : timers;
+    const poison = careful?.hasTimers === true ? yield* careful.takeTimers(taken) : undefined;
+    for (const { actor, id, token } of taken) {
       // An earlier one of the same turn may have taken it away.
       if (actor.state.timers[id]?.token !== token) continue;
       const event = { type: "taskwright.timer" as const, id, token };
-      turn.deliver({ to: actor.address, from: "", event, json: JSON.stringify(event), internal: true });
+      const delivery: Delivery = { to: actor.address, from: "", event, json: JSON.stringify(event), internal: true };
+      if (poison === undefined) turn.deliver(delivery);
+      else turn.giveUp(delivery, poison);
       if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
     }
-    pump.taken(isAll ? yield* journal.nextWakeAfter(turn.at) : turn.at);
+    if (isAll && taken.length === timers.length) {
+      careful?.takesLastTimers();
+      pump.taken(yield* journal.nextWakeAfter(now));
+    } else pump.taken(turn.at);
+    return taken;
   });
 
   /** Begins an actor again, and the siblings that share its fate, each with the input that it was started with. */
@@ -433,13 +535,10 @@ export class Loop {
     for (const delivery of batch) {
       if (!isOwed(delivery)) delivery.settle?.(new EngineDegraded({ detail, reason: isStore ? error.reason : "defect", cause: error }), undefined);
       // What the engine owes itself is tried again; after a defect of its own that could go on for ever.
-      else if (!isStore)
-        this.#deadLetters.push({
-          address: delivery.to,
-          at: turn.at,
-          envelope: JSON.stringify({ to: delivery.to, event: delivery.event, from: delivery.from }),
-          error: JSON.stringify(failureOf(error)),
-        });
+      else if (!isStore) {
+        this.#deadLetters.push({ address: delivery.to, at: turn.at, envelope: envelopeOf(delivery), error: JSON.stringify(failureOf(error)) });
+        if (delivery.mail !== undefined) this.#mailBuried.push(delivery.mail);
+      }
     }
     if (isStore) {
       const owed = batch.filter(isOwed);
@@ -472,12 +571,17 @@ export class Loop {
     if (effect !== undefined) return (yield* journal.effects(effect - 1, 1))[0]?.id !== effect;
     const [mail] = stored.mailTaken;
     if (mail !== undefined) return (yield* journal.mail(mail - 1, 1))[0]?.id !== mail;
+    const [letter] = stored.deadLettersTaken ?? [];
+    if (letter !== undefined) return (yield* journal.deadLetters({ ids: [letter], limit: 1 })).length === 0;
     return false; // it only moved wakes, which the next turn does again
   });
 
   /** Puts back what the turn had taken besides its deliveries. */
-  #undo({ stored, deadLetters }: Attempt): void {
+  #undo({ recovered, error, stored, deadLetters, mailBuried }: Attempt): void {
+    this.#options.letterRoom.forget();
+    if (this.#options.careful?.isOver === false) this.#options.careful.lost(error instanceof JournalError ? recovered : 0);
     if (stored === undefined) return;
+    this.#mailBuried = [...mailBuried, ...this.#mailBuried];
     this.#effectsDone = [...stored.effectsDone, ...this.#effectsDone];
     this.#deadLetters = [...deadLetters, ...this.#deadLetters];
   }
@@ -535,6 +639,9 @@ interface DueTimer {
 }
 
 interface Attempt {
+  /** Events in it that the recovery sent. */
+  recovered: number;
+  readonly share: Share | undefined;
   readonly batch: ReadonlyArray<Delivery>;
   readonly turn: Turn;
   stored: StoredTurn | undefined;
@@ -542,8 +649,11 @@ interface Attempt {
   error: unknown;
   /** Of failed actions, besides those that the turn itself made. */
   deadLetters: Array<DeadLetterRow>;
+  mailBuried: ReadonlyArray<number>;
+  timers: ReadonlyArray<DueTimer>;
 }
 
+const none: ReadonlyArray<never> = [];
 const neverStored = "it stopped before this event was stored";
 
 /** What the engine owes somebody who was not told to wait: it is kept until it can be stored. */

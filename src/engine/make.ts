@@ -9,11 +9,12 @@ import type { Address } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
-import type { JournalError, JournalOwned } from "../journal/index.ts";
-import { Journal } from "../journal/index.ts";
+import type { JournalOwned, Turn as StoredTurn } from "../journal/index.ts";
+import { Journal, JournalError } from "../journal/index.ts";
 import { makeActivityPool } from "./activities.ts";
 import { Audience } from "./audience.ts";
 import { type EngineCore, makeCalls } from "./calls.ts";
+import { Careful, crashMark } from "./careful.ts";
 import { hintLines } from "./check-machines.ts";
 import { makeEffects } from "./effects.ts";
 import { Engine } from "./engine.ts";
@@ -21,9 +22,11 @@ import { InvalidOptions } from "./errors.ts";
 import { makeFibers } from "./fibers.ts";
 import { makeLivePool } from "./live.ts";
 import { makeLifecycle } from "./lifecycle.ts";
+import { LetterRoom } from "./letters.ts";
 import { Loop } from "./loop.ts";
 import { makePump } from "./pump.ts";
 import { recover } from "./recover.ts";
+import { Refusals } from "./refusals.ts";
 import { type DurableMachine, makeRegistry } from "./registry.ts";
 import { Residents } from "./resident.ts";
 import type { ServicesOf } from "./services.ts";
@@ -77,11 +80,19 @@ export const make = <const Given extends Machines>(
     // Also where the rest of the opening fails: the next engine need not wait for the lease.
     yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
     time.advanceTo(opened.latestAt);
+    const attempts = yield* journal.attempts;
+    // The mark stands until the end of what was there: an opening that fails half-way must not pass for a proper end.
+    if (!opened.released) yield* Effect.mapError(journal.commit({ ...nothing, attempts: [crashMark(attempts)] }), (error) => (error._tag === "JournalFenced" ? lostAtOnce(error.where) : error));
+    const careful =
+      opened.released && attempts.length === 0
+        ? undefined
+        : new Careful({ journal, attempts, redeliveriesMax: limits.redeliveriesMax, togetherMax: limits.turnEnvelopesMax, mailUntil: opened.counters.mail, dueUntil: time.now() });
 
     // Ends after the engine was closed, and before the services that its effects use.
     const fibers = yield* makeFibers;
 
     // --- what the engine consists of -------------------------------------------------------------------------------
+    const refusals = new Refusals();
     const audience = new Audience(log);
     const charts = new Set((yield* journal.machines).map((machine) => machine.hash));
     const world: World = {
@@ -91,6 +102,9 @@ export const make = <const Given extends Machines>(
       ids: { ...opened.counters },
       charts,
       observed: () => audience.transitions.size > 0,
+      mailbox: () => loop.mailbox,
+      owing: () => effects.running(),
+      reached: refusals.reached,
     };
     const pump = makePump(time, () => loop.request());
     const post = (to: Address, event: Event | EngineEvent, only?: number) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, only });
@@ -100,6 +114,7 @@ export const make = <const Given extends Machines>(
       machineOf: (id) => registry.byId.get(id),
       now: time.now,
       waiting: () => loop.waiting,
+      reached: refusals.reached,
       post,
       onError: (address, error) => log({ level: "error", message: "the clean-up of a live actor threw", address, data: failureOf(error) }),
     });
@@ -117,6 +132,7 @@ export const make = <const Given extends Machines>(
       probe: () => loop.probe(),
       drain: () => {
         live.suspendAll();
+        careful?.putOff();
         loop.request();
       },
       suspend: () => {
@@ -134,7 +150,7 @@ export const make = <const Given extends Machines>(
     });
     const isDraining = () => lifecycle.state() === "draining" || lifecycle.state() === "suspending";
     // Live actors run as long as they are wanted; only one that closes waits for them.
-    const idle = () => (live.running() === 0 || !isDraining()) && loop.isIdle && pool.running() === 0 && effects.running() === 0 && !pump.isDue();
+    const idle = () => (live.running() === 0 || !isDraining()) && loop.isIdle && pool.running() === 0 && effects.running() === 0 && !pump.isDue() && careful?.isWaiting !== true;
     const onStored = (turn: Turn) => {
       for (const { delivery, error, receipt } of turn.settlements) delivery.settle?.(error, receipt);
       for (const { row, actor, event } of turn.owed) {
@@ -156,6 +172,12 @@ export const make = <const Given extends Machines>(
       time,
       pump,
       state: lifecycle.state,
+      careful,
+      runAction: effects.run,
+      letterRoom: new LetterRoom(journal, limits.deadLettersMax, (limit, dropped) => {
+        refusals.reached(limit, dropped);
+        log({ level: "warning", message: `${dropped} of the oldest dead letters had to go: there are ${limits.deadLettersMax} (limit deadLettersMax); requeue or drop some` });
+      }),
       onStored,
       onCommitted: () => {
         log({ level: "warning", message: "the store takes writes again" });
@@ -188,14 +210,14 @@ export const make = <const Given extends Machines>(
     };
     heartbeat();
 
-    yield* recover({ journal, registry, loop, effects, time, post, log });
+    yield* recover({ journal, registry, loop, effects, time, careful, log });
     const due = yield* journal.nextWakeAfter(Number.MIN_SAFE_INTEGER);
     if (due !== undefined) pump.arm(due);
     lifecycle.begin();
     lifecycle.tell({ type: "RECOVERED" });
     loop.request();
 
-    const engine = makeCalls({ journal, limits, registry, residents: world.residents, loop, pool, lifecycle, audience, time, owner: { id: owner.id, epoch: opened.epoch }, idle });
+    const engine = makeCalls({ journal, limits, refusals, registry, residents: world.residents, loop, pool, lifecycle, audience, time, owner: { id: owner.id, epoch: opened.epoch }, idle });
     yield* Effect.addFinalizer(() => engine.close());
     return engine;
   });
@@ -205,7 +227,13 @@ export const layer = <const Given extends Machines>(
   options: EngineOptions & { readonly machines: Given },
 ): Layer.Layer<Engine, JournalOwned | JournalError | InvalidOptions, Journal | ServicesOf<Given[number]>> => Layer.scoped(Engine, make(options)) as never;
 
-const isAlive = (pid: number): boolean => {
+const nothing: StoredTurn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
+
+/** Between the claim and the first word in the journal another engine took it: this one has never worked with it. */
+const lostAtOnce = (where: string) => new JournalError({ reason: "failed", where, detail: "another engine took it while it was being opened" });
+
+/** Tells whether a process of this host lives. */
+export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
     return true;

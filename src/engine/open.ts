@@ -9,7 +9,20 @@ import type { AnyStateMachine } from "xstate";
 import type { Address } from "../domain/address.ts";
 import type { ActorFilter, CountRow, Journal } from "../journal/index.ts";
 import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
-import { type ActorToStart, type ActorView, type AskOptions, type DeadLetter, Engine, type EngineStatus, type HistoryEntry, type SendOptions, type SentEvent, type WaitOptions } from "./engine.ts";
+import {
+  type ActorToStart,
+  type ActorView,
+  type AskOptions,
+  type DeadLetter,
+  Engine,
+  type EngineStatus,
+  type HistoryEntry,
+  type LetterChoice,
+  type LetterFilter,
+  type SendOptions,
+  type SentEvent,
+  type WaitOptions,
+} from "./engine.ts";
 import { EngineClosed } from "./errors.ts";
 import { type ActorHandle, demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
@@ -43,7 +56,10 @@ export interface Taskwright {
   readonly watch: (address: Address) => AsyncIterable<ActorView>;
   readonly list: (filter?: Partial<ActorFilter>) => Promise<ReadonlyArray<ActorView>>;
   readonly counts: () => Promise<ReadonlyArray<CountRow>>;
-  readonly deadLetters: (options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<DeadLetter>>;
+  readonly deadLetters: (filter?: LetterFilter) => Promise<ReadonlyArray<DeadLetter>>;
+  readonly deadLetter: (id: number) => Promise<DeadLetter>;
+  readonly requeue: (letters: LetterChoice) => Promise<number>;
+  readonly drop: (letters: LetterChoice) => Promise<number>;
   readonly observe: (listener: (transition: Transition) => void) => () => void;
   readonly onEmitted: (listener: (address: Address, event: SentEvent, machine: string) => void) => () => void;
   readonly status: () => EngineStatus;
@@ -98,7 +114,10 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     watch: (address) => Stream.toAsyncIterable(core.watch(address)),
     list: (filter) => run(core.list(filter ?? {})),
     counts: () => run(core.counts),
-    deadLetters: (letterOptions) => run(core.deadLetters(letterOptions)),
+    deadLetters: (filter) => run(core.deadLetters(filter)),
+    deadLetter: (id) => run(core.deadLetter(id)),
+    requeue: (letters) => run(core.requeue(letters)),
+    drop: (letters) => run(core.drop(letters)),
     observe: core.observe,
     onEmitted: core.onEmitted,
     status: core.status,

@@ -1,8 +1,9 @@
 import * as Effect from "effect/Effect";
 import { parseJson } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
-import type { EngineEvent, Event } from "../domain/event.ts";
+import type { Event } from "../domain/event.ts";
 import type { Journal } from "../journal/index.ts";
+import type { Careful } from "./careful.ts";
 import type { Effects } from "./effects.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Delivery } from "./intake.ts";
@@ -19,8 +20,8 @@ export interface Recovery {
   readonly loop: Loop;
   readonly effects: Effects;
   readonly time: Time;
-  /** Sends an event of the engine's own. */
-  readonly post: (to: Address, event: Event | EngineEvent) => void;
+  /** Present after a crash. */
+  readonly careful: Careful | undefined;
   readonly log: (entry: LogEntry) => void;
 }
 
@@ -39,7 +40,11 @@ const underWay = [
 ];
 
 /** Takes up what was under way when the journal was last closed: stored messages, running activities, owed actions. */
-export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, effects, time, post, log }: Recovery) {
+export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, effects, time, careful, log }: Recovery) {
+  const tell = (to: Address, event: Event) => {
+    careful?.sent();
+    loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, recovered: careful !== undefined });
+  };
   for (let after = 0; ; ) {
     const mail = yield* journal.mail(after, page);
     for (const { id, envelope } of mail) {
@@ -56,8 +61,8 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
       failpoint("recovery.page");
       for (const row of rows) {
         const state = String(row.state); // a damaged one need not be text
-        if (state.startsWith(running)) post(row.address, { type: interrupted, at: time.now() });
-        else if (state.startsWith(suspended)) post(row.address, { type: resumed, at: time.now() });
+        if (state.startsWith(running)) tell(row.address, { type: interrupted, at: time.now() });
+        else if (state.startsWith(suspended)) tell(row.address, { type: resumed, at: time.now() });
         after = row.id;
       }
       if (rows.length < page) break;
@@ -73,7 +78,9 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
       if (!(actor instanceof Resident)) continue;
       const [asked] = yield* journal.history(actor.address, row.seq - 1, 1);
       const event = readEvent(asked?.event) ?? { type: "taskwright.unknown" };
-      effects.run({ row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) });
+      const owed = { row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) };
+      if (careful === undefined) effects.run(owed);
+      else careful.owes(owed);
     }
     if (rows.length < page) break;
   }

@@ -1,6 +1,7 @@
 import * as crypto from "node:crypto";
 import { type ActorState, decode, encode, nextDue, StateMismatch, type Step } from "../actor/index.ts";
 import { type Address, machineOf, parentAddress } from "../domain/address.ts";
+import { BeyondLimit } from "../domain/limits.ts";
 import type { ActorRow } from "../journal/index.ts";
 import type { Delivery } from "./intake.ts";
 import type { Registered, Registry } from "./registry.ts";
@@ -74,7 +75,7 @@ export class Resident {
     // A character has at most three bytes.
     if (json.length > bytesMax / 3) {
       const bytes = Buffer.byteLength(json);
-      if (bytes > bytesMax) throw new Error(`the state would have ${bytes} bytes, at most ${bytesMax} are taken (limit stateBytesMax)`);
+      if (bytes > bytesMax) throw new BeyondLimit("stateBytesMax", `the state would have ${bytes} bytes, at most ${bytesMax} are taken`);
     }
     this.state = result.state;
     if (json !== this.json) {

@@ -1,56 +1,18 @@
-import { type ActorState, type Command, EarlyEvent, nextOffer, reducerId, type Status, snapshotToTell, type Step, start, step } from "../actor/index.ts";
+import { type ActorState, type Command, EarlyEvent, nextOffer, reducerId, type Status, type Step, start, step } from "../actor/index.ts";
 import { type Address, childAddress, childId, isSystemAddress, parentAddress, systemAddress, treeOf } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
-import { type Failure, failureOf, type Json } from "../domain/json.ts";
-import type { Limits } from "../domain/limits.ts";
+import { type Failure, failureOf } from "../domain/json.ts";
 import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn as StoredTurn } from "../journal/index.ts";
+import { checkCommands, limitOf, type Load, Overload } from "./bounds.ts";
 import type { Contract } from "./contract.ts";
-import { ActorFailed, ActorParked, EventRefused, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
-import type { Delivery, Receipt } from "./intake.ts";
-import type { Registry } from "./registry.ts";
-import { Resident, type Residents, type Unreadable } from "./resident.ts";
+import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
+import { type Delivery, envelopeOf, type Receipt, withInput } from "./intake.ts";
+import { Resident, type Unreadable } from "./resident.ts";
+import { completionOf, snapshotFor, takesEvents } from "./told.ts";
+import type { Owed, Transition, World } from "./world.ts";
 
-/** What one event did, for everybody who listens after the commit. */
-export interface Transition {
-  readonly address: Address;
-  readonly machine: string;
-  readonly seq: number;
-  readonly at: number;
-  readonly from: string;
-  readonly event: Event | EngineEvent;
-  readonly outcome: Outcome;
-  readonly status: Status;
-  readonly state: ActorState;
-  readonly step: Step | undefined;
-}
-
-/** A custom action that was stored with its transition and runs after the commit. */
-export interface Owed {
-  readonly row: EffectRow;
-  readonly actor: Resident;
-  readonly event: Event | EngineEvent;
-}
-
-/** The ids that the next rows get. One writer counts them; the journal only checks. */
-export interface Ids {
-  actor: number;
-  history: number;
-  mail: number;
-  effect: number;
-}
-
-/** What a turn works with, and what it leaves behind when it is stored or thrown away. */
-export interface World {
-  readonly registry: Registry;
-  readonly limits: Limits;
-  readonly residents: Residents;
-  readonly ids: Ids;
-  /** Machines whose chart is already stored, by hash. */
-  readonly charts: ReadonlySet<string>;
-  /** Somebody listens to every transition. */
-  readonly observed: () => boolean;
-}
+export type { Transition, World } from "./world.ts";
 
 /** Nested deliveries beyond this depth wait for their turn in a line instead of on the stack. */
 const nestingMax = 64;
@@ -60,7 +22,7 @@ const nestingMax = 64;
  * between actors are followed as XState follows them: a target that is at rest is stepped at once, one that is under
  * way takes the message when it comes to rest. Nothing here waits or touches the store.
  */
-export class Turn {
+export class Turn implements Load {
   readonly number: number;
   readonly at: number;
   readonly touched: Array<Resident> = [];
@@ -70,6 +32,8 @@ export class Turn {
   readonly mailTaken: Array<number> = [];
   readonly effectRows: Array<EffectRow> = [];
   readonly deadLetters: Array<DeadLetterRow> = [];
+  /** Dead letters that this turn takes away; absent in most turns. */
+  lettersTaken: Array<number> | undefined;
   /** Deliveries whose actor is not in memory: the engine loads it and delivers them again, in order. */
   missing = new Map<Address, Array<Delivery>>();
   /** Addresses at which the store has nobody. */
@@ -94,7 +58,7 @@ export class Turn {
   readonly #world: World;
   readonly #line: Array<Delivery> = [];
   /** Payloads of commands as JSON, made once: to be measured, and to be stored. */
-  readonly #texts = new Map<Command, string | undefined>();
+  readonly texts = new Map<Command, string | undefined>();
   readonly #woken: Array<Resident> = [];
   readonly #charts = new Map<string, MachineRow>();
   /** Older messages wait in the mailbox beyond this turn: what is sent now goes behind them. */
@@ -115,6 +79,7 @@ export class Turn {
       this.mail.length === 0 &&
       this.mailTaken.length === 0 &&
       this.deadLetters.length === 0 &&
+      this.lettersTaken === undefined &&
       this.touched.length === 0 &&
       this.#woken.length === 0 &&
       this.asleep.length === 0
@@ -181,6 +146,39 @@ export class Turn {
   refuse(delivery: Delivery, error: Error): void {
     if (delivery.settle !== undefined) this.settlements.push({ delivery, error, receipt: undefined });
     else this.#bury(delivery, failureOf(error));
+  }
+
+  /** So many more messages would wait in the stored mailbox. */
+  waits(messages: number): boolean {
+    return this.postpones || this.#messages + messages > this.#world.limits.turnMessagesMax;
+  }
+
+  takeLetter(id: number): void {
+    (this.lettersTaken ??= []).push(id);
+  }
+
+  /** A custom action that failed is owed again. */
+  owe(actor: Resident, event: Event | EngineEvent, { action, seq, params }: { readonly action: string; readonly seq: number; readonly params: string }): void {
+    const row: EffectRow = { id: ++this.#world.ids.effect, actor: actor.id, seq, action, params };
+    this.effectRows.push(row);
+    this.owed.push({ row, actor, event });
+  }
+
+  /**
+   * The process ended on it too often: it fails as if the machine had thrown, which is not asked. What comes of that
+   * waits in the mailbox, so that this much is stored whatever follows.
+   */
+  giveUp(delivery: Delivery, error: Error): void {
+    this.postpones = true;
+    const actor = this.#world.residents.get(delivery.to);
+    if (delivery.create?.parent !== undefined) {
+      if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+      this.#refuseStart(delivery, delivery.create, error);
+    } else if (actor === undefined) this.undeliverable(delivery);
+    else {
+      if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+      this.#fail(actor, delivery, error);
+    }
   }
 
   /** The pump found this actor's wake due: it is set anew at the end of the turn. */
@@ -273,6 +271,7 @@ export class Turn {
     actor.created = true;
     actor.replaces = creation.replaces;
     try {
+      checkCommands(actor, first.commands, this.#world, this);
       actor.state = undefined as never; // so that `apply` sees a change
       actor.apply(first, this.#world.limits.stateBytesMax);
     } catch (error) {
@@ -299,13 +298,14 @@ export class Turn {
 
   #refuseStart(delivery: Delivery, creation: NonNullable<Delivery["create"]>, error: unknown): void {
     const failure = failureOf(causeOf(error));
+    this.#countLimit(error);
     if (creation.parent !== undefined) {
       this.#internal(creation.parent, { type: "taskwright.error", child: childId(delivery.to), token: creation.token, error: failure }, delivery.to);
     } else {
-      const isInput = error instanceof InvalidEvent || error instanceof PayloadTooLarge;
+      const refusal = error instanceof Overload ? error.busy : error instanceof InvalidEvent || error instanceof PayloadTooLarge ? error : undefined;
       this.settlements.push({
         delivery,
-        error: isInput ? error : new ActorFailed({ address: delivery.to, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }),
+        error: refusal ?? new ActorFailed({ address: delivery.to, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }),
         receipt: undefined,
       });
     }
@@ -317,6 +317,11 @@ export class Turn {
     if (sent.event.type === "taskwright.stop" && "token" in sent.event && sent.event.token !== actor.token) return;
     // What is said of an earlier incarnation does not belong in the history of this one.
     if (sent.only !== undefined && sent.only !== actor.id) return;
+    if (actor.seq >= this.#world.limits.historyMax && !isLast(sent.event)) {
+      this.#world.reached("historyMax");
+      this.refuse(sent, new HistoryFull({ address: actor.address, entries: actor.seq, entriesMax: this.#world.limits.historyMax }));
+      return;
+    }
     const check = actor.registered.contract?.event;
     const delivery = check === undefined ? sent : this.#checked(check, sent);
     if (delivery === undefined) return;
@@ -327,12 +332,21 @@ export class Turn {
     let result: Step;
     try {
       result = step(actor.registered.definition, actor.state, event, this.at);
-      this.#checkPayloads(result.commands);
+      checkCommands(actor, result.commands, this.#world, this);
       actor.registered.contract?.step?.(actor.state.snapshot.context, result);
       actor.apply(result, this.#world.limits.stateBytesMax);
     } catch (error) {
-      if (error instanceof EarlyEvent) this.refuse(delivery, new EventRefused({ address: actor.address, event: event.type, detail: error.message }));
-      else this.#fail(actor, delivery, error);
+      if (error instanceof EarlyEvent) {
+        if (error.limit !== undefined) this.#world.reached(error.limit);
+        this.refuse(delivery, new EventRefused({ address: actor.address, event: event.type, detail: error.message }));
+        return;
+      }
+      this.#countLimit(error);
+      if (error instanceof Overload && delivery.settle !== undefined) {
+        // Too much of other work: the host may send it again, so nothing of it is stored.
+        actor.reload();
+        this.settlements.push({ delivery, error: error.busy, receipt: undefined });
+      } else this.#fail(actor, delivery, error);
       return;
     }
     this.#touch(actor);
@@ -349,6 +363,7 @@ export class Turn {
       const { value, json } = check(delivery.to, event as Event);
       return { ...delivery, event: value, json, sent: event };
     } catch (error) {
+      this.#countLimit(error);
       this.refuse(delivery, error as Error);
       return undefined;
     }
@@ -360,10 +375,16 @@ export class Turn {
     this.#touch(actor);
     actor.reload();
     this.#record(actor, delivery, "failed", undefined, new ActorFailed({ address: actor.address, event: delivery.event.type, detail: failure.message, cause: causeOf(error) }));
-    this.#bury(delivery, failure);
     const { event } = delivery;
-    if (event.type === "taskwright.cancel") actor.leaveAlone(this.at);
-    if (event.type === "taskwright.timer") this.#internal(actor.address, { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.cancel" }, "");
+    if (event.type === "taskwright.cancel" || event.type === "taskwright.hold") actor.leaveAlone(this.at);
+    // One that was kept is forgotten now: its letter must hold what it was.
+    const kept = event.type === "taskwright.offer" ? actor.state.kept.find(({ token }) => token === event.token) : undefined;
+    this.#bury(kept === undefined ? delivery : { ...delivery, event: kept.event }, failure);
+    if (event.type === "taskwright.timer") {
+      // Within this turn in any case: a deadline that is not set aside would be due again at once.
+      const hold = { ...(event as Extract<EngineEvent, { type: "taskwright.timer" }>), type: "taskwright.hold" as const };
+      this.#route({ to: actor.address, event: hold, json: JSON.stringify(hold), from: "", internal: true });
+    }
     if (event.type === "taskwright.offer") this.#internal(actor.address, { type: "taskwright.forget", token: (event as Extract<EngineEvent, { type: "taskwright.offer" }>).token }, "");
     const { supervision } = actor.registered;
     // An activity or live actor that can't be told how its code ended ends itself, or its parent would wait for ever.
@@ -405,6 +426,7 @@ export class Turn {
   }
 
   #record(actor: Resident, delivery: Delivery, outcome: Outcome, result: Step | undefined, error?: ActorFailed): void {
+    this.#touch(actor);
     const seq = ++actor.seq;
     actor.at = this.at;
     this.history.push({
@@ -438,19 +460,9 @@ export class Turn {
     }
   }
 
-  /** What is sent or handed to a child is bound as what comes from outside. Throws, so that the actor does not move. */
-  #checkPayloads(commands: ReadonlyArray<Command>): void {
-    const { payloadBytesMax } = this.#world.limits;
-    for (const command of commands) {
-      if (command.type !== "send" && command.type !== "child.start") continue;
-      const text = JSON.stringify(command.type === "send" ? command.event : command.input);
-      if (text !== undefined && text.length > payloadBytesMax / 3 && Buffer.byteLength(text) > payloadBytesMax) {
-        throw new Error(
-          `the ${command.type === "send" ? `message "${command.event.type}"` : `input of the child "${command.id}"`} has more than ${payloadBytesMax} bytes as JSON (limit payloadBytesMax)`,
-        );
-      }
-      this.#texts.set(command, text);
-    }
+  #countLimit(error: unknown): void {
+    const limit = limitOf(causeOf(error));
+    if (limit !== undefined) this.#world.reached(limit);
   }
 
   /** Carries out the commands of one step, in order. */
@@ -572,7 +584,7 @@ export class Turn {
   }
 
   #send(to: Address, command: Extract<Command, { type: "send" }>, from: Address): void {
-    this.#message({ to, event: command.event, json: this.#texts.get(command) ?? JSON.stringify(command.event), from, internal: true });
+    this.#message({ to, event: command.event, json: this.texts.get(command) ?? JSON.stringify(command.event), from, internal: true });
   }
 
   #internal(to: Address, event: Event | EngineEvent, from: Address): void {
@@ -587,15 +599,12 @@ export class Turn {
   /** Stores a message for the next turn. */
   postpone(delivery: Delivery): void {
     const id = ++this.#world.ids.mail;
-    const { to, event, from, create } = delivery;
-    this.mail.push({ id, envelope: JSON.stringify({ to, event, from, create }) });
+    this.mail.push({ id, envelope: envelopeOf(delivery) });
     this.postponed.push({ ...delivery, mail: id });
   }
 
   #bury(delivery: Delivery, error: Failure): void {
-    const { to, from } = delivery;
-    const event = delivery.sent ?? delivery.event;
-    this.deadLetters.push({ address: to, at: this.at, envelope: JSON.stringify({ to, event, from }), error: JSON.stringify(error) });
+    this.deadLetters.push({ address: delivery.to, at: this.at, envelope: envelopeOf({ ...delivery, event: delivery.sent ?? delivery.event }), error: JSON.stringify(error) });
   }
 
   /** What the journal must store. Called once, when nothing is left to deliver. */
@@ -627,6 +636,7 @@ export class Turn {
       effectsDone,
       deadLetters: this.deadLetters,
       names: this.nameRows,
+      deadLettersTaken: this.lettersTaken,
       machines: [...this.#charts.values()],
     };
   }
@@ -657,44 +667,7 @@ export class Turn {
   }
 }
 
-/** A start with another input. */
-const withInput = (delivery: Delivery, input: unknown): Delivery => {
-  const { input: _, ...rest } = delivery.event as { readonly type: "taskwright.start"; readonly input?: never; readonly token?: number };
-  const event = { ...rest, ...(input === undefined ? {} : { input: input as never }) };
-  return { ...delivery, event, json: JSON.stringify(event) };
-};
+/** What an actor is told although its history is full: the last things that it can be told. */
+const isLast = ({ type }: Event | EngineEvent): boolean => type === "taskwright.stop" || type === "taskwright.fail" || type === "taskwright.hold" || type === "taskwright.cancel";
 
 const causeOf = (error: unknown): unknown => (error instanceof Error && error.name === "TransitionFailed" ? error.cause : error);
-
-/** How a child's end is told to its parent. An activity speaks for the promise that it carried out. */
-const completionOf = (actor: Resident, output: unknown, error: unknown): EngineEvent => {
-  const child = childId(actor.address);
-  const { token } = actor;
-  if (actor.state.snapshot.status === "error") return { type: "taskwright.error", child, token, error: failureOf(error) };
-  const { id } = actor.registered.definition;
-  if (id !== "activity" && id !== "live") return { type: "taskwright.done", child, token, ...(output === undefined ? {} : { output: output as never }) };
-  const ended = output as { result: string; output?: unknown; error?: Failure };
-  if (ended.result === "failed") return { type: "taskwright.error", child, token, error: ended.error as Failure };
-  return { type: "taskwright.done", child, token, ...(ended.output === undefined ? {} : { output: ended.output as never }) };
-};
-
-/** As in XState, promises and observables take no events. */
-const takesEvents: ReadonlySet<string> = new Set(["machine", "callback", "transition"]);
-
-/** What a parent that listens sees of a child after this event, shaped as XState shapes it for each kind of actor; or nothing. */
-const snapshotFor = (actor: Resident, event: Event | EngineEvent): Json | undefined => {
-  const { definition, internal } = actor.registered;
-  const context = actor.state.snapshot.context as { readonly input?: Json; readonly value?: Json; readonly kind?: string; readonly state?: Json };
-  const isStart = event.type === "taskwright.start";
-  const input = context.input === undefined ? {} : { input: context.input };
-  switch (definition.id) {
-    case "activity":
-      return isStart ? { status: "active", ...input } : undefined;
-    case "live": {
-      if (!isStart && event.type !== "taskwright.live.value" && event.type.startsWith("taskwright.")) return undefined;
-      return { status: "active", ...input, ...(context.value === undefined ? {} : { context: context.value }) };
-    }
-    default:
-      return internal ? { status: "active", ...(context.state === undefined ? {} : { context: context.state }) } : snapshotToTell(actor.state);
-  }
-};

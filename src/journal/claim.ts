@@ -12,5 +12,8 @@ export const claim = (where: string, current: OwnerRow | undefined, info: OwnerI
   return { id: info.id, epoch: (current?.epoch ?? 0) + 1, pid: info.pid, host: info.host, since: info.now, until: info.now + info.leaseMs };
 };
 
+/** Nobody has had it, or its last owner gave it up by itself. */
+export const isReleased = (current: OwnerRow | undefined): boolean => current === undefined || current.until === 0;
+
 // A released claim has `until` 0, which is always over.
 const isFree = (current: OwnerRow, info: OwnerInfo): boolean => info.now > current.until || current.id === info.id || (current.host === info.host && !info.isAlive(current.pid));

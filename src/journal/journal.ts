@@ -51,7 +51,11 @@ export interface Journal {
   readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
   /** The history of one actor in order, from `after` (a seq, exclusive), at most `limit`. */
   readonly history: (address: Address, after: number, limit: number) => Effect.Effect<ReadonlyArray<HistoryRow & { readonly id: number }>, JournalError>;
-  readonly deadLetters: (after: number, limit: number) => Effect.Effect<ReadonlyArray<DeadLetterRow & { readonly id: number }>, JournalError>;
+  /** Dead letters by filter, oldest first; page with `after`. */
+  readonly deadLetters: (filter: DeadLetterFilter) => Effect.Effect<ReadonlyArray<StoredDeadLetter>, JournalError>;
+  readonly deadLetterCount: Effect.Effect<number, JournalError>;
+  /** What was redelivered after a process ended on it, and was not done with since. */
+  readonly attempts: Effect.Effect<ReadonlyArray<AttemptRow>, JournalError>;
   /** Charts of all machines that ever wrote here, by hash. */
   readonly machines: Effect.Effect<ReadonlyArray<MachineRow>, JournalError>;
   /** Who owns the journal, if anybody. */
@@ -88,6 +92,8 @@ export interface Opened {
   readonly counters: Counters;
   /** The latest moment that any stored row carries: the engine's clock never reads below it. */
   readonly latestAt: number;
+  /** The last owner gave the journal up by itself, or there was none: no process ended in the middle of its work. */
+  readonly released: boolean;
 }
 
 /** The highest ids in use; 0 where there is none. */
@@ -113,6 +119,11 @@ export interface Turn {
   readonly deadLetters: ReadonlyArray<DeadLetterRow>;
   /** Later ones of the same tree and id take the place of earlier ones. */
   readonly names: ReadonlyArray<NameRow>;
+  /** Ids of dead letters that are delivered again by this turn, or dropped. They go before those that are added. */
+  readonly deadLettersTaken?: ReadonlyArray<number> | undefined;
+  /** Set, before what they are about is taken. */
+  readonly attempts?: ReadonlyArray<AttemptRow> | undefined;
+  readonly attemptsDone?: ReadonlyArray<AttemptKey> | undefined;
   readonly machines: ReadonlyArray<MachineRow>;
 }
 
@@ -211,6 +222,37 @@ export interface DeadLetterRow {
   readonly envelope: string;
   /** The failure as JSON. */
   readonly error: string;
+}
+/** Ids only grow: the id of a letter that is gone is never given to another one. */
+export interface StoredDeadLetter extends DeadLetterRow {
+  readonly id: number;
+}
+export interface DeadLetterFilter {
+  readonly ids?: ReadonlyArray<number> | undefined;
+  readonly address?: Address | undefined;
+  /** The beginning of the address. */
+  readonly prefix?: string | undefined;
+  /** The type of the event. */
+  readonly type?: string | undefined;
+  /** A custom action that failed, or an event that could not be handled. */
+  readonly kind?: "event" | "action" | undefined;
+  /** Buried at this moment or later, in milliseconds since 1970. */
+  readonly since?: number | undefined;
+  /** Buried before this moment. */
+  readonly before?: number | undefined;
+  readonly after?: number | undefined;
+  readonly limit: number;
+}
+/** What the engine delivers again after a crash: a row of the mailbox, an owed action, a deadline of an actor; and the opening itself. */
+export interface AttemptKey {
+  readonly kind: "mail" | "effect" | "timer" | "opening";
+  /** The row id of the message or the action; of a deadline the id of its actor; 0 for the opening after a crash. */
+  readonly item: number;
+  /** The generation of the deadline; otherwise 0. */
+  readonly token: number;
+}
+export interface AttemptRow extends AttemptKey {
+  readonly count: number;
 }
 export interface MachineRow {
   readonly hash: string;

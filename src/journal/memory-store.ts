@@ -2,9 +2,11 @@ import type { Address } from "../domain/address.ts";
 import type {
   ActorFilter,
   ActorRow,
+  AttemptKey,
+  AttemptRow,
   Counters,
   CountRow,
-  DeadLetterRow,
+  DeadLetterFilter,
   EffectRow,
   HistoryRow,
   KeyRow,
@@ -14,6 +16,7 @@ import type {
   NameRow,
   NameWanted,
   OwnerRow,
+  StoredDeadLetter,
   Turn,
   WakeRow,
 } from "./journal.ts";
@@ -30,12 +33,14 @@ export class MemoryStore {
   readonly keys = new Map<string, KeyRow>();
   readonly names = new Map<string, NameRow>();
   readonly machines = new Map<string, MachineRow>();
-  readonly deadLetters: Array<DeadLetterRow & { readonly id: number }> = [];
+  readonly deadLetters = new Map<number, StoredDeadLetter>();
+  readonly attempts = new Map<string, AttemptRow>();
   latestAt = 0;
   readonly #ids = new Map<Address, number>();
   readonly #history = new Map<number, Array<StoredHistory>>();
   readonly #wakes = new Map<number, number>();
   #lastHistory = 0;
+  #lastLetter = 0;
 
   actorAt(address: Address): ActorRow | undefined {
     const id = this.#ids.get(address);
@@ -96,6 +101,23 @@ export class MemoryStore {
     const id = this.#ids.get(address);
     const rows = id === undefined ? undefined : this.#history.get(id);
     return rows === undefined ? [] : rows.filter((row) => row.seq > after).slice(0, limit);
+  }
+
+  lettersBy({ ids, address, prefix, type, kind, since, before, after = 0, limit }: DeadLetterFilter): ReadonlyArray<StoredDeadLetter> {
+    const wanted = ids === undefined ? undefined : new Set(ids);
+    const found: Array<StoredDeadLetter> = [];
+    for (const row of this.deadLetters.values()) {
+      if (found.length >= limit) break;
+      if (row.id <= after || wanted?.has(row.id) === false || (address !== undefined && row.address !== address) || (prefix !== undefined && !row.address.startsWith(prefix))) continue;
+      if ((since !== undefined && row.at < since) || (before !== undefined && row.at >= before)) continue;
+      if (type !== undefined || kind !== undefined) {
+        const { event, action } = JSON.parse(row.envelope) as { readonly event?: { readonly type?: string }; readonly action?: string };
+        if (type !== undefined && event?.type !== type) continue;
+        if (kind !== undefined && (action === undefined) !== (kind === "event")) continue;
+      }
+      found.push(row);
+    }
+    return found;
   }
 
   pruneKeys(before: number, limit: number): number {
@@ -178,10 +200,14 @@ export class MemoryStore {
     for (const row of turn.effects) this.effects.set(row.id, { ...row });
     for (const id of turn.effectsDone) this.effects.delete(id);
     for (const row of turn.names) this.names.set(this.nameOf(row), { ...row });
+    for (const id of turn.deadLettersTaken ?? []) this.deadLetters.delete(id);
     for (const row of turn.deadLetters) {
-      this.deadLetters.push({ ...row, id: (this.deadLetters.at(-1)?.id ?? 0) + 1 });
+      const id = ++this.#lastLetter;
+      this.deadLetters.set(id, { ...row, id });
       this.#saw(row.at);
     }
+    for (const row of turn.attempts ?? []) this.attempts.set(attemptOf(row), { ...row });
+    for (const row of turn.attemptsDone ?? []) this.attempts.delete(attemptOf(row));
   }
 
   #saw(at: number): void {
@@ -191,6 +217,9 @@ export class MemoryStore {
 
 /** Where an actor is found after another one took its address. */
 const incarnation = (row: { readonly address: Address; readonly id: number }): Address => `${row.address}~${row.id}`;
+
+// In the order of the table's primary key.
+const attemptOf = ({ kind, item, token }: AttemptKey): string => `${kind} ${String(item).padStart(16, "0")} ${String(token).padStart(16, "0")}`;
 
 const last = (rows: ReadonlyMap<number, unknown>): number => {
   let id = 0;

@@ -50,11 +50,12 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
         claimed = undefined;
         connected = false;
         const next = Claim.claim(where, store.owner, info);
+        const released = Claim.isReleased(store.owner);
         if (next instanceof JournalOwned) return Effect.fail(next);
         claimed = next;
         connected = true;
         store.owner = next;
-        return Effect.succeed({ epoch: next.epoch, counters: store.counters(), latestAt: store.latestAt });
+        return Effect.succeed({ epoch: next.epoch, counters: store.counters(), latestAt: store.latestAt, released });
       });
 
     const commit = (turn: Turn) =>
@@ -93,7 +94,9 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       list: (filter) => reading(() => store.list(filter)),
       counts: reading(() => store.counts()),
       history: (address, after, limit) => reading(() => store.historyOf(address, after, limit)),
-      deadLetters: (after, limit) => reading(() => page(store.deadLetters, after, limit)),
+      deadLetters: (filter) => reading(() => store.lettersBy(filter)),
+      deadLetterCount: reading(() => store.deadLetters.size),
+      attempts: reading(() => [...store.attempts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)),
       machines: reading(() => [...store.machines.values()].sort((a, b) => a.at - b.at || (a.hash < b.hash ? -1 : 1))),
       owner: reading(() => store.owner),
       pruneKeys: (before, limit) => owning(() => Effect.sync(() => store.pruneKeys(before, limit))),

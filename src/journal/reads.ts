@@ -2,7 +2,25 @@ import * as Effect from "effect/Effect";
 import type { Address } from "../domain/address.ts";
 import type { Connection } from "./connection.ts";
 import type { JournalError } from "./errors.ts";
-import type { ActorFilter, ActorRow, Counters, CountRow, DeadLetterRow, EffectRow, HistoryRow, KeyRow, KeyWanted, NameRow, NameWanted, MachineRow, MailRow, OwnerRow, WakeRow } from "./journal.ts";
+import type {
+  ActorFilter,
+  ActorRow,
+  AttemptRow,
+  Counters,
+  CountRow,
+  DeadLetterFilter,
+  EffectRow,
+  HistoryRow,
+  KeyRow,
+  KeyWanted,
+  MachineRow,
+  MailRow,
+  NameRow,
+  NameWanted,
+  OwnerRow,
+  StoredDeadLetter,
+  WakeRow,
+} from "./journal.ts";
 
 /**
  * The queries of the journal. Lists of ids and addresses travel as one JSON parameter: one prepared text for any
@@ -106,8 +124,25 @@ export const history = (connection: Connection, address: Address, after: number,
     [address, after, limit],
   );
 
-export const deadLetters = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<DeadLetterRow & { readonly id: number }>> =>
-  connection.read("SELECT id, address, at, envelope, error FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);
+export const deadLetters = (connection: Connection, { ids, address, prefix, type, kind, since, before, after = 0, limit }: DeadLetterFilter): Read<ReadonlyArray<StoredDeadLetter>> => {
+  const conditions: ReadonlyArray<readonly [condition: string, ...values: ReadonlyArray<unknown>] | undefined> = [
+    ["id > ?", after],
+    ids === undefined ? undefined : ["id IN (SELECT value FROM json_each(?))", JSON.stringify(ids)],
+    address === undefined ? undefined : ["address = ?", address],
+    prefix === undefined ? undefined : ["substr(address, 1, length(?)) = ?", prefix, prefix],
+    type === undefined ? undefined : ["envelope ->> '$.event.type' = ?", type],
+    kind === undefined ? undefined : [`envelope ->> '$.action' IS ${kind === "action" ? "NOT NULL" : "NULL"}`],
+    since === undefined ? undefined : ["at >= ?", since],
+    before === undefined ? undefined : ["at < ?", before],
+  ];
+  const asked = conditions.filter((condition) => condition !== undefined);
+  const where = asked.map(([condition]) => condition).join(" AND ");
+  return connection.read(`SELECT id, address, at, envelope, error FROM dead_letters WHERE ${where} ORDER BY id LIMIT ?`, [...asked.flatMap(([, ...values]) => values), limit]);
+};
+
+export const deadLetterCount = (connection: Connection): Read<number> => Effect.map(connection.read<{ count: number }>("SELECT count(*) AS count FROM dead_letters"), ([row]) => row!.count);
+
+export const attempts = (connection: Connection): Read<ReadonlyArray<AttemptRow>> => connection.read("SELECT kind, item, token, count FROM attempts ORDER BY kind, item, token");
 
 export const machines = (connection: Connection): Read<ReadonlyArray<MachineRow>> => connection.read("SELECT hash, id, version, chart, at FROM machines ORDER BY at, hash");
 

@@ -64,7 +64,20 @@ const first: ReadonlyArray<string> = [
 /** Whom a system id means within a tree of actors: written only where one is given. */
 const systemIds: ReadonlyArray<string> = ["CREATE TABLE names (tree TEXT NOT NULL, system_id TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY (tree, system_id)) WITHOUT ROWID"];
 
-const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds];
+/**
+ * Dead letters can be taken away, so their ids must be remembered: nobody may drop another letter than the one that was
+ * looked at. And what a process ended on is counted.
+ */
+const takenLetters: ReadonlyArray<string> = [
+  "ALTER TABLE dead_letters RENAME TO dead_letters_1",
+  "CREATE TABLE dead_letters (id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, at INTEGER NOT NULL, envelope TEXT NOT NULL, error TEXT NOT NULL)",
+  "INSERT INTO dead_letters (id, address, at, envelope, error) SELECT id, address, at, envelope, error FROM dead_letters_1 ORDER BY id",
+  "DROP TABLE dead_letters_1",
+  "CREATE TABLE attempts (kind TEXT NOT NULL, item INTEGER NOT NULL, token INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, item, token)) WITHOUT ROWID",
+];
+
+/** Exported for the tests of what an older file becomes. */
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters];
 
 /** The layout that this version of Taskwright writes. */
 export const version = migrations.length;

@@ -113,7 +113,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
           const next = Claim.claim(where, current, info);
           if (next instanceof JournalOwned) return yield* next;
           yield* open.run("REPLACE INTO owner (one, id, epoch, pid, host, since, until) VALUES (1, ?, ?, ?, ?, ?, ?)", [next.id, next.epoch, next.pid, next.host, next.since, next.until]);
-          return next;
+          return { ours: next, released: Claim.isReleased(current) };
         }),
       );
 
@@ -125,8 +125,8 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       return yield* Effect.gen(function* () {
         yield* Schema.migrate(fresh, where);
         opened = yield* File.identify(where);
-        const ours = yield* take(fresh, info);
-        const answer = { epoch: ours.epoch, counters: yield* Reads.counters(fresh), latestAt: yield* Reads.latestAt(fresh) };
+        const { ours, released } = yield* take(fresh, info);
+        const answer = { epoch: ours.epoch, counters: yield* Reads.counters(fresh), latestAt: yield* Reads.latestAt(fresh), released };
         claimed = ours;
         return answer;
       }).pipe(Effect.onError(() => disconnect));
@@ -191,7 +191,9 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       list: (filter) => reading((open) => Reads.list(open, filter)),
       counts: reading(Reads.counts),
       history: (address, after, limit) => reading((open) => Reads.history(open, address, after, limit)),
-      deadLetters: (after, limit) => reading((open) => Reads.deadLetters(open, after, limit)),
+      deadLetters: (filter) => reading((open) => Reads.deadLetters(open, filter)),
+      deadLetterCount: reading(Reads.deadLetterCount),
+      attempts: reading(Reads.attempts),
       machines: reading(Reads.machines),
       owner: reading(Reads.owner),
       pruneKeys: (before, limit) => owning((open) => Statements.pruneKeys(open, before, limit)),

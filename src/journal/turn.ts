@@ -2,7 +2,7 @@ import type { SqlError } from "@effect/sql/SqlError";
 import * as Effect from "effect/Effect";
 import * as Bulk from "./bulk.ts";
 import type { Connection } from "./connection.ts";
-import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn } from "./journal.ts";
+import type { AttemptKey, AttemptRow, CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn } from "./journal.ts";
 
 /**
  * The statements of one turn. The hot path of the whole engine: a turn of one event is one history row and one state
@@ -41,6 +41,9 @@ const deadLetters = Bulk.make<DeadLetterRow>("INSERT INTO dead_letters (address,
   params.push(row.address, row.at, row.envelope, row.error),
 );
 const names = Bulk.make<NameRow>("REPLACE INTO names (tree, system_id, address) VALUES", "(?,?,?)", "", (row, params) => params.push(row.tree, row.systemId, row.address));
+const deadLettersTaken = Bulk.make<number>("DELETE FROM dead_letters WHERE id IN (", "?", ")", (id, params) => params.push(id));
+const attempts = Bulk.make<AttemptRow>("REPLACE INTO attempts (kind, item, token, count) VALUES", "(?,?,?,?)", "", (row, params) => params.push(row.kind, row.item, row.token, row.count));
+const attemptsDone = Bulk.make<AttemptKey>("DELETE FROM attempts WHERE (kind, item, token) IN (VALUES", "(?,?,?)", ")", (row, params) => params.push(row.kind, row.item, row.token));
 // A chart is known by its hash: writing it again changes nothing.
 const machines = Bulk.make<MachineRow>("INSERT OR IGNORE INTO machines (hash, id, version, chart, at) VALUES", "(?,?,?,?,?)", "", (row, params) =>
   params.push(row.hash, row.id, row.version, row.chart, row.at),
@@ -74,8 +77,11 @@ export const write = (connection: Connection, turn: Turn): Effect.Effect<void, S
     if (turn.mailTaken.length > 0) yield* Bulk.write(connection, mailTaken, turn.mailTaken);
     if (turn.effects.length > 0) yield* Bulk.write(connection, effects, turn.effects);
     if (turn.effectsDone.length > 0) yield* Bulk.write(connection, effectsDone, turn.effectsDone);
+    if (turn.deadLettersTaken !== undefined) yield* Bulk.write(connection, deadLettersTaken, turn.deadLettersTaken);
     if (turn.deadLetters.length > 0) yield* Bulk.write(connection, deadLetters, turn.deadLetters);
     if (turn.names.length > 0) yield* Bulk.write(connection, names, turn.names);
+    if (turn.attempts !== undefined) yield* Bulk.write(connection, attempts, turn.attempts);
+    if (turn.attemptsDone !== undefined) yield* Bulk.write(connection, attemptsDone, turn.attemptsDone);
   });
 
 export const pruneKeys = (connection: Connection, before: number, limit: number): Effect.Effect<number, SqlError> =>

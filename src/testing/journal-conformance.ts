@@ -3,6 +3,7 @@ import type * as Scope from "effect/Scope";
 import { describe } from "vitest";
 import type { JournalError, Journal, Turn } from "../journal/index.ts";
 import { commitConformance } from "./journal-conformance/commit.ts";
+import { letterConformance } from "./journal-conformance/letters.ts";
 import { ownershipConformance } from "./journal-conformance/ownership.ts";
 import { readConformance } from "./journal-conformance/reads.ts";
 import { readerConformance } from "./journal-conformance/readers.ts";
@@ -16,6 +17,7 @@ export const journalConformance = (name: string, harness: JournalHarness): void 
     commitConformance(harness);
     ownershipConformance(harness);
     readConformance(harness);
+    letterConformance(harness);
     readerConformance(harness);
   });
 };

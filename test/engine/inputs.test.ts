@@ -12,7 +12,7 @@ import { counter, list } from "./machines.ts";
 /** Runs a refused call and proves that it changed nothing, for nobody. */
 const refused = async (engine: TestEngine, call: () => Promise<unknown>, error: Record<string, unknown>): Promise<void> => {
   const reader = await engine.reader();
-  const rows = () => Effect.runPromise(Effect.all([reader.list({ limit: 100 }), reader.deadLetters(0, 100)]));
+  const rows = () => Effect.runPromise(Effect.all([reader.list({ limit: 100 }), reader.deadLetters({ limit: 100 })]));
   const before = await rows();
   await expect(call()).rejects.toMatchObject(error);
   await engine.settled();

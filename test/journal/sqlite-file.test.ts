@@ -131,6 +131,33 @@ for (const driver of usable) {
       ),
     );
 
+    it(
+      "of the first layout keeps its dead letters and their ids, and from then on gives none twice",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          const letters = [3, 7].map((id) => `INSERT INTO dead_letters VALUES (${id}, 'task/${id}', ${id}, '{}', '{}')`);
+          yield* sql(driver, file, [...(Layout.migrations[0] ?? []), ...letters, "INSERT INTO mail VALUES (4, '{}')", "PRAGMA user_version = 1"]);
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const journal = yield* SqliteJournal.make({ file, driver });
+              expect(yield* journal.open(engine())).toMatchObject({ epoch: 1, counters: { mail: 4 }, latestAt: 7, released: true });
+              const stored = yield* journal.deadLetters({ limit: 10 });
+              expect(stored.map(({ id, address, at }) => [id, address, at])).toEqual([
+                [3, "task/3", 3],
+                [7, "task/7", 7],
+              ]);
+              yield* journal.commit(turn({ deadLettersTaken: [7] }));
+              yield* journal.commit(turn({ deadLetters: [{ address: "task/8", at: 8, envelope: "{}", error: "{}" }] }));
+              expect((yield* journal.deadLetters({ limit: 10 })).map(({ id }) => id)).toEqual([3, 8]);
+              expect(yield* journal.attempts).toEqual([]);
+            }),
+          );
+          expect((yield* sql(driver, file, ["PRAGMA user_version"]))[0]).toEqual([{ user_version: Layout.version }]);
+        }),
+      ),
+    );
+
     for (const how of ["deleted", "replaced"] as const) {
       it(
         `that is ${how} under its owner is noticed at the next renewal, reopen and look of a commit`,

@@ -38,6 +38,7 @@ export const commitConformance = (harness: JournalHarness): void => {
             mail: [{ id: 1, envelope: '{"to":"task/2"}' }],
             effects: [effect],
             deadLetters: [{ id: 1, ...letter }],
+            attempts: [],
             machines: [machine],
             counts: [
               { machine: "assignment", status: "active", count: 1 },
@@ -196,7 +197,7 @@ export const commitConformance = (harness: JournalHarness): void => {
             expect((yield* journal.due(noon, size + 1)).map((row) => row.actor)).toEqual([...ids].reverse().filter((id) => id % 3 !== 0));
             expect(yield* journal.mail(0, size + 1)).toEqual([{ id: size, envelope: `m${size}` }]);
             expect((yield* journal.effects(0, size + 1)).map((row) => row.action)).toEqual(ids.map((id) => `a${id}`));
-            expect((yield* journal.deadLetters(0, size + 1)).map((row) => row.envelope)).toEqual(ids.map((id) => `d${id}`));
+            expect((yield* journal.deadLetters({ limit: size + 1 })).map((row) => row.envelope)).toEqual(ids.map((id) => `d${id}`));
             expect((yield* journal.machines).map((row) => row.chart)).toEqual(ids.map((id) => `c${id}`));
             expect(yield* journal.history(`task/${size}`, 0, 2)).toEqual([entry(size, size, 1, { event: `e${size}` })]);
             yield* journal.commit(turn({ effectsDone: ids }));
@@ -281,7 +282,7 @@ export const commitConformance = (harness: JournalHarness): void => {
           );
           const journal = yield* store.connect();
           const opened = yield* journal.open(engine({ id: "engine-2", isAlive: () => false }));
-          expect(opened).toEqual({ epoch: 2, counters: { actor: 2, history: 2, mail: 0, effect: 0 }, latestAt: noon + 2_000 });
+          expect(opened).toEqual({ epoch: 2, counters: { actor: 2, history: 2, mail: 0, effect: 0 }, latestAt: noon + 2_000, released: false });
           expect(yield* everything(journal)).toEqual(before);
         }),
       ),

@@ -12,7 +12,7 @@ export const ownershipConformance = (harness: JournalHarness): void => {
       onStore(harness, (store) =>
         Effect.gen(function* () {
           const journal = yield* store.connect();
-          expect(yield* journal.open(engine())).toEqual({ epoch: 1, counters: { actor: 0, history: 0, mail: 0, effect: 0 }, latestAt: 0 });
+          expect(yield* journal.open(engine())).toEqual({ epoch: 1, counters: { actor: 0, history: 0, mail: 0, effect: 0 }, latestAt: 0, released: true });
           expect(yield* journal.owner).toEqual({ id: "engine-1", epoch: 1, pid: 101, host: "here", since: noon, until: noon + 10_000 });
         }),
       ),

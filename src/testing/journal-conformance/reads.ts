@@ -262,10 +262,10 @@ export const readConformance = (harness: JournalHarness): void => {
           const letter = (i: number) => ({ address: `task/${i}`, at: noon + i, envelope: `e${i}`, error: `f${i}` });
           yield* journal.commit(turn({ deadLetters: [letter(1), letter(2)] }));
           yield* journal.commit(turn({ deadLetters: [letter(3)] }));
-          const first = yield* journal.deadLetters(0, 2);
+          const first = yield* journal.deadLetters({ limit: 2 });
           expect(first.map(({ id: _, ...row }) => row)).toEqual([letter(1), letter(2)]);
           expect(first[0]!.id).toBeLessThan(first[1]!.id);
-          expect((yield* journal.deadLetters(first[1]!.id, 10)).map((row) => row.envelope)).toEqual(["e3"]);
+          expect((yield* journal.deadLetters({ after: first[1]!.id, limit: 10 })).map((row) => row.envelope)).toEqual(["e3"]);
         }),
       ),
     );

@@ -59,7 +59,8 @@ export const everything = (journal: Journal) =>
     due: journal.due(Number.MAX_SAFE_INTEGER, 100_000),
     mail: journal.mail(0, 100_000),
     effects: journal.effects(0, 100_000),
-    deadLetters: journal.deadLetters(0, 100_000),
+    deadLetters: journal.deadLetters({ limit: 100_000 }),
+    attempts: journal.attempts,
     machines: journal.machines,
     counts: journal.counts,
   });

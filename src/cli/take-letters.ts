@@ -1,0 +1,101 @@
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { actionOf, crashMark, envelopeOfLetter, idsOf, isAlive, type SentEvent, type UnknownDeadLetter, viewOfStored } from "../engine/index.ts";
+import { type EffectRow, type Journal, type JournalError, type JournalFenced, type MailRow, SqliteJournal, type StoredDeadLetter, type Turn } from "../journal/index.ts";
+import { childId } from "../domain/address.ts";
+import { countText, type LetterOptions } from "./dead-letters.ts";
+import { type Refused, refused } from "./refused.ts";
+import { openReader } from "./stored-tasks.ts";
+import type { Streams } from "./streams.ts";
+
+export interface TakeOptions extends LetterOptions {
+  readonly ids: ReadonlyArray<number>;
+  readonly all: boolean;
+}
+
+/** The claim holds for so long: a command that is ended in the middle hands the journal back soon. */
+const leaseMs = 10_000;
+const pageSize = 500;
+
+const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
+
+/**
+ * `taskwright dead-letters requeue` and `drop`. This program has none of the machines that wrote the journal, so a
+ * letter that is requeued goes into the mailbox, or among the owed actions: the next engine takes it up there.
+ */
+export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, streams: Streams): Effect.Effect<void, JournalError | JournalFenced | UnknownDeadLetter | Refused> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { database, filter, ids, all, json } = options;
+      if (all === ids.length > 0) return yield* refused(`give the ids of dead letters, or --all: "taskwright dead-letters ${verb} 1 2" or "taskwright dead-letters ${verb} --all --machine order"`);
+      if (!all && Object.keys(filter).length > 0) return yield* refused(`--${Object.keys(filter)[0]} chooses among all: use it with --all, or give ids alone`);
+      // An engine would make a file that is not there.
+      yield* Effect.scoped(openReader(database));
+      const journal = yield* SqliteJournal.make({ file: database });
+      const now = yield* Clock.currentTimeMillis;
+      const opened = yield* Effect.catchTag(journal.open({ id: randomUUID(), pid: process.pid, host: hostname(), now, leaseMs, isAlive }), "JournalOwned", (owned) =>
+        Effect.fail(refused(`${owned.message}; or ask that engine: engine.${verb}(${all ? "{ … }" : JSON.stringify(ids)})`)),
+      );
+      yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
+      const wanted = yield* idsOf(journal, all ? { ...filter, limit: Number.MAX_SAFE_INTEGER } : ids);
+      let { mail, effect } = opened.counters;
+      let left = 0;
+      // Whoever opens it next must still know that the last engine crashed.
+      const attempts = opened.released ? undefined : [crashMark(yield* journal.attempts)];
+      for (let next = 0; next < wanted.length; next += pageSize) {
+        const page = wanted.slice(next, next + pageSize);
+        const rows = yield* journal.deadLetters({ ids: page, limit: page.length });
+        const turn = yield* turnOf(journal, verb, rows, { mail, effect });
+        mail += turn.mail.length;
+        effect += turn.effects.length;
+        left += rows.length - (turn.deadLettersTaken?.length ?? 0);
+        yield* journal.commit({ ...turn, attempts });
+      }
+      if (wanted.length === 0 && attempts !== undefined) yield* journal.commit({ ...nothing, attempts });
+      const count = wanted.length - left;
+      if (json) streams.out(`${JSON.stringify({ [verb === "requeue" ? "requeued" : "dropped"]: count, left })}\n`);
+      else streams.out(`${countText(count)} ${verb === "requeue" ? `requeued; the next engine on ${database} delivers ${count === 1 ? "it" : "them"}` : "dropped"}\n`);
+      if (left > 0 && !json) streams.error(`${countText(left)} left: ${left === 1 ? "the actor that asked for it is" : "the actors that asked for them are"} gone\n`);
+    }),
+  );
+
+/** What is written for some letters in place of them. */
+const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<StoredDeadLetter>, ids: { mail: number; effect: number }): Effect.Effect<Turn, JournalError> =>
+  Effect.gen(function* () {
+    const mail: Array<MailRow> = [];
+    const effects: Array<EffectRow> = [];
+    const taken: Array<number> = [];
+    const post = (envelope: object) => mail.push({ id: ids.mail + mail.length + 1, envelope: JSON.stringify(envelope) });
+    for (const row of rows) {
+      const envelope = envelopeOfLetter(row);
+      const { to, event, from, create } = envelope;
+      const owed = actionOf(envelope);
+      if (verb === "drop") {
+        const cancel = event.type === "taskwright.timer" ? yield* cancelOf(journal, to, event) : undefined;
+        if (cancel !== undefined) post({ to, event: cancel, from: "" });
+      } else if (owed === undefined) {
+        if (create?.parent !== undefined && (yield* childTokenOf(journal, create.parent, childId(to))) !== create.token) continue;
+        post({ to, event, from, create });
+      }
+      if (verb === "requeue" && owed !== undefined) {
+        const [actor] = yield* owed.actor === undefined ? journal.actors([to]) : journal.actorsById([owed.actor]);
+        if (actor === undefined) continue;
+        effects.push({ id: ids.effect + effects.length + 1, actor: actor.id, seq: owed.seq, action: owed.action, params: owed.params });
+      }
+      taken.push(row.id);
+    }
+    return { ...nothing, mail, effects, deadLettersTaken: taken };
+  });
+
+/** The generation of a child that its parent waits for. */
+const childTokenOf = (journal: Journal, parent: string, child: string): Effect.Effect<number | undefined, JournalError> =>
+  Effect.map(journal.actors([parent]), ([row]) => (row === undefined ? undefined : viewOfStored(row, "").children?.[child]?.token));
+
+/** A deadline that was set aside goes with its letter. */
+const cancelOf = (journal: Journal, address: string, { id, token }: SentEvent): Effect.Effect<object | undefined, JournalError> =>
+  Effect.map(journal.actors([address]), ([row]) => {
+    const timer = row === undefined ? undefined : viewOfStored(row, "").timers?.[String(id)];
+    return timer?.token === token && timer?.held === true ? { type: "taskwright.cancel", id, token } : undefined;
+  });

@@ -1,0 +1,92 @@
+import * as Effect from "effect/Effect";
+import { parseJson } from "../actor/index.ts";
+import type { Address } from "../domain/address.ts";
+import type { Failure } from "../domain/json.ts";
+import type { DeadLetterFilter, Journal, StoredDeadLetter } from "../journal/index.ts";
+import type { DeadLetter, Engine, LetterChoice, LetterError, LetterFilter, SentEvent } from "./engine.ts";
+import { UnknownDeadLetter } from "./errors.ts";
+import type { Creation, OwedAction } from "./intake.ts";
+import type { Loop } from "./loop.ts";
+
+/** Letters that are posted together: their turns are stored before the next ones are read. */
+const pageSize = 200;
+
+/** What the envelope of a dead letter holds. */
+export interface LetterEnvelope extends Partial<OwedAction> {
+  readonly to: Address;
+  readonly event: SentEvent;
+  readonly from: Address;
+  readonly create?: Creation;
+}
+
+export const envelopeOfLetter = ({ envelope }: { readonly envelope: string }): LetterEnvelope => parseJson(envelope) as LetterEnvelope;
+
+/** The action that failed; nothing where it is an event. */
+export const actionOf = ({ action, seq = 0, params = "", actor }: LetterEnvelope): OwedAction | undefined => (action === undefined ? undefined : { action, seq, params, actor });
+
+export const letterView = (row: StoredDeadLetter): DeadLetter => {
+  const { event, from, action, seq } = envelopeOfLetter(row);
+  const { id, address, at } = row;
+  const what = action === undefined ? { kind: "event" as const } : { kind: "action" as const, action, ...(seq === undefined ? {} : { seq }) };
+  return { id, address, at, event, from, error: JSON.parse(row.error) as Failure, ...what };
+};
+
+export const storedFilter = ({ machine, prefix, limit, ...filter }: LetterFilter, limitDefault: number): DeadLetterFilter => ({
+  ...filter,
+  prefix: machine === undefined ? prefix : prefix?.startsWith(`${machine}/`) === true ? prefix : `${machine}/`,
+  limit: limit ?? limitDefault,
+});
+
+/** The letters of a choice by their ids, in order. Fails with those that are not there. */
+export const idsOf = (journal: Journal, choice: LetterChoice): Effect.Effect<ReadonlyArray<number>, UnknownDeadLetter | Effect.Effect.Error<ReturnType<Journal["deadLetters"]>>> =>
+  Effect.gen(function* () {
+    if (!isIds(choice)) return (yield* journal.deadLetters(storedFilter(choice, 1_000))).map(({ id }) => id);
+    const wanted = [...new Set(typeof choice === "number" ? [choice] : choice)].sort((a, b) => a - b);
+    const known = new Set((yield* journal.deadLetters({ ids: wanted, limit: wanted.length })).map(({ id }) => id));
+    const ids = wanted.filter((id) => !known.has(id));
+    return ids.length === 0 ? wanted : yield* new UnknownDeadLetter({ ids });
+  });
+
+const isIds = (choice: LetterChoice): choice is number | ReadonlyArray<number> => typeof choice === "number" || Array.isArray(choice);
+
+/** What a host can do with dead letters. */
+export const makeLetterCalls = (journal: Journal, loop: Loop): Pick<Engine, "deadLetters" | "deadLetter" | "requeue" | "drop"> => {
+  // One call at a time, to its end: a letter that is on its way is still stored, and would be taken twice.
+  const door = Effect.unsafeMakeSemaphore(1);
+  const post = (row: StoredDeadLetter, isDropped: boolean): Effect.Effect<void, LetterError> =>
+    Effect.async((resume) => {
+      const envelope = envelopeOfLetter(row);
+      const { to, event, from, create } = envelope;
+      loop.post({
+        to,
+        event,
+        json: JSON.stringify(event),
+        from,
+        create,
+        internal: true,
+        letter: { id: row.id, isDropped, action: actionOf(envelope) },
+        settle: (error) => resume(error === undefined ? Effect.void : Effect.fail(error as LetterError)),
+      });
+    });
+  const take = (choice: LetterChoice, isDropped: boolean): Effect.Effect<number, LetterError> =>
+    door.withPermits(1)(
+      Effect.uninterruptible(
+        Effect.gen(function* () {
+          const ids = yield* idsOf(journal, choice);
+          for (let next = 0; next < ids.length; next += pageSize) {
+            const page = ids.slice(next, next + pageSize);
+            const rows = yield* journal.deadLetters({ ids: page, limit: page.length });
+            yield* Effect.forEach(rows, (row) => post(row, isDropped), { concurrency: "unbounded", discard: true });
+          }
+          return ids.length;
+        }),
+      ),
+    );
+  return {
+    deadLetters: (filter = {}) => Effect.map(journal.deadLetters(storedFilter(filter, 100)), (rows) => rows.map(letterView)),
+    deadLetter: (id) =>
+      Effect.flatMap(journal.deadLetters({ ids: [id], limit: 1 }), ([row]) => (row === undefined ? Effect.fail(new UnknownDeadLetter({ ids: [id] })) : Effect.succeed(letterView(row)))),
+    requeue: (letters) => take(letters, false),
+    drop: (letters) => take(letters, true),
+  };
+};

@@ -1,0 +1,55 @@
+import type { ActorState, Status, Step } from "../actor/index.ts";
+import type { Address } from "../domain/address.ts";
+import type { Outcome } from "../domain/envelope.ts";
+import type { EngineEvent, Event } from "../domain/event.ts";
+import type { Limits } from "../domain/limits.ts";
+import type { EffectRow } from "../journal/index.ts";
+import type { Registry } from "./registry.ts";
+import type { Resident, Residents } from "./resident.ts";
+
+/** What one event did, for everybody who listens after the commit. */
+export interface Transition {
+  readonly address: Address;
+  readonly machine: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly from: string;
+  readonly event: Event | EngineEvent;
+  readonly outcome: Outcome;
+  readonly status: Status;
+  readonly state: ActorState;
+  readonly step: Step | undefined;
+}
+
+/** A custom action that was stored with its transition and runs after the commit. */
+export interface Owed {
+  readonly row: EffectRow;
+  readonly actor: Resident;
+  readonly event: Event | EngineEvent;
+}
+
+/** The ids that the next rows get. One writer counts them; the journal only checks. */
+export interface Ids {
+  actor: number;
+  history: number;
+  mail: number;
+  effect: number;
+}
+
+/** What a turn works with, and what it leaves behind when it is stored or thrown away. */
+export interface World {
+  readonly registry: Registry;
+  readonly limits: Limits;
+  readonly residents: Residents;
+  readonly ids: Ids;
+  /** Machines whose chart is already stored, by hash. */
+  readonly charts: ReadonlySet<string>;
+  /** Somebody listens to every transition. */
+  readonly observed: () => boolean;
+  /** Messages in the stored mailbox, besides those that the turn takes. */
+  readonly mailbox: () => number;
+  /** Custom actions that are owed, besides those that the turn makes. */
+  readonly owing: () => number;
+  /** A limit refused something. */
+  readonly reached: (limit: keyof Limits) => void;
+}
