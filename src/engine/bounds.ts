@@ -61,9 +61,14 @@ const checkAddress = (parent: Address, id: string, { addressDepthMax, addressLen
   if (depth > addressDepthMax) throw new BeyondLimit("addressDepthMax", `the child "${id}" of "${parent}" would be on level ${depth}, at most ${addressDepthMax} are taken`);
 };
 
-/** The limit because of which something was refused, if it was one. */
+/** The limit because of which something was refused, if it was one. User code may have thrown anything. */
 export const limitOf = (error: unknown): keyof Limits | undefined => {
-  if (error instanceof BeyondLimit) return error.limit;
-  if (error instanceof PayloadTooLarge) return "payloadBytesMax";
-  return (error instanceof NotJson || error instanceof InvalidEvent) && (error instanceof NotJson ? error.what : error.detail).startsWith(NotJson.tooDeep) ? "payloadDepthMax" : undefined;
+  try {
+    if (error instanceof BeyondLimit) return error.limit;
+    if (error instanceof PayloadTooLarge) return "payloadBytesMax";
+    const detail = error instanceof NotJson ? error.what : error instanceof InvalidEvent ? error.detail : undefined;
+    return detail?.startsWith(NotJson.tooDeep) === true ? "payloadDepthMax" : undefined;
+  } catch {
+    return undefined; // even to look at it throws
+  }
 };

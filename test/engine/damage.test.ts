@@ -141,7 +141,7 @@ describe("engine > damage", () => {
     expect(second.taskwright.status()).toMatchObject({ state: "running" });
     expect(second.taskwright.status().turns).toBeLessThan(20);
     expect(await second.snapshot("big/1")).toMatchObject({ value: "waiting" });
-    expect((await second.taskwright.deadLetters()).map(({ event }) => event.type).slice(0, 2)).toEqual(["taskwright.timer", "taskwright.cancel"]);
+    expect((await second.taskwright.deadLetters()).map(({ event }) => event.type).slice(0, 2)).toEqual(["taskwright.timer", "taskwright.hold"]);
     // As soon as the state fits, the deadline is kept.
     await second.send("big/1", { type: "SHRINK" });
     await second.advance("1 hour");
