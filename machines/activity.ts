@@ -16,6 +16,8 @@ export interface ActivityInput {
   readonly address: string;
   /** The machine that invoked it. */
   readonly machine: string;
+  /** The form of that machine. */
+  readonly hash?: string;
   /** The name in that machine's `setup({ actors })`. */
   readonly src: string;
   readonly input?: unknown;
@@ -33,6 +35,7 @@ export interface ActivityInput {
 export interface ActivityContext {
   readonly address: string;
   readonly machine: string;
+  readonly hash?: string | undefined;
   readonly src: string;
   readonly input: unknown;
   readonly retry: RetryPolicy;
@@ -118,6 +121,7 @@ export const activity = setup({
   context: ({ input }) => ({
     address: input.address,
     machine: input.machine,
+    hash: input.hash,
     src: input.src,
     input: input.input,
     retry: input.retry ?? noRetry,

@@ -18,6 +18,8 @@ export interface LiveInput {
   readonly address: string;
   /** The machine whose child it is. */
   readonly machine: string;
+  /** The form of that machine. */
+  readonly hash?: string;
   /** The name in that machine's `setup({ actors })`. */
   readonly src: string;
   readonly kind: "callback" | "observable" | "eventObservable";
@@ -32,6 +34,7 @@ export interface LiveInput {
 
 export interface LiveContext {
   readonly machine: string;
+  readonly hash?: string | undefined;
   readonly src: string;
   readonly kind: LiveInput["kind"];
   readonly input: unknown;
@@ -113,6 +116,7 @@ export const live = setup({
   description: "A callback or an observable: it runs in one process at a time, and begins anew in the next.",
   context: ({ input }) => ({
     machine: input.machine,
+    hash: input.hash,
     src: input.src,
     kind: input.kind,
     input: input.input,

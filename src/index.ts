@@ -20,6 +20,7 @@ export type { Outcome } from "./domain/envelope.ts";
 export type { Failure, Json } from "./domain/json.ts";
 export { defaultLimits, type Limits } from "./domain/limits.ts";
 export { actorRef } from "./domain/reference.ts";
+export type { Retention } from "./domain/retention.ts";
 export type { Backoff, RetryPolicy } from "./domain/retry.ts";
 export type { Scope, Strategy, Supervision } from "./domain/supervision.ts";
 export {
@@ -52,6 +53,7 @@ export {
   type EngineStatus,
   type HistoryEntry,
   HistoryFull,
+  type HistoryStart,
   InvalidAddress,
   InvalidEvent,
   InvalidOptions,
@@ -59,8 +61,13 @@ export {
   type LetterError,
   type LetterFilter,
   type LogEntry,
+  type MigratedState,
+  type MigrateOptions,
+  type MigrationReport,
   type MachineOptions,
   type OpenOptions,
+  type ParkedActor,
+  type ParkedReason,
   openEngine,
   PayloadTooLarge,
   type QuestionOf,
@@ -73,6 +80,7 @@ export {
   type SendOptions,
   type SentEvent,
   type StandardSchema,
+  type StoredActor,
   type Taskwright,
   type Time,
   TimedOut,
@@ -83,5 +91,6 @@ export {
   UnknownMachine,
   type ViewOf,
   type WaitOptions,
+  type WrittenBy,
 } from "./engine/index.ts";
 export { JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";

@@ -217,6 +217,17 @@ export const decode = (definition: Definition, address: Address, parent: Address
   return { self, snapshot, children, timers: stored.timers ?? {}, tokens: stored.tokens ?? 0, sync: stored.sync, kept: stored.kept ?? nothingKept };
 };
 
+/**
+ * Puts an actor that has ended back to where it can be shown, also where the machine has no such state: nothing happens
+ * to it any more, and it is stored as it was.
+ */
+export const decodeEnded = (definition: Definition, address: Address, parent: Address | undefined, json: string): ActorState => {
+  const { status, value, context, history = {}, children = {}, timers = {}, tokens = 0, sync, kept = nothingKept, output, error } = parseState(json);
+  const historyValue = Object.fromEntries(Object.entries(history).map(([key, ids]) => [key, ids.map((id) => ({ id }))]));
+  const snapshot = { machine: definition.machine, status, value, context, children: {}, historyValue, output, error, tags: new Set(), _nodes: [] };
+  return { self: selfReference(definition, address, parent), snapshot: snapshot as unknown as AnyMachineSnapshot, children, timers, tokens, sync, kept };
+};
+
 export const selfReference = (definition: Definition, address: Address, parent: Address | undefined): ActorReference =>
   new ActorReference(address, {
     parent: parent === undefined ? undefined : new ActorReference(parent),

@@ -23,9 +23,16 @@ export interface DispatchMachines {
 }
 
 export const dispatchMachines = (subprocesses: Subprocesses = makeSubprocesses()): DispatchMachines => ({
-  machines: [{ machine: task }, { machine: assignment, actions: subprocesses.actions.assignment }, { machine: worker, actions: subprocesses.actions.worker }],
+  machines: [
+    { machine: task, keptBy },
+    { machine: assignment, actions: subprocesses.actions.assignment },
+    { machine: worker, actions: subprocesses.actions.worker },
+  ],
   subprocesses,
 });
+
+/** A task stays while others wait for what becomes of it. */
+const keptBy = ({ context }: ActorView): ReadonlyArray<string> => (context as { readonly dependents: ReadonlyArray<string> }).dependents.map(taskAddress);
 
 const acceptanceTimeoutMs = 30_000;
 const executionTimeoutMs = 60 * 60 * 1000;

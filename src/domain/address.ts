@@ -30,6 +30,12 @@ export const rootAddress = (machine: string, id: string): Address => `${machine}
  */
 export const childAddress = (parent: Address, child: string): Address => `${parent}/${child.replaceAll("%", "%25").replaceAll("/", "%2F").replaceAll("~", "%7E")}`;
 
+/** Whether a host started the actor, so that nobody is above it. */
+export const isRoot = (address: Address): boolean => address.indexOf("/") === address.lastIndexOf("/");
+
+/** The actor that decides on what becomes of those in a group: the children of one parent, or one that a host started. */
+export const supervisorAddress = (group: Address): Address => `supervisor/${group.replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll("/", ":")}`;
+
 /** The address one level up, or nothing for an actor that a host started. */
 export const parentAddress = (address: Address): Address | undefined => {
   const last = address.lastIndexOf("/");

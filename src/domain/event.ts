@@ -15,6 +15,17 @@ export type EngineEvent =
   | { readonly type: "taskwright.stop"; readonly token?: number }
   | { readonly type: "taskwright.restart"; readonly input?: Json; readonly scope?: string }
   | { readonly type: "taskwright.fail"; readonly error: Failure }
+  /** The actor goes on by another form of its machine. `state` is its stored state after that: a replay can begin here. */
+  | {
+      readonly type: "taskwright.migrate";
+      readonly from: MachineForm;
+      readonly to: MachineForm;
+      /** `structure`: the state fits as it is. `migrate`: the machine's own `migrate` made it. */
+      readonly by: "structure" | "migrate";
+      readonly state: Json;
+      /** Timers and children that have no place in the new form. */
+      readonly dropped?: { readonly timers?: ReadonlyArray<string>; readonly children?: ReadonlyArray<string> };
+    }
   | { readonly type: "taskwright.timer"; readonly id: string; readonly token: number }
   /** A timer whose transition threw is set aside, or it would be due for ever. It can be delivered again. */
   | { readonly type: "taskwright.hold"; readonly id: string; readonly token: number }
@@ -28,6 +39,12 @@ export type EngineEvent =
   | { readonly type: "taskwright.snapshot"; readonly child: string; readonly token: number; readonly snapshot: Json }
   | { readonly type: "taskwright.done"; readonly child: string; readonly token: number; readonly output?: Json }
   | { readonly type: "taskwright.error"; readonly child: string; readonly token: number; readonly error: Failure };
+
+/** One form of a machine: its version, and the hash of its chart. */
+export interface MachineForm {
+  readonly version: string;
+  readonly hash: string;
+}
 
 /** Event types with one of these beginnings are the engine's and XState's own: a host's event may not use them. */
 export const reservedPrefixes = ["taskwright.", "xstate.", "@xstate."] as const;

@@ -6,7 +6,7 @@ import { failureOf } from "../domain/json.ts";
 import { admit } from "./intake.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Fibers } from "./fibers.ts";
-import type { Registered } from "./registry.ts";
+import { invokedSource, type Registry } from "./registry.ts";
 import type { Resident } from "./resident.ts";
 import type { Limits } from "../domain/limits.ts";
 
@@ -55,10 +55,12 @@ export interface ActivityPool {
 /** The running promises of one engine. Holds no decision: those stand in `machines/activity.ts`. */
 export const makeActivityPool = (
   limits: Limits,
-  machineOf: (id: string) => Registered | undefined,
+  registry: Registry,
   now: () => number,
   post: (to: Address, event: Event, incarnation: number) => void,
   fibers: Fibers,
+  /** No registered machine has the promise. */
+  absent: (address: Address, context: ActivityContext) => void,
 ): ActivityPool => {
   const jobs = new Map<Address, Job>();
   /** Attempts beyond the limit, oldest first. One that was given up meanwhile is skipped. */
@@ -129,15 +131,8 @@ export const makeActivityPool = (
       const queued = waiting.get(actor.address);
       if (queued !== undefined && (!shouldRun || queued.attempt !== context.attempt || queued.incarnation !== actor.id)) waiting.delete(actor.address);
       if (!shouldRun || jobs.get(actor.address)?.attempt === context.attempt || waiting.has(actor.address)) return;
-      const source = machineOf(context.machine)?.definition.sources.get(context.src);
-      if (source === undefined || source.kind !== "promise") {
-        post(
-          actor.address,
-          { type: "FAILED", attempt: context.attempt, at: now(), error: { name: "UnknownActivity", message: `the machine "${context.machine}" has no promise actor "${context.src}"` } },
-          actor.id,
-        );
-        return;
-      }
+      const source = invokedSource(registry, context);
+      if (source?.kind !== "promise") return absent(actor.address, context);
       const logic = source.logic as unknown as PromiseLogic;
       const go = () => begin(actor.address, actor.id, context, logic);
       if (jobs.size < limits.activitiesMax) go();

@@ -2,7 +2,7 @@ import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Queue from "effect/Queue";
 import * as Stream from "effect/Stream";
-import { ActorReference, step } from "../actor/index.ts";
+import { ActorReference, step, type StoredState } from "../actor/index.ts";
 import { type Address, rootAddress, wrongId } from "../domain/address.ts";
 import { wrongKey } from "../domain/envelope.ts";
 import { type Event, isReserved } from "../domain/event.ts";
@@ -21,8 +21,11 @@ import type { Lifecycle } from "./lifecycle.ts";
 import type { Loop } from "./loop.ts";
 import type { Refusals } from "./refusals.ts";
 import type { Registry } from "./registry.ts";
+import type { Sweep } from "./retention.ts";
 import { awaken, Resident, type Residents } from "./resident.ts";
 import type { Time } from "./time.ts";
+import { findParked, migrateAll } from "./migration.ts";
+import { read, writerOf } from "./versions.ts";
 import { copyOf, viewOf, viewOfStored } from "./view.ts";
 
 export type Settle = NonNullable<Delivery["settle"]>;
@@ -46,6 +49,7 @@ export interface Parts {
   readonly refusals: Refusals;
   readonly registry: Registry;
   readonly residents: Residents;
+  readonly sweep: Sweep;
   readonly loop: Loop;
   readonly pool: ActivityPool;
   readonly lifecycle: Lifecycle;
@@ -57,7 +61,7 @@ export interface Parts {
 }
 
 /** What a host can do with an engine: each call checks what it is given before anything is queued or read. */
-export const makeCalls = ({ journal, limits, refusals, registry, residents, loop, pool, lifecycle, audience, time, owner, idle }: Parts): EngineCore => {
+export const makeCalls = ({ journal, limits, refusals, registry, residents, sweep, loop, pool, lifecycle, audience, time, owner, idle }: Parts): EngineCore => {
   /** What a call is refused with; a limit that was the reason is counted. */
   const refused = (error: unknown): unknown => {
     const limit = limitOf(error);
@@ -109,13 +113,16 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, loop
     Effect.async((resume) => run((error, receipt) => resume(error === undefined ? Effect.succeed(receipt as Receipt) : Effect.fail(error as SendError))));
 
   const viewOfRow = (row: ActorRow): ActorView => {
-    const actor = awaken(registry, row);
-    if (actor instanceof Resident) return viewOf(actor);
-    throw new ActorParked({ ...actor });
+    const reading = read(registry, row, time.now());
+    if (reading.kind === "parked") throw new ActorParked({ ...reading.parked });
+    // As it is stored: it moves to the other form of its machine when it is next told something.
+    if (reading.kind === "move" || reading.registered.definition.hash !== row.hash) return viewOfStored(row, versionOf(row));
+    return viewOf(new Resident(row, reading.registered, reading.state));
   };
+  const versionOf = (row: ActorRow): string => writerOf(registry, row.hash)?.version ?? "";
   /** Steps a copy that nobody else has: what is read from its row. */
   const wouldHandle = (row: ActorRow, event: Event): boolean => {
-    const actor = awaken(registry, row);
+    const actor = awaken(registry, row, time.now());
     if (!(actor instanceof Resident)) throw new ActorParked({ ...actor });
     const { definition, contract, internal } = actor.registered;
     if (internal) throw new InvalidAddress({ address: row.address, detail: "this actor is the engine's own; send to the actor that invoked it" });
@@ -228,6 +235,19 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, loop
       Effect.map(journal.history(address, after, limit), (rows) =>
         rows.map(({ seq, at, event, outcome, from, stateHash }) => ({ seq, at, event: JSON.parse(event) as SentEvent, outcome, from, stateHash })),
       ),
+    historyStart: (address) =>
+      Effect.map(journal.checkpoint(address), (row) => {
+        if (row === undefined) return undefined;
+        const { seq, at, hash, state, start } = row;
+        return {
+          seq,
+          at,
+          hash,
+          version: writerOf(registry, hash)?.version ?? "",
+          state: JSON.parse(state) as StoredState,
+          input: start === "" ? undefined : (JSON.parse(start) as { input?: unknown }).input,
+        };
+      }),
     watch: (address) =>
       Stream.unwrapScoped(
         Effect.gen(function* () {
@@ -245,9 +265,12 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, loop
           return Stream.concat(Stream.make(first), Stream.fromQueue(changes).pipe(Stream.filter(isNew), Stream.interruptWhen(Effect.ignore(untilClosed))));
         }),
       ),
-    list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, registry.byHash.get(row.hash)?.definition.version ?? ""))),
+    list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, versionOf(row)))),
     counts: journal.counts,
     ...makeLetterCalls(journal, loop),
+    parked: ({ after = 0, limit = 100 } = {}) => findParked({ journal, registry, now: time.now }, after, limit),
+    migrate: (machine, migrateOptions = {}) => migrateAll({ journal, registry, now: time.now, post: (delivery) => loop.post(delivery) }, machine, migrateOptions),
+    buildOf: (address) => Effect.map(journal.buildOf(address), (row) => (row === undefined ? undefined : { build: row.build, epoch: row.epoch, since: row.at })),
     observe: (listener) => {
       audience.transitions.add(listener);
       return () => audience.transitions.delete(listener);
@@ -265,6 +288,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, loop
       turns: loop.turns,
       transitions: loop.transitions,
       refused: { ...refusals.counts },
+      pruned: sweep.pruned,
       owner: owner,
     }),
     settled: Effect.async<void>((resume) => {

@@ -14,6 +14,8 @@ import type { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, SendError, 
 import type { ActorHandle } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
+import type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
+import type { Pruned } from "./retention.ts";
 import type { Transition } from "./turn.ts";
 
 export type { Receipt } from "./intake.ts";
@@ -54,6 +56,8 @@ export interface Engine {
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Effect.Effect<ActorView, SendError | JournalError | TimedOut>;
   /** What happened to the actor, from `after` (a sequence number, exclusive). */
   readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<HistoryEntry>, JournalError>;
+  /** From where its history goes on, if retention has cut it; nothing where it is whole, or nobody is there. */
+  readonly historyStart: (address: Address) => Effect.Effect<HistoryStart | undefined, JournalError>;
   /** The actor's snapshots from now on, the present one first. */
   readonly watch: (address: Address) => Stream.Stream<ActorView, SendError | JournalError>;
   readonly list: (filter: Partial<ActorFilter>) => Effect.Effect<ReadonlyArray<ActorView>, JournalError>;
@@ -68,6 +72,12 @@ export interface Engine {
   readonly requeue: (letters: LetterChoice) => Effect.Effect<number, LetterError>;
   /** Removes dead letters for good. Answers how many. */
   readonly drop: (letters: LetterChoice) => Effect.Effect<number, LetterError>;
+  /** Actors that no registered machine may go on with, and why. Looks at all of them: a page at a time, by `after`. */
+  readonly parked: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<ParkedActor>, JournalError>;
+  /** Moves the running actors of a machine to its current version now, instead of when each is next told something. */
+  readonly migrate: (machine: string, options?: MigrateOptions) => Effect.Effect<MigrationReport, SendError | JournalError>;
+  /** Which build of the host wrote the actor's state last, and since when that build wrote. */
+  readonly buildOf: (address: Address) => Effect.Effect<WrittenBy | undefined, JournalError>;
   /** Hears every stored transition, in order, on the engine's own stack: be quick. Returns how to stop. */
   readonly observe: (listener: (transition: Transition) => void) => () => void;
   /** Hears what machines `emit`, from which actor and of which machine. */
@@ -80,6 +90,15 @@ export interface Engine {
 }
 export const Engine = Context.GenericTag<Engine>("taskwright/Engine");
 
+/** A build of the host that wrote in the journal. */
+export interface WrittenBy {
+  /** As it was named when the engine was opened; empty where it had no name. */
+  readonly build: string;
+  /** The number of the first claim under which it wrote. */
+  readonly epoch: number;
+  /** When that was, in milliseconds since 1970. */
+  readonly since: number;
+}
 export interface SentEvent {
   readonly type: string;
   readonly [key: string]: unknown;
@@ -134,6 +153,19 @@ export interface HistoryEntry {
   readonly stateHash: string;
 }
 
+/** The state after the last history entry that was removed: a replay begins here. */
+export interface HistoryStart {
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The form of the machine that wrote it. */
+  readonly version: string;
+  readonly hash: string;
+  readonly state: StoredState;
+  /** What the actor was started with. */
+  readonly input: unknown;
+}
+
 export interface DeadLetter {
   /** Grows; never given to another letter. */
   readonly id: number;
@@ -186,6 +218,8 @@ export interface EngineStatus {
   readonly transitions: number;
   /** How often each limit was reached since the opening, by its name. */
   readonly refused: Readonly<Partial<Record<keyof Limits, number>>>;
+  /** What retention has removed since the engine was opened. */
+  readonly pruned: Pruned;
   readonly owner: Pick<OwnerRow, "epoch" | "id">;
 }
 

@@ -61,15 +61,27 @@ export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed"
   }
 }
 
-/** The stored row of this actor can't be read by the machines that are registered. It is left as it is. */
-export class ActorParked extends Schema.TaggedError<ActorParked>()("ActorParked", { address: Schema.String, detail: Schema.String }) {
+/** No registered machine may go on with what is stored of this actor. Its row is left as it is. */
+export class ActorParked extends Schema.TaggedError<ActorParked>()("ActorParked", {
+  address: Schema.String,
+  reason: Schema.Literal("unregistered", "newer", "misfit", "migration", "damaged"),
+  detail: Schema.String,
+}) {
   readonly code = "actor_parked";
   readonly status = 409;
   readonly retryable = false;
   override get message() {
-    return `"${this.address}" is parked: ${this.detail}; register the machine that wrote it`;
+    return `"${this.address}" is parked: ${this.detail}; ${parkedRemedies[this.reason]}`;
   }
 }
+
+const parkedRemedies = {
+  unregistered: "register the machine that wrote it beside the present one, or give the present one a `migrate`",
+  newer: "open the journal with the machines that wrote it, or newer ones",
+  misfit: "undo that part of the change, or give the changed machine another version and a `migrate`",
+  migration: "correct `migrate`, or register the version that wrote it",
+  damaged: "register the machine that wrote it, or restore the journal from a backup",
+} as const;
 
 /** The state takes no such event yet, and the machine's options say that its sender is to know. Nothing was stored. */
 export class EventRefused extends Schema.TaggedError<EventRefused>()("EventRefused", { address: Schema.String, event: Schema.String, detail: Schema.String }) {

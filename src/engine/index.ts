@@ -19,11 +19,13 @@ export {
   type LetterChoice,
   type LetterError,
   type LetterFilter,
+  type HistoryStart,
   type Receipt,
   type SendOptions,
   type SentEvent,
   type Transition,
   type WaitOptions,
+  type WrittenBy,
 } from "./engine.ts";
 export {
   ActorFailed,
@@ -51,4 +53,6 @@ export { actionOf, envelopeOfLetter, idsOf, letterView, storedFilter } from "./l
 export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
 export { type ActionInfo, type ActivityOptions, type DurableMachine, type MachineOptions, makeRegistry, type Registered } from "./registry.ts";
+export type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
+export type { MigratedState, ParkedReason, StoredActor } from "./versions.ts";
 export { systemTime, Time } from "./time.ts";

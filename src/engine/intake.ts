@@ -76,6 +76,8 @@ export interface OwedAction {
 
 export interface Creation {
   readonly machine: string;
+  /** The form of the machine, for a child: that which its parent's version has. */
+  readonly hash?: string | undefined;
   readonly parentId: number;
   readonly parent: Address | undefined;
   readonly token: number;

@@ -48,7 +48,7 @@ export const owedAgain = Effect.fnUntraced(function* (turn: Turn, delivery: Deli
   let unreadable = turn.parked.get(address);
   if (owed.actor !== undefined && actor?.id !== owed.actor) {
     const [row] = yield* journal.actorsById([owed.actor]);
-    const found = row === undefined ? undefined : awaken(registry, row);
+    const found = row === undefined ? undefined : awaken(registry, row, turn.at);
     actor = found instanceof Resident ? found : undefined;
     unreadable = found instanceof Resident ? undefined : found;
   }

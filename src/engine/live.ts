@@ -6,7 +6,7 @@ import type { Limits } from "../domain/limits.ts";
 import { EngineBusy } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import { admit, admitEvent } from "./intake.ts";
-import type { Registered } from "./registry.ts";
+import { invokedSource, type Registry } from "./registry.ts";
 import type { Resident } from "./resident.ts";
 
 interface Observer {
@@ -51,11 +51,13 @@ export interface LivePool {
 
 export interface LivePoolOptions {
   readonly limits: Limits;
-  readonly machineOf: (id: string) => Registered | undefined;
+  readonly registry: Registry;
   readonly now: () => number;
   /** Envelopes that wait for a turn. */
   readonly waiting: () => number;
   readonly post: (to: Address, event: Event, incarnation?: number) => void;
+  /** No registered machine has its code. */
+  readonly onAbsent: (address: Address, context: LiveContext) => void;
   /** A clean-up threw, or an observer that nobody could tell. */
   /** A limit refused something. */
   readonly reached: (limit: keyof Limits) => void;
@@ -63,7 +65,7 @@ export interface LivePoolOptions {
 }
 
 /** The running callbacks and observables of one engine. Holds no decision: those stand in `machines/live.ts`. */
-export const makeLivePool = ({ limits, machineOf, now, waiting, reached, post, onError }: LivePoolOptions): LivePool => {
+export const makeLivePool = ({ limits, registry, now, waiting, reached, post, onAbsent, onError }: LivePoolOptions): LivePool => {
   const runs = new Map<Address, Run>();
   let isClosing = false;
 
@@ -160,9 +162,10 @@ export const makeLivePool = ({ limits, machineOf, now, waiting, reached, post, o
       stop(address);
       if (!shouldRun) return;
       if (isClosing) return post(address, { type: "taskwright.live.suspended", run: context.run }, id);
-      const source = machineOf(context.machine)?.definition.sources.get(context.src);
-      if (source === undefined || source.kind !== context.kind) {
-        const error = { name: "UnknownActorLogic", message: `the machine "${context.machine}" has no ${context.kind} actor "${context.src}" any more` };
+      const source = invokedSource(registry, context);
+      if (source === undefined) return onAbsent(address, context);
+      if (source.kind !== context.kind) {
+        const error = { name: "UnknownActorLogic", message: `the machine "${context.machine}" has a ${source.kind} actor "${context.src}" where it had a ${context.kind} actor` };
         return post(address, { type: "taskwright.live.failed", run: context.run, error, at: now() }, id);
       }
       begin(address, id, context, source.logic as unknown as LiveLogic);

@@ -14,8 +14,10 @@ import { failpoint } from "./failpoint.ts";
 import { type Delivery, envelopeOf, type Receipt, type TakenLetter } from "./intake.ts";
 import { dropped, type LetterRoom, owedAgain, requeued } from "./letters.ts";
 import type { EngineState } from "./lifecycle.ts";
+import { migrateNow } from "./migration.ts";
 import type { Pump } from "./pump.ts";
 import { awaken, Resident } from "./resident.ts";
+import type { Sweep } from "./retention.ts";
 import type { Time } from "./time.ts";
 import { Turn, type World } from "./turn.ts";
 
@@ -31,11 +33,10 @@ const keysPrunedMax = 2_000;
 export interface LoopOptions {
   readonly journal: Journal;
   readonly world: World;
-  /** Machines whose chart is stored. */
-  readonly charts: Set<string>;
   readonly limits: Limits;
   readonly time: Time;
   readonly pump: Pump;
+  readonly sweep: Sweep;
   readonly state: () => EngineState;
   /** Present after a crash. */
   readonly careful: Careful | undefined;
@@ -232,14 +233,18 @@ export class Loop {
       this.#renewDue = false;
       yield* journal.renew(time.now());
       this.#pruneDue = true;
+      this.#options.sweep.begin();
     }
-    if (this.#pruneDue) this.#pruneDue = (yield* journal.pruneKeys(turn.at - limits.keyRetentionMs, keysPrunedMax)) === keysPrunedMax;
+    if (this.#pruneDue) {
+      const keys = yield* journal.pruneKeys(turn.at - limits.keyRetentionMs, keysPrunedMax);
+      this.#pruneDue = (yield* this.#options.sweep.step(turn.at)) || keys === keysPrunedMax;
+    }
     const absent = this.#absent(batch);
     if (absent.length > 0) yield* this.#load(turn, absent);
     failpoint("turn.loaded");
     const known = yield* this.#known(batch, turn.at);
     if (careful !== undefined) attempt.recovered = careful.takeSent(batch);
-    turn.postpones = this.#mail.length > 0 || attempt.recovered > 0;
+    if (this.#mail.length > 0 || attempt.recovered > 0) turn.postpones = true;
     const poison = share === undefined || careful === undefined ? undefined : yield* this.#beginShare(careful, share, batch);
     if (batch[0]?.mail !== undefined) turn.hold();
     for (const delivery of batch) {
@@ -247,6 +252,7 @@ export class Loop {
       if (poison !== undefined) turn.giveUp(delivery, poison);
       else if (delivery.letter !== undefined) yield* this.#takeLetter(turn, delivery, delivery.letter);
       else if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
+      else if (delivery.event.type === "taskwright.migrate") this.#migrate(turn, delivery);
       else this.#deliver(turn, delivery, known);
       // What a delivery brings about comes before the next one, whoever is in memory.
       if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
@@ -278,7 +284,7 @@ export class Loop {
     failpoint("turn.committed");
     this.#options.careful?.stored(stored);
     this.#options.letterRoom.stored(stored);
-    for (const machine of stored.machines) this.#options.charts.add(machine.hash);
+    for (const machine of stored.machines) this.#options.world.registry.stored.set(machine.hash, machine);
     this.transitions += stored.history.length;
     this.#options.pump.arm(turn.stored(stored.wakes));
     this.#tell(turn);
@@ -327,9 +333,11 @@ export class Loop {
     }
     const rows = yield* journal.actors(addresses);
     for (const row of rows) {
-      const actor = this.#behind.has(row.address) ? { address: row.address, detail: "its history goes further than its row" } : awaken(world.registry, row);
-      if (actor instanceof Resident) world.residents.set(actor);
-      else turn.parked.set(row.address, actor);
+      const actor = this.#behind.has(row.address) ? { address: row.address, reason: "damaged" as const, detail: "its history goes further than its row" } : awaken(world.registry, row, turn.at);
+      if (actor instanceof Resident) {
+        world.residents.set(actor);
+        turn.move(actor);
+      } else turn.parked.set(row.address, actor);
     }
     if (rows.length === addresses.length) return;
     const found = new Set(rows.map((row) => row.address));
@@ -368,6 +376,13 @@ export class Loop {
       const stored = turn.keys.at(-1);
       if (stored !== undefined && stored.address === to && stored.key === key) known.set(`${to}\n${key}`, { address: to, seq: stored.seq, at: stored.at, outcome: stored.outcome, duplicate: true });
     }
+  }
+
+  /** The actor is loaded by now, and so it has moved already if it had to. */
+  #migrate(turn: Turn, delivery: Delivery): void {
+    const actor = this.#options.world.residents.get(delivery.to);
+    if (actor === undefined || (delivery.only !== undefined && delivery.only !== actor.id)) turn.undeliverable(delivery);
+    else migrateNow(turn, this.#options.world.registry, actor, delivery);
   }
 
   /** Actors that a step wanted to reach and that were not in memory: all of them with one query. */
@@ -474,9 +489,11 @@ export class Loop {
     if (absent.length > 0) yield* this.#load(turn, absent);
     for (const address of addresses) {
       const [first] = yield* journal.history(address, 0, 1);
-      const started = first === undefined ? {} : readStart(first.event);
+      // Of a history that was cut, the checkpoint knows how the actor was started.
+      const text = first === undefined || first.seq > 1 ? (yield* journal.checkpoint(address))?.start : first.event;
+      const started = text === undefined || text === "" ? {} : readStart(text);
       if (started === undefined) {
-        turn.refuse({ ...delivery, to: address }, new ActorParked({ address, detail: "the entry of its start can't be read" }));
+        turn.refuse({ ...delivery, to: address }, new ActorParked({ address, reason: "damaged", detail: "the entry of its start can't be read" }));
         continue;
       }
       const { input } = started;

@@ -9,6 +9,7 @@ import type { Address } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
+import { checkRetention, type Retention } from "../domain/retention.ts";
 import type { JournalOwned, Turn as StoredTurn } from "../journal/index.ts";
 import { Journal, JournalError } from "../journal/index.ts";
 import { makeActivityPool } from "./activities.ts";
@@ -30,6 +31,7 @@ import { Refusals } from "./refusals.ts";
 import { type DurableMachine, makeRegistry } from "./registry.ts";
 import { Residents } from "./resident.ts";
 import type { ServicesOf } from "./services.ts";
+import { Sweep } from "./retention.ts";
 import { systemTime, Time } from "./time.ts";
 import type { Turn, World } from "./turn.ts";
 import { contextOf } from "./view.ts";
@@ -38,6 +40,10 @@ export interface EngineOptions {
   /** The machines that may run: as XState made them, or with options. */
   readonly machines: ReadonlyArray<AnyStateMachine | DurableMachine>;
   readonly limits?: Partial<Limits>;
+  /** How long ended actors and histories are kept. Default: for ever. A machine may say otherwise for its own. */
+  readonly retention?: Retention;
+  /** Names the program that embeds the engine (a commit, a release). Default: the environment variable TASKWRIGHT_BUILD, or nothing. */
+  readonly build?: string;
   /** What the engine has to say: failures of actions, what machines `log`, hints about machines. Default: errors to standard error. */
   readonly log?: (entry: LogEntry) => void;
   /** The clock; a test gives a virtual one. */
@@ -60,7 +66,7 @@ export const make = <const Given extends Machines>(
   Effect.gen(function* () {
     const journal = yield* Journal;
     const limits: Limits = { ...defaultLimits, ...options.limits };
-    const problems = checkLimits(limits);
+    const problems = [...checkLimits(limits), ...checkRetention(options.retention ?? {}).map((problem) => `retention: ${problem}`)];
     if (problems.length > 0) return yield* new InvalidOptions({ problems });
     const registry = yield* Effect.try({
       try: () => makeRegistry(options.machines, limits),
@@ -75,7 +81,7 @@ export const make = <const Given extends Machines>(
       }
     };
     for (const message of hintLines(options.machines)) log({ level: "info", message });
-    const owner = { id: randomUUID(), pid: process.pid, host: hostname(), leaseMs: limits.leaseMs, isAlive };
+    const owner = { id: randomUUID(), pid: process.pid, host: hostname(), build: options.build ?? process.env.TASKWRIGHT_BUILD ?? "", leaseMs: limits.leaseMs, isAlive };
     const opened = yield* journal.open({ ...owner, now: time.now() });
     // Also where the rest of the opening fails: the next engine need not wait for the lease.
     yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
@@ -94,28 +100,31 @@ export const make = <const Given extends Machines>(
     // --- what the engine consists of -------------------------------------------------------------------------------
     const refusals = new Refusals();
     const audience = new Audience(log);
-    const charts = new Set((yield* journal.machines).map((machine) => machine.hash));
+    for (const machine of yield* journal.machines) registry.stored.set(machine.hash, machine);
     const world: World = {
       registry,
       limits,
       residents: new Residents(limits.residentActorsMax),
       ids: { ...opened.counters },
-      charts,
       observed: () => audience.transitions.size > 0,
       mailbox: () => loop.mailbox,
       owing: () => effects.running(),
       reached: refusals.reached,
     };
+    const sweep = new Sweep({ journal, registry, residents: world.residents, limits, retention: options.retention ?? {} });
     const pump = makePump(time, () => loop.request());
     const post = (to: Address, event: Event | EngineEvent, only?: number) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, only });
-    const pool = makeActivityPool(limits, (id) => registry.byId.get(id), time.now, post, fibers);
+    const waits = (address: Address, { machine, src }: { readonly machine: string; readonly src: string }) =>
+      log({ level: "warning", address, message: `this actor waits: no registered version of machine "${machine}" has the actor "${src}"` });
+    const pool = makeActivityPool(limits, registry, time.now, post, fibers, waits);
     const live = makeLivePool({
       limits,
-      machineOf: (id) => registry.byId.get(id),
+      registry,
       now: time.now,
       waiting: () => loop.waiting,
       reached: refusals.reached,
       post,
+      onAbsent: waits,
       onError: (address, error) => log({ level: "error", message: "the clean-up of a live actor threw", address, data: failureOf(error) }),
     });
     const effects = makeEffects(
@@ -167,10 +176,10 @@ export const make = <const Given extends Machines>(
     const loop = new Loop({
       journal,
       world,
-      charts,
       limits,
       time,
       pump,
+      sweep,
       state: lifecycle.state,
       careful,
       runAction: effects.run,
@@ -217,7 +226,7 @@ export const make = <const Given extends Machines>(
     lifecycle.tell({ type: "RECOVERED" });
     loop.request();
 
-    const engine = makeCalls({ journal, limits, refusals, registry, residents: world.residents, loop, pool, lifecycle, audience, time, owner: { id: owner.id, epoch: opened.epoch }, idle });
+    const engine = makeCalls({ journal, limits, refusals, registry, residents: world.residents, sweep, loop, pool, lifecycle, audience, time, owner: { id: owner.id, epoch: opened.epoch }, idle });
     yield* Effect.addFinalizer(() => engine.close());
     return engine;
   });

@@ -17,11 +17,13 @@ import {
   Engine,
   type EngineStatus,
   type HistoryEntry,
+  type HistoryStart,
   type LetterChoice,
   type LetterFilter,
   type SendOptions,
   type SentEvent,
   type WaitOptions,
+  type WrittenBy,
 } from "./engine.ts";
 import { EngineClosed } from "./errors.ts";
 import { type ActorHandle, demandRegistered, makeHandle, type Mapping } from "./handle.ts";
@@ -29,6 +31,7 @@ import type { Receipt } from "./intake.ts";
 import type { EngineCore } from "./calls.ts";
 import { type EngineOptions, layer } from "./make.ts";
 import type { ServicesOption } from "./services.ts";
+import type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
 import type { Transition } from "./turn.ts";
 
 export interface OpenOptions extends EngineOptions {
@@ -53,6 +56,7 @@ export interface Taskwright {
   readonly snapshot: (address: Address) => Promise<ActorView>;
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Promise<ActorView>;
   readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<HistoryEntry>>;
+  readonly historyStart: (address: Address) => Promise<HistoryStart | undefined>;
   readonly watch: (address: Address) => AsyncIterable<ActorView>;
   readonly list: (filter?: Partial<ActorFilter>) => Promise<ReadonlyArray<ActorView>>;
   readonly counts: () => Promise<ReadonlyArray<CountRow>>;
@@ -60,6 +64,9 @@ export interface Taskwright {
   readonly deadLetter: (id: number) => Promise<DeadLetter>;
   readonly requeue: (letters: LetterChoice) => Promise<number>;
   readonly drop: (letters: LetterChoice) => Promise<number>;
+  readonly parked: (options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<ParkedActor>>;
+  readonly migrate: (machine: string, options?: MigrateOptions) => Promise<MigrationReport>;
+  readonly buildOf: (address: Address) => Promise<WrittenBy | undefined>;
   readonly observe: (listener: (transition: Transition) => void) => () => void;
   readonly onEmitted: (listener: (address: Address, event: SentEvent, machine: string) => void) => () => void;
   readonly status: () => EngineStatus;
@@ -111,6 +118,7 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     snapshot: (address) => run(core.snapshot(address)),
     waitFor: (address, predicate, waitOptions) => run(core.waitFor(address, predicate, waitOptions)),
     history: (address, historyOptions) => run(core.history(address, historyOptions)),
+    historyStart: (address) => run(core.historyStart(address)),
     watch: (address) => Stream.toAsyncIterable(core.watch(address)),
     list: (filter) => run(core.list(filter ?? {})),
     counts: () => run(core.counts),
@@ -118,6 +126,9 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     deadLetter: (id) => run(core.deadLetter(id)),
     requeue: (letters) => run(core.requeue(letters)),
     drop: (letters) => run(core.drop(letters)),
+    parked: (parkedOptions) => run(core.parked(parkedOptions)),
+    migrate: (machine, migrateOptions) => run(core.migrate(machine, migrateOptions)),
+    buildOf: (address) => run(core.buildOf(address)),
     observe: core.observe,
     onEmitted: core.onEmitted,
     status: core.status,

@@ -1,15 +1,15 @@
 import * as Effect from "effect/Effect";
-import { parseJson } from "../actor/index.ts";
+import { parseJson, parseState } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import type { Event } from "../domain/event.ts";
-import type { Journal } from "../journal/index.ts";
+import type { ActorRow, Journal } from "../journal/index.ts";
 import type { Careful } from "./careful.ts";
 import type { Effects } from "./effects.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Delivery } from "./intake.ts";
 import type { Loop } from "./loop.ts";
 import type { LogEntry } from "./make.ts";
-import type { Registry } from "./registry.ts";
+import { type Invoked, invokedSource, type Registry } from "./registry.ts";
 import { awaken, Resident } from "./resident.ts";
 import type { Time } from "./time.ts";
 import { contextOf } from "./view.ts";
@@ -39,6 +39,14 @@ const underWay = [
   },
 ];
 
+const isKnown = (registry: Registry, { state }: ActorRow): boolean => {
+  try {
+    return invokedSource(registry, parseState(state).context as unknown as Invoked) !== undefined;
+  } catch {
+    return true; // whoever loads it says what is wrong with it
+  }
+};
+
 /** Takes up what was under way when the journal was last closed: stored messages, running activities, owed actions. */
 export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, effects, time, careful, log }: Recovery) {
   const tell = (to: Address, event: Event) => {
@@ -60,10 +68,12 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
       const rows = yield* journal.list({ machine, status: "active", after, limit: page });
       failpoint("recovery.page");
       for (const row of rows) {
+        after = row.id;
+        // It is parked with the actor that invoked it. To tell it that it was interrupted would count as a crash of its own.
+        if (!isKnown(registry, row)) continue;
         const state = String(row.state); // a damaged one need not be text
         if (state.startsWith(running)) tell(row.address, { type: interrupted, at: time.now() });
         else if (state.startsWith(suspended)) tell(row.address, { type: resumed, at: time.now() });
-        after = row.id;
       }
       if (rows.length < page) break;
     }
@@ -74,7 +84,7 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
     for (const row of rows) {
       after = row.id;
       const stored = actors.get(row.actor);
-      const actor = stored === undefined ? undefined : awaken(registry, stored);
+      const actor = stored === undefined ? undefined : awaken(registry, stored, time.now());
       if (!(actor instanceof Resident)) continue;
       const [asked] = yield* journal.history(actor.address, row.seq - 1, 1);
       const event = readEvent(asked?.event) ?? { type: "taskwright.unknown" };

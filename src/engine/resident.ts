@@ -1,10 +1,11 @@
 import * as crypto from "node:crypto";
-import { type ActorState, decode, encode, nextDue, StateMismatch, type Step } from "../actor/index.ts";
-import { type Address, machineOf, parentAddress } from "../domain/address.ts";
+import { type ActorState, decode, encode, nextDue, type Step } from "../actor/index.ts";
+import { type Address, parentAddress } from "../domain/address.ts";
 import { BeyondLimit } from "../domain/limits.ts";
 import type { ActorRow } from "../journal/index.ts";
 import type { Delivery } from "./intake.ts";
 import type { Registered, Registry } from "./registry.ts";
+import { type Move, read, type Unreadable } from "./versions.ts";
 
 /** How long a timer that can neither be handled nor taken away waits. */
 const failingWakeMs = 60 * 60 * 1000;
@@ -17,7 +18,7 @@ export class Resident {
   readonly id: number;
   readonly address: Address;
   readonly parentId: number;
-  readonly registered: Registered;
+  registered: Registered;
   readonly token: number;
   readonly createdAt: number;
   state: ActorState;
@@ -25,6 +26,10 @@ export class Resident {
   stateHash: string;
   seq: number;
   at: number;
+  /** The form of its machine. An actor that has ended keeps that which wrote it, though another one shows it. */
+  hash: string;
+  /** It was written by another form of its machine, and its move to this one is not recorded yet. */
+  move: Move | undefined;
   /** The status and machine hash that are stored. */
   storedStatus: string;
   storedHash: string;
@@ -58,6 +63,7 @@ export class Resident {
     this.stateHash = row.seq === 0 ? "" : hashOf(row.state);
     this.seq = row.seq;
     this.at = row.at;
+    this.hash = row.hash;
     this.storedStatus = row.status;
     this.storedHash = row.hash;
     // It follows from the timers: one that is no number is set anew.
@@ -83,6 +89,18 @@ export class Resident {
       this.stateHash = hashOf(json);
     }
     return true;
+  }
+
+  /** Goes on by another form of its machine, from the state that fits there. */
+  adopt(move: Move): void {
+    this.move = move;
+    this.registered = move.registered;
+    this.hash = move.registered.definition.hash;
+    this.state = move.state;
+    const json = encode(move.state);
+    if (json === this.json) return;
+    this.json = json;
+    this.stateHash = hashOf(json);
   }
 
   /** Back to what was stored or applied last: user code that threw may have changed the context in place before. */
@@ -113,39 +131,20 @@ export class Resident {
 export const hashOf: (json: string) => string =
   typeof crypto.hash === "function" ? (json) => crypto.hash("sha256", json, "base64url").slice(0, 22) : (json) => crypto.createHash("sha256").update(json).digest("base64url").slice(0, 22);
 
-/** Why a stored actor can't be put to work. */
-export interface Unreadable {
-  readonly address: Address;
-  readonly detail: string;
-}
-
-/** Puts a stored row to work, or says why that can't be. */
-export const awaken = (registry: Registry, row: ActorRow): Resident | Unreadable => {
-  const { address, machine } = row;
-  const registered = registry.byId.get(machine);
-  if (registered === undefined) return { address, detail: `no machine "${machine}" is registered` };
-  const wrong = contradictionOf(row);
-  if (wrong !== undefined) return { address, detail: wrong };
-  try {
-    const state = decode(registered.definition, address, parentAddress(address), row.state);
-    const { status } = state.snapshot;
-    if (status !== row.status) return { address, detail: `the stored status is ${status}, its row says ${row.status}` };
-    return new Resident(row, registered, state);
-  } catch (error) {
-    if (!(error instanceof StateMismatch)) throw error;
-    return { address, detail: error.message };
+/** Puts a stored row to work, or says why that can't be. At `at`: for deadlines that a move to another form sets. */
+export const awaken = (registry: Registry, row: ActorRow, at: number): Resident | Unreadable => {
+  const reading = read(registry, row, at);
+  switch (reading.kind) {
+    case "own":
+      return new Resident(row, reading.registered, reading.state);
+    case "move": {
+      const actor = new Resident(row, reading.move.registered, reading.move.state);
+      actor.adopt(reading.move);
+      return actor;
+    }
+    case "parked":
+      return reading.parked;
   }
-};
-
-/** What no engine can have written into the columns of a row. */
-const contradictionOf = ({ address, parent, machine, seq, token, at, createdAt }: ActorRow): string | undefined => {
-  for (const [name, value] of Object.entries({ seq, token, at, createdAt, parent })) {
-    if (!Number.isSafeInteger(value) || value < 0) return `its ${name} is no whole number`;
-  }
-  if (seq === 0) return "its seq is 0, but it was started";
-  if (parent === 0 && machineOf(address) !== machine) return `its row says that it is a "${machine}"`;
-  if (parent > 0 !== token > 0) return parent > 0 ? "it is a child without a generation" : "it has a generation, but no parent";
-  return undefined;
 };
 
 /**

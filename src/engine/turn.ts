@@ -1,15 +1,16 @@
-import { type ActorState, type Command, EarlyEvent, nextOffer, reducerId, type Status, type Step, start, step } from "../actor/index.ts";
-import { type Address, childAddress, childId, isSystemAddress, parentAddress, systemAddress, treeOf } from "../domain/address.ts";
+import { type ActorState, type Command, EarlyEvent, nextOffer, type Status, type Step, start, step } from "../actor/index.ts";
+import { type Address, childAddress, childId, isSystemAddress, parentAddress, supervisorAddress, systemAddress, treeOf } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn as StoredTurn } from "../journal/index.ts";
 import { checkCommands, limitOf, type Load, Overload } from "./bounds.ts";
+import { childOf, completionOf, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
 import { type Delivery, envelopeOf, type Receipt, withInput } from "./intake.ts";
-import { Resident, type Unreadable } from "./resident.ts";
-import { completionOf, snapshotFor, takesEvents } from "./told.ts";
+import { Resident } from "./resident.ts";
+import type { Unreadable } from "./versions.ts";
 import type { Owed, Transition, World } from "./world.ts";
 
 export type { Transition, World } from "./world.ts";
@@ -181,6 +182,31 @@ export class Turn implements Load {
     }
   }
 
+  /**
+   * Another form of its machine wrote this actor: its move to the registered one is an entry of its own, before whatever
+   * it is told. What the move asks for (children to start and to stop) goes through the mailbox, and so does all that
+   * is sent after it in this turn.
+   */
+  move(actor: Resident): void {
+    const { move } = actor;
+    if (move === undefined) return;
+    actor.move = undefined;
+    const { event, state, commands } = move;
+    this.#chart(actor);
+    this.#touch(actor);
+    const step: Step = { state, commands, outcome: "handled", microsteps: [] };
+    this.#record(actor, { to: actor.address, event, json: JSON.stringify(event), from: "", internal: true }, "handled", step);
+    if (commands.length === 0) return;
+    this.postpones = true;
+    this.#follow(actor, event, step, actor.status);
+  }
+
+  #chart(actor: Resident): void {
+    const { definition } = actor.registered;
+    const { id, version, hash, chart } = definition;
+    if (!this.#world.registry.stored.has(hash)) this.#charts.set(hash, { hash, id, version, chart, at: this.at });
+  }
+
   /** The pump found this actor's wake due: it is set anew at the end of the turn. */
   wake(actor: Resident): void {
     actor.woken = true;
@@ -233,7 +259,8 @@ export class Turn implements Load {
       this.settlements.push({ delivery, error: undefined, receipt: { address: delivery.to, seq: existing.seq, at: this.at, outcome: "handled", duplicate: true } });
       return;
     }
-    const registered = this.#world.registry.byId.get(creation.machine);
+    const { registry } = this.#world;
+    const registered = (creation.hash === undefined ? undefined : registry.byHash.get(creation.hash)) ?? registry.byId.get(creation.machine);
     if (registered === undefined) {
       // It waited in the mailbox while the host took the machine away.
       this.#refuseStart(delivery, creation, new UnknownMachine({ machine: creation.machine, known: [] }));
@@ -285,7 +312,7 @@ export class Turn implements Load {
       existing.succeeded = true;
     }
     this.#world.residents.set(actor);
-    if (!this.#world.charts.has(definition.hash)) this.#charts.set(definition.hash, { hash: definition.hash, id: definition.id, version: definition.version, chart: definition.chart, at: this.at });
+    this.#chart(actor);
     this.#touch(actor);
     this.#record(actor, delivery, "handled", first);
     actor.processing = true;
@@ -393,7 +420,7 @@ export class Turn implements Load {
       this.#internal(actor.address, { type: "taskwright.fail", error: failure }, "");
     if (supervision.strategy === "resume") return;
     const group = parentAddress(actor.address) ?? actor.address;
-    const supervisor = `supervisor/${group.replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll("/", ":")}`;
+    const supervisor = supervisorAddress(group);
     this.#route({
       to: supervisor,
       from: "",
@@ -534,18 +561,7 @@ export class Turn implements Load {
 
   #startChild(actor: Resident, command: Extract<Command, { type: "child.start" }>): void {
     const address = childAddress(actor.address, command.id);
-    const { definition, activities } = actor.registered;
-    const source = definition.sources.get(command.src);
-    const options = activities[command.src];
-    const own = { address, machine: definition.id, src: command.src, input: command.input, at: this.at };
-    const [machine, input] =
-      source?.kind === "machine"
-        ? [(source.logic as unknown as { id: string }).id, command.input]
-        : source?.kind === "transition"
-          ? [reducerId(definition.id, command.src), command.input]
-          : source === undefined || source.kind === "promise"
-            ? ["activity", { ...options, ...own }]
-            : ["live", { retry: options?.retry, interruptionsMax: options?.interruptionsMax, ...own, kind: source.kind }];
+    const { machine, hash, input } = childOf(this.#world.registry, actor.registered, address, command, this.at);
     const event = { type: "taskwright.start" as const, ...(input === undefined ? {} : { input: input as never }), token: command.token, ...(command.sync === true ? { sync: true as const } : {}) };
     if (command.systemId !== undefined) {
       const tree = treeOf(actor.address);
@@ -558,7 +574,7 @@ export class Turn implements Load {
       json: JSON.stringify(event),
       from: actor.address,
       internal: true,
-      create: { machine, parentId: actor.id, parent: actor.address, token: command.token, replaces: !actor.created || actor.replaces },
+      create: { machine, hash, parentId: actor.id, parent: actor.address, token: command.token, replaces: !actor.created || actor.replaces },
     });
   }
 
@@ -614,8 +630,7 @@ export class Turn implements Load {
     const wakes: Array<{ actor: number; due: number | undefined }> = [...this.asleep];
     for (const actor of this.#woken) if (actor.turn !== this.number) this.#setWake(actor, wakes);
     for (const actor of this.touched) {
-      const { id, seq, at, json: state, status } = actor;
-      const { hash } = actor.registered.definition;
+      const { id, seq, at, json: state, status, hash } = actor;
       if (actor.created) {
         const { parentId, createdAt, token, replaces } = actor;
         const address = actor.succeeded ? `${actor.address}~${id}` : actor.address;
@@ -659,7 +674,7 @@ export class Turn implements Load {
       actor.created = false;
       actor.replaces = false;
       actor.storedStatus = actor.status;
-      actor.storedHash = actor.registered.definition.hash;
+      actor.storedHash = actor.hash;
       if (due.has(actor.id)) actor.wake = due.get(actor.id);
       if (actor.wake !== undefined && actor.wake < earliest) earliest = actor.wake;
     }

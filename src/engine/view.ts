@@ -14,7 +14,7 @@ export const viewOf = (actor: Resident): ActorView => {
     address: actor.address,
     machine: definition.id,
     version: definition.version,
-    hash: definition.hash,
+    hash: actor.hash,
     status: snapshot.status,
     value: snapshot.value,
     context: snapshot.context,

@@ -42,8 +42,6 @@ export interface World {
   readonly limits: Limits;
   readonly residents: Residents;
   readonly ids: Ids;
-  /** Machines whose chart is already stored, by hash. */
-  readonly charts: ReadonlySet<string>;
   /** Somebody listens to every transition. */
   readonly observed: () => boolean;
   /** Messages in the stored mailbox, besides those that the turn takes. */

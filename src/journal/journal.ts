@@ -13,7 +13,8 @@ import type { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
  * - A `commit` or read by an owner whose epoch is over fails with `JournalFenced`, and writes nothing.
  * - A failed `commit` has an *unknown* outcome (the disk may have taken it). After it the caller calls `reopen` and
  *   compares `Counters.history` with what it meant to write; it never assumes.
- * - History is append-only; `(actor, seq)` is unique; ids are given by the caller and only grow.
+ * - History is append-only, but for `prune`; `(actor, seq)` is unique; ids are given by the caller and only grow, also
+ *   when the rows with the highest ones were pruned.
  * - Readers (`reader: true`) work while an owner writes, and never claim, migrate or write.
  */
 export interface Journal {
@@ -58,8 +59,20 @@ export interface Journal {
   readonly attempts: Effect.Effect<ReadonlyArray<AttemptRow>, JournalError>;
   /** Charts of all machines that ever wrote here, by hash. */
   readonly machines: Effect.Effect<ReadonlyArray<MachineRow>, JournalError>;
+  /** Which build wrote the actor's state last; nothing where nobody is at this address. */
+  readonly buildOf: (address: Address) => Effect.Effect<BuildRow | undefined, JournalError>;
   /** Who owns the journal, if anybody. */
   readonly owner: Effect.Effect<OwnerRow | undefined, JournalError>;
+  /** Actors in order of their row id, with what decides on how long they are kept: at most `limit`, from `after` (exclusive). */
+  readonly ages: (after: number, limit: number) => Effect.Effect<ReadonlyArray<AgeRow>, JournalError>;
+  /** All that stand below these actors, at most `limit`; `root` is the one among `ids` that they are below. */
+  readonly descendants: (ids: ReadonlyArray<number>, limit: number) => Effect.Effect<ReadonlyArray<AgeRow & { readonly root: number }>, JournalError>;
+  /** Which of these addresses have an idempotency key that was stored at or after `since`, or a dead letter. */
+  readonly held: (addresses: ReadonlyArray<Address>, since: number) => Effect.Effect<ReadonlyArray<Address>, JournalError>;
+  /** From where the history of an actor goes on, if it was cut. */
+  readonly checkpoint: (address: Address) => Effect.Effect<CheckpointRow | undefined, JournalError>;
+  /** Removes what is not kept any more, in one transaction. Returns how many history rows went. */
+  readonly prune: (pruning: Pruning) => Effect.Effect<number, JournalFenced | JournalError>;
   /** Removes idempotency keys that were stored before `before`, at most `limit`; returns how many. */
   readonly pruneKeys: (before: number, limit: number) => Effect.Effect<number, JournalFenced | JournalError>;
 }
@@ -70,6 +83,8 @@ export interface OwnerInfo {
   readonly id: string;
   readonly pid: number;
   readonly host: string;
+  /** Names the program that writes; empty where it has no name. */
+  readonly build?: string;
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly leaseMs: number;
@@ -261,6 +276,50 @@ export interface MachineRow {
   readonly chart: string;
   readonly at: number;
 }
+/** The history from one row to the next one's beginning was written by one build. */
+export interface BuildRow {
+  readonly build: string;
+  /** The claim under which it wrote first. */
+  readonly epoch: number;
+  readonly at: number;
+  /** The last history id before it. */
+  readonly history: number;
+}
+/** How old an actor and its history are. */
+export interface AgeRow extends Pick<ActorRow, "id" | "address" | "parent" | "machine" | "status" | "seq" | "at"> {
+  /** The oldest history row that is there, also one that was cut off but not removed yet. */
+  readonly first: number;
+  readonly firstAt: number;
+  /** Up to here its history was cut; 0: it is whole. */
+  readonly cut: number;
+  /** A checkpoint up to which it may be cut, and when that was made; 0: none. */
+  readonly pending: number;
+  readonly pendingAt: number;
+}
+
+/** The state of an actor after a history row, kept so that the rows before it may go. */
+export interface CheckpointRow extends Pick<ActorRow, "hash" | "state"> {
+  readonly seq: number;
+  /** The moment of that row. */
+  readonly at: number;
+  /** The event with which the actor was started, as JSON. */
+  readonly start: string;
+}
+
+/** What one transaction of retention does. */
+export interface Pruning {
+  /** When: milliseconds since 1970. */
+  readonly at: number;
+  /** Actors that go with all that is theirs: history, wake, keys, checkpoints. */
+  readonly actors: ReadonlyArray<number>;
+  /** Actors whose present state becomes a checkpoint. */
+  readonly checkpoints: ReadonlyArray<number>;
+  /** Histories that begin at a checkpoint from now on. */
+  readonly cuts: ReadonlyArray<{ readonly actor: number; readonly seq: number }>;
+  /** History rows that were cut off are removed: at most `limit`, the oldest first. The last row of an actor stays. */
+  readonly entries: ReadonlyArray<{ readonly actor: number; readonly upTo: number; readonly limit: number }>;
+}
+
 export interface ActorFilter {
   readonly machine?: string | undefined;
   readonly status?: string | undefined;

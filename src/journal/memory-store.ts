@@ -4,6 +4,9 @@ import type {
   ActorRow,
   AttemptKey,
   AttemptRow,
+  AgeRow,
+  BuildRow,
+  CheckpointRow,
   Counters,
   CountRow,
   DeadLetterFilter,
@@ -15,13 +18,17 @@ import type {
   MailRow,
   NameRow,
   NameWanted,
+  OwnerInfo,
   OwnerRow,
   StoredDeadLetter,
+  Pruning,
   Turn,
   WakeRow,
 } from "./journal.ts";
 
 type StoredHistory = HistoryRow & { readonly id: number };
+
+type StoredCheckpoint = CheckpointRow & { readonly madeAt: number; readonly cut: boolean };
 
 /** The tables of a `MemoryJournal`. It outlives the journals over it, as a file outlives processes. */
 export class MemoryStore {
@@ -35,12 +42,15 @@ export class MemoryStore {
   readonly machines = new Map<string, MachineRow>();
   readonly deadLetters = new Map<number, StoredDeadLetter>();
   readonly attempts = new Map<string, AttemptRow>();
+  readonly #builds: Array<BuildRow> = [{ build: "", epoch: 0, at: 0, history: 0 }];
   latestAt = 0;
   readonly #ids = new Map<Address, number>();
   readonly #history = new Map<number, Array<StoredHistory>>();
   readonly #wakes = new Map<number, number>();
+  readonly #checkpoints = new Map<number, Array<StoredCheckpoint>>();
   #lastHistory = 0;
   #lastLetter = 0;
+  #lastActor = 0;
 
   actorAt(address: Address): ActorRow | undefined {
     const id = this.#ids.get(address);
@@ -62,7 +72,7 @@ export class MemoryStore {
   }
 
   counters(): Counters {
-    return { actor: last(this.#actors), history: this.#lastHistory, mail: last(this.mail), effect: last(this.effects) };
+    return { actor: this.#lastActor, history: this.#lastHistory, mail: last(this.mail), effect: last(this.effects) };
   }
 
   due(until: number, limit: number): ReadonlyArray<WakeRow> {
@@ -100,7 +110,100 @@ export class MemoryStore {
   historyOf(address: Address, after: number, limit: number): ReadonlyArray<StoredHistory> {
     const id = this.#ids.get(address);
     const rows = id === undefined ? undefined : this.#history.get(id);
-    return rows === undefined ? [] : rows.filter((row) => row.seq > after).slice(0, limit);
+    return id === undefined || rows === undefined ? [] : rows.filter((row) => row.seq > Math.max(after, this.#cutOf(id))).slice(0, limit);
+  }
+
+  openedBy(epoch: number, { build = "", now }: OwnerInfo): void {
+    if (this.#builds.at(-1)?.build !== build) this.#builds.push({ build, epoch, at: now, history: this.#lastHistory });
+  }
+
+  buildOf(address: Address): BuildRow | undefined {
+    const id = this.#ids.get(address);
+    const last = id === undefined ? undefined : this.#history.get(id)?.at(-1)?.id;
+    return last === undefined ? undefined : this.#builds.findLast((row) => row.history < last);
+  }
+
+  #cutOf(id: number): number {
+    return this.#checkpoints.get(id)?.find(({ cut }) => cut)?.seq ?? 0;
+  }
+
+  #age({ id, address, parent, machine, status, seq, at }: Omit<ActorRow, "wake">): AgeRow {
+    const oldest = this.#history.get(id)?.[0];
+    const pending = this.#checkpoints.get(id)?.find(({ cut }) => !cut);
+    return { id, address, parent, machine, status, seq, at, first: oldest?.seq ?? seq, firstAt: oldest?.at ?? at, cut: this.#cutOf(id), pending: pending?.seq ?? 0, pendingAt: pending?.madeAt ?? 0 };
+  }
+
+  ages(after: number, limit: number): ReadonlyArray<AgeRow> {
+    const found: Array<AgeRow> = [];
+    for (const row of this.#actors.values()) {
+      if (found.length >= limit) break;
+      if (row.id > after) found.push(this.#age(row));
+    }
+    return found;
+  }
+
+  descendants(ids: ReadonlyArray<number>, limit: number): ReadonlyArray<AgeRow & { readonly root: number }> {
+    const children = new Map<number, Array<Omit<ActorRow, "wake">>>();
+    for (const row of this.#actors.values()) if (row.parent > 0) children.set(row.parent, [...(children.get(row.parent) ?? []), row]);
+    const found: Array<AgeRow & { readonly root: number }> = [];
+    const visit = (root: number, id: number): void => {
+      for (const row of children.get(id) ?? []) {
+        if (found.length >= limit) return;
+        found.push({ root, ...this.#age(row) });
+        visit(root, row.id);
+      }
+    };
+    for (const id of ids) visit(id, id);
+    return found;
+  }
+
+  held(addresses: ReadonlyArray<Address>, since: number): ReadonlyArray<Address> {
+    const held = new Set([...this.deadLetters.values()].map((row) => row.address));
+    for (const { address, at } of this.keys.values()) if (at >= since) held.add(address);
+    return addresses.filter((address) => held.has(address));
+  }
+
+  checkpoint(address: Address): CheckpointRow | undefined {
+    const found = this.#checkpoints.get(this.#ids.get(address) ?? 0)?.find(({ cut }) => cut);
+    if (found === undefined) return undefined;
+    const { seq, at, hash, state, start } = found;
+    return { seq, at, hash, state, start };
+  }
+
+  prune({ at: madeAt, actors, checkpoints, cuts, entries }: Pruning): number {
+    let removed = 0;
+    for (const id of checkpoints) {
+      const row = this.#actors.get(id);
+      if (row === undefined) continue;
+      const { seq, at, hash, state } = row;
+      const others = (this.#checkpoints.get(id) ?? []).filter((other) => other.seq !== seq);
+      const start = this.#history.get(id)?.find((entry) => entry.seq === 1)?.event ?? others.find(({ cut }) => cut)?.start ?? "";
+      this.#checkpoints.set(id, [...others, { seq, at, hash, state, start, madeAt, cut: false }]);
+    }
+    for (const { actor, seq } of cuts) {
+      const kept = (this.#checkpoints.get(actor) ?? []).filter((row) => row.seq >= seq);
+      this.#checkpoints.set(
+        actor,
+        kept.map((row) => (row.seq === seq ? { ...row, cut: true } : row)),
+      );
+    }
+    for (const { actor, upTo, limit } of entries) {
+      const rows = this.#history.get(actor) ?? [];
+      const last = Math.min(upTo, (this.#actors.get(actor)?.seq ?? 0) - 1);
+      const count = Math.min(limit, rows.filter(({ seq }) => seq <= last).length);
+      removed += rows.splice(0, count).length;
+    }
+    for (const id of actors) {
+      const row = this.#actors.get(id);
+      if (row === undefined) continue;
+      for (const [key, { address }] of this.keys) if (address === row.address) this.keys.delete(key);
+      for (const [key, { tree }] of this.names) if (tree === row.address) this.names.delete(key);
+      for (const [effect, { actor }] of this.effects) if (actor === id) this.effects.delete(effect);
+      removed += this.#history.get(id)?.length ?? 0;
+      for (const table of [this.#history, this.#wakes, this.#checkpoints, this.#actors]) table.delete(id);
+      this.#ids.delete(row.address);
+    }
+    return removed;
   }
 
   lettersBy({ ids, address, prefix, type, kind, since, before, after = 0, limit }: DeadLetterFilter): ReadonlyArray<StoredDeadLetter> {
@@ -171,6 +274,7 @@ export class MemoryStore {
     }
     for (const { replaces: _, ...row } of turn.created) {
       this.#actors.set(row.id, row);
+      if (row.id > this.#lastActor) this.#lastActor = row.id;
       this.#ids.set(row.address, row.id);
       this.#saw(row.at);
       this.#saw(row.createdAt);

@@ -55,6 +55,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
         claimed = next;
         connected = true;
         store.owner = next;
+        store.openedBy(next.epoch, info);
         return Effect.succeed({ epoch: next.epoch, counters: store.counters(), latestAt: store.latestAt, released });
       });
 
@@ -99,6 +100,12 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       attempts: reading(() => [...store.attempts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)),
       machines: reading(() => [...store.machines.values()].sort((a, b) => a.at - b.at || (a.hash < b.hash ? -1 : 1))),
       owner: reading(() => store.owner),
+      ages: (after, limit) => reading(() => store.ages(after, limit)),
+      descendants: (ids, limit) => reading(() => store.descendants(ids, limit)),
+      held: (addresses, since) => reading(() => store.held(addresses, since)),
+      checkpoint: (address) => reading(() => store.checkpoint(address)),
+      prune: (pruning) => owning(() => Effect.sync(() => store.prune(pruning))),
+      buildOf: (address) => reading(() => store.buildOf(address)),
       pruneKeys: (before, limit) => owning(() => Effect.sync(() => store.pruneKeys(before, limit))),
     };
     return journal;

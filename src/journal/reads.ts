@@ -9,6 +9,9 @@ import type {
   Counters,
   CountRow,
   DeadLetterFilter,
+  AgeRow,
+  BuildRow,
+  CheckpointRow,
   EffectRow,
   HistoryRow,
   KeyRow,
@@ -120,7 +123,8 @@ export const counts = (connection: Connection): Read<ReadonlyArray<CountRow>> =>
 export const history = (connection: Connection, address: Address, after: number, limit: number): Read<ReadonlyArray<HistoryRow & { readonly id: number }>> =>
   connection.read(
     `SELECT id, actor, seq, at, type, event, outcome, source AS "from", state_hash AS stateHash FROM history
-     WHERE actor = (SELECT id FROM actors WHERE address = ?) AND seq > ? ORDER BY seq LIMIT ?`,
+     WHERE actor = (SELECT id FROM actors WHERE address = ?)
+       AND seq > max(?, coalesce((SELECT seq FROM checkpoints WHERE actor = history.actor AND cut = 1), 0)) ORDER BY seq LIMIT ?`,
     [address, after, limit],
   );
 
@@ -146,13 +150,59 @@ export const attempts = (connection: Connection): Read<ReadonlyArray<AttemptRow>
 
 export const machines = (connection: Connection): Read<ReadonlyArray<MachineRow>> => connection.read("SELECT hash, id, version, chart, at FROM machines ORDER BY at, hash");
 
+/** Every write of a state comes with a history row, and their ids only grow. */
+export const buildOf = (connection: Connection, address: Address): Read<BuildRow | undefined> =>
+  Effect.map(
+    connection.read<BuildRow>(
+      `SELECT b.build, b.epoch, b.at, b.history FROM builds b
+       WHERE b.history < (SELECT id FROM history WHERE actor = (SELECT id FROM actors WHERE address = ?) ORDER BY seq DESC LIMIT 1)
+       ORDER BY b.epoch DESC LIMIT 1`,
+      [address],
+    ),
+    ([row]) => row,
+  );
+
+const age = `a.id, a.address, a.parent, a.machine, a.status, s.seq, s.at,
+  coalesce((SELECT seq FROM history WHERE actor = a.id ORDER BY seq LIMIT 1), s.seq) AS first,
+  coalesce((SELECT at FROM history WHERE actor = a.id ORDER BY seq LIMIT 1), s.at) AS firstAt,
+  coalesce(c.seq, 0) AS cut, coalesce(p.seq, 0) AS pending, coalesce(p.made_at, 0) AS pendingAt`;
+const aging = `JOIN states s ON s.actor = a.id LEFT JOIN checkpoints c ON c.actor = a.id AND c.cut = 1 LEFT JOIN checkpoints p ON p.actor = a.id AND p.cut = 0`;
+
+export const ages = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<AgeRow>> =>
+  connection.read(`SELECT ${age} FROM actors a ${aging} WHERE a.id > ? ORDER BY a.id LIMIT ?`, [after, limit]);
+
+export const descendants = (connection: Connection, ids: ReadonlyArray<number>, limit: number): Read<ReadonlyArray<AgeRow & { readonly root: number }>> =>
+  connection.read(
+    `WITH RECURSIVE below (root, id) AS (
+       SELECT j.value, a.id FROM json_each(?) j CROSS JOIN actors a ON a.parent = j.value AND a.parent > 0
+       UNION ALL SELECT b.root, a.id FROM below b CROSS JOIN actors a ON a.parent = b.id AND a.parent > 0
+       LIMIT ?
+     )
+     SELECT b.root, ${age} FROM below b JOIN actors a ON a.id = b.id ${aging}`,
+    [JSON.stringify(ids), limit],
+  );
+
+export const held = (connection: Connection, addresses: ReadonlyArray<Address>, since: number): Read<ReadonlyArray<Address>> =>
+  Effect.map(
+    connection.read<{ address: Address }>(
+      `SELECT j.value AS address FROM json_each(?) j
+       WHERE EXISTS (SELECT 1 FROM keys k WHERE k.address = j.value AND k.at >= ?) OR EXISTS (SELECT 1 FROM dead_letters d WHERE d.address = j.value)`,
+      [JSON.stringify(addresses), since],
+    ),
+    (rows) => rows.map((row) => row.address),
+  );
+
+export const checkpoint = (connection: Connection, address: Address): Read<CheckpointRow | undefined> =>
+  Effect.map(connection.read<CheckpointRow>("SELECT seq, at, hash, state, start FROM checkpoints WHERE actor = (SELECT id FROM actors WHERE address = ?) AND cut = 1", [address]), ([row]) => row);
+
 export const ownerText = "SELECT id, epoch, pid, host, since, until FROM owner";
 export const owner = (connection: Connection): Read<OwnerRow | undefined> => Effect.map(connection.read<OwnerRow>(ownerText), ([row]) => row);
 
 export const counters = (connection: Connection): Read<Counters> =>
   Effect.map(
     connection.read<Counters>(
-      `SELECT coalesce((SELECT max(id) FROM actors), 0) AS actor, coalesce((SELECT max(id) FROM history), 0) AS history,
+      `SELECT max(coalesce((SELECT max(id) FROM actors), 0), (SELECT id FROM marks WHERE name = 'actor')) AS actor,
+        max(coalesce((SELECT max(id) FROM history), 0), (SELECT id FROM marks WHERE name = 'history')) AS history,
         coalesce((SELECT max(id) FROM mail), 0) AS mail, coalesce((SELECT max(id) FROM effects), 0) AS effect`,
     ),
     ([row]) => row!,

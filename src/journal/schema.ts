@@ -76,8 +76,34 @@ const takenLetters: ReadonlyArray<string> = [
   "CREATE TABLE attempts (kind TEXT NOT NULL, item INTEGER NOT NULL, token INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (kind, item, token)) WITHOUT ROWID",
 ];
 
+/** Which build wrote what: a row where the build changed, so that no row of a turn has to name it. */
+const builds: ReadonlyArray<string> = [
+  "CREATE TABLE builds (epoch INTEGER PRIMARY KEY, build TEXT NOT NULL, at INTEGER NOT NULL, history INTEGER NOT NULL)",
+  // What was written before builds were recorded has none.
+  "INSERT INTO builds (epoch, build, at, history) VALUES (0, '', 0, 0)",
+];
+
+/** What retention needs: states from which cut histories go on, and the highest ids of what was removed. */
+const retention: ReadonlyArray<string> = [
+  // At most two per actor: the one at which its history was cut, and one at which it will be.
+  `CREATE TABLE checkpoints (
+    actor INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    made_at INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    state TEXT NOT NULL,
+    start TEXT NOT NULL,
+    cut INTEGER NOT NULL,
+    PRIMARY KEY (actor, seq)
+  )`,
+  "CREATE TABLE marks (name TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID",
+  "INSERT INTO marks (name, id) VALUES ('actor', 0), ('history', 0)",
+  "CREATE INDEX dead_letters_address ON dead_letters (address)",
+];
+
 /** Exported for the tests of what an older file becomes. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention];
 
 /** The layout that this version of Taskwright writes. */
 export const version = migrations.length;

@@ -10,6 +10,7 @@ import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
 import { isHalfMade } from "./failure.ts";
 import * as File from "./file.ts";
 import { Journal, type OwnerInfo, type OwnerRow, type Turn } from "./journal.ts";
+import * as Prune from "./prune.ts";
 import * as Reads from "./reads.ts";
 import * as Schema from "./schema.ts";
 import * as Statements from "./turn.ts";
@@ -113,6 +114,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
           const next = Claim.claim(where, current, info);
           if (next instanceof JournalOwned) return yield* next;
           yield* open.run("REPLACE INTO owner (one, id, epoch, pid, host, since, until) VALUES (1, ?, ?, ?, ?, ?, ?)", [next.id, next.epoch, next.pid, next.host, next.since, next.until]);
+          yield* Statements.openedBy(open, next.epoch, info);
           return { ours: next, released: Claim.isReleased(current) };
         }),
       );
@@ -196,6 +198,16 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       attempts: reading(Reads.attempts),
       machines: reading(Reads.machines),
       owner: reading(Reads.owner),
+      ages: (after, limit) => reading((open) => Reads.ages(open, after, limit)),
+      descendants: (ids, limit) => reading((open) => Reads.descendants(open, ids, limit)),
+      held: (addresses, since) => reading((open) => Reads.held(open, addresses, since)),
+      checkpoint: (address) => reading((open) => Reads.checkpoint(open, address)),
+      prune: (pruning) =>
+        owning((open) => {
+          written = true;
+          return Prune.prune(open, pruning);
+        }),
+      buildOf: (address) => reading((open) => Reads.buildOf(open, address)),
       pruneKeys: (before, limit) => owning((open) => Statements.pruneKeys(open, before, limit)),
     };
   });

@@ -2,7 +2,7 @@ import type { SqlError } from "@effect/sql/SqlError";
 import * as Effect from "effect/Effect";
 import * as Bulk from "./bulk.ts";
 import type { Connection } from "./connection.ts";
-import type { AttemptKey, AttemptRow, CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn } from "./journal.ts";
+import type { AttemptKey, AttemptRow, CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, OwnerInfo, Turn } from "./journal.ts";
 
 /**
  * The statements of one turn. The hot path of the whole engine: a turn of one event is one history row and one state
@@ -83,6 +83,14 @@ export const write = (connection: Connection, turn: Turn): Effect.Effect<void, S
     if (turn.attempts !== undefined) yield* Bulk.write(connection, attempts, turn.attempts);
     if (turn.attemptsDone !== undefined) yield* Bulk.write(connection, attemptsDone, turn.attemptsDone);
   });
+
+/** Another build than the last one begins to write. */
+export const openedBy = (connection: Connection, epoch: number, { build = "", now }: OwnerInfo): Effect.Effect<void, SqlError> =>
+  connection.run(
+    `INSERT INTO builds (epoch, build, at, history)
+     SELECT ?, ?, ?, max(coalesce((SELECT max(id) FROM history), 0), (SELECT id FROM marks WHERE name = 'history')) WHERE ? <> (SELECT build FROM builds ORDER BY epoch DESC LIMIT 1)`,
+    [epoch, build, now, build],
+  );
 
 export const pruneKeys = (connection: Connection, before: number, limit: number): Effect.Effect<number, SqlError> =>
   Effect.gen(function* () {

@@ -1,15 +1,19 @@
 import * as Effect from "effect/Effect";
 import { createHash } from "node:crypto";
-import { type ActorState, type Definition, encode, nextDue, parseJson, start, step } from "../actor/index.ts";
+import { type ActorState, type Definition, decode, encode, nextDue, parseJson, start, step } from "../actor/index.ts";
 import { type Address, childAddress, parentAddress } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
-import type { ActorRow, HistoryRow, Journal } from "../journal/index.ts";
+import type { ActorRow, CheckpointRow, HistoryRow, Journal } from "../journal/index.ts";
+
+/** Finds a machine by the form that wrote; nothing where that form is not there any more. */
+export type DefinitionOf = (form: Pick<ActorRow, "machine" | "hash">) => Definition | undefined;
 
 /**
  * The proof that what is stored is what happened: each actor's history is stepped again from its start, by the same
- * pure step and without an engine, and must lead to the stored state, hash by hash.
+ * pure step and without an engine, and must lead to the stored state, hash by hash. What was written by a form of a
+ * machine that is not known is left out, up to the entry that moves the actor to one that is.
  */
-export const foldJournal = async (journal: Journal, definitionOf: (row: ActorRow) => Definition | undefined): Promise<ReadonlyArray<string>> => {
+export const foldJournal = async (journal: Journal, definitionOf: DefinitionOf): Promise<ReadonlyArray<string>> => {
   const run = <A>(effect: Effect.Effect<A, unknown>) => Effect.runPromise(effect);
   const rows: Array<ActorRow> = [];
   for (let after = 0; ; after = rows.at(-1)?.id ?? 0) {
@@ -22,28 +26,35 @@ export const foldJournal = async (journal: Journal, definitionOf: (row: ActorRow
   const problems: Array<string> = [];
   const ids = new Set<number>();
   for (const row of rows) {
-    const definition = definitionOf(row);
-    if (definition === undefined) continue;
     const history = await run(journal.history(row.address, 0, 1_000_000));
     for (const { id } of history) {
       if (ids.has(id)) problems.push(`${row.address}: the history id ${id} is used twice`);
       ids.add(id);
     }
-    const folded = foldActor(definition, row, history);
+    const folded = foldActor(definitionOf, row, history, await run(journal.checkpoint(row.address)));
     problems.push(...folded.problems);
-    if (folded.state !== undefined && row.status === "active") problems.push(...missingChildren(definition, row, folded.state, byAddress, mail));
+    const definition = definitionOf(row);
+    if (definition !== undefined && folded.state !== undefined && row.status === "active") problems.push(...missingChildren(definition, row, folded.state, byAddress, mail));
   }
   return problems;
 };
 
-/** One actor's history, stepped again. `problems` says in words where it differs from what is stored. */
-export const foldActor = (definition: Definition, row: ActorRow, history: ReadonlyArray<HistoryRow>): { readonly problems: ReadonlyArray<string>; readonly state: ActorState | undefined } => {
+/** One actor's history, stepped again, from where it was cut. `problems` says in words where it differs from what is stored. */
+export const foldActor = (
+  definitionOf: DefinitionOf,
+  row: ActorRow,
+  history: ReadonlyArray<HistoryRow>,
+  from?: CheckpointRow,
+): { readonly problems: ReadonlyArray<string>; readonly state: ActorState | undefined } => {
   const problems: Array<string> = [];
   const address = row.address.endsWith(`~${row.id}`) ? row.address.slice(0, row.address.lastIndexOf("~")) : row.address;
   const problem = (seq: number, what: string) => problems.push(`${row.address}, entry ${seq}: ${what}`);
+  const { machine } = row;
+  let definition = definitionOf({ machine, hash: from?.hash ?? firstForm(history) ?? row.hash });
   let state: ActorState | undefined;
-  let expected = 0;
-  let at = 0;
+  let expected = from?.seq ?? 0;
+  let at = from?.at ?? 0;
+  if (from !== undefined && definition !== undefined) state = decode(definition, address, parentAddress(address), from.state);
   for (const { seq, type, event, outcome, stateHash, at: then } of history) {
     if (seq !== ++expected) {
       problem(seq, `entry ${expected} is missing`);
@@ -54,7 +65,15 @@ export const foldActor = (definition: Definition, row: ActorRow, history: Readon
     const told = parseJson(event) as Event | EngineEvent;
     if (told.type !== type) problem(seq, `its type is ${type}, its event says ${told.type}`);
     try {
-      if (state === undefined) state = start(definition, address, parentAddress(address), (told as { input?: unknown }).input, then, { sync: (told as { sync?: true }).sync }).state;
+      if (told.type === "taskwright.migrate") {
+        const { to, by, state: moved } = told as MigrateEvent;
+        const before: string | undefined = state === undefined ? undefined : encode(state);
+        definition = definitionOf({ machine, hash: to.hash });
+        state = definition === undefined ? undefined : decode(definition, address, parentAddress(address), JSON.stringify(moved));
+        if (by === "structure" && before !== undefined && before !== JSON.stringify(moved)) problem(seq, "its state is another one after a move that should have kept it");
+        if (state === undefined) continue;
+      } else if (definition === undefined) continue;
+      else if (state === undefined) state = start(definition, address, parentAddress(address), (told as { input?: unknown }).input, then, { sync: (told as { sync?: true }).sync }).state;
       else if (outcome !== "failed") {
         const next = step(definition, state, told, then);
         if (next.outcome !== outcome) problem(seq, `"${type}" was ${outcome}, stepped again it is ${next.outcome}`);
@@ -66,8 +85,8 @@ export const foldActor = (definition: Definition, row: ActorRow, history: Readon
     }
     if (hashOf(encode(state)) !== stateHash) problem(seq, `after "${type}" the state hash differs`);
   }
-  if (state === undefined) problems.push(`${row.address}: it has no history`);
-  else {
+  if (history.length === 0 && from === undefined) problems.push(`${row.address}: it has no history`);
+  else if (state !== undefined) {
     if (encode(state) !== row.state) problems.push(`${row.address}: stored is ${row.state}, the history leads to ${encode(state)}`);
     if (row.seq !== expected) problems.push(`${row.address}: its seq is ${row.seq}, its history ends at ${expected}`);
     if (row.status !== state.snapshot.status) problems.push(`${row.address}: its status is ${row.status}, the history leads to ${state.snapshot.status}`);
@@ -76,6 +95,14 @@ export const foldActor = (definition: Definition, row: ActorRow, history: Readon
     if (due !== undefined && (row.wake === undefined || row.wake > due)) problems.push(`${row.address}: it waits until ${due}, but its wake is ${row.wake ?? "missing"}`);
   }
   return { problems, state };
+};
+
+type MigrateEvent = Extract<EngineEvent, { type: "taskwright.migrate" }>;
+
+/** The form of the machine that wrote the first entries, if the actor moved to another one since. */
+const firstForm = (history: ReadonlyArray<HistoryRow>): string | undefined => {
+  const move = history.find(({ type }) => type === "taskwright.migrate");
+  return move === undefined ? undefined : (JSON.parse(move.event) as MigrateEvent).from.hash;
 };
 
 /** A child that its parent waits for must exist, in the parent's generation, or be on its way. */

@@ -6,6 +6,7 @@ import { commitConformance } from "./journal-conformance/commit.ts";
 import { letterConformance } from "./journal-conformance/letters.ts";
 import { ownershipConformance } from "./journal-conformance/ownership.ts";
 import { readConformance } from "./journal-conformance/reads.ts";
+import { retentionConformance } from "./journal-conformance/retention.ts";
 import { readerConformance } from "./journal-conformance/readers.ts";
 
 /**
@@ -18,6 +19,7 @@ export const journalConformance = (name: string, harness: JournalHarness): void 
     ownershipConformance(harness);
     readConformance(harness);
     letterConformance(harness);
+    retentionConformance(harness);
     readerConformance(harness);
   });
 };

@@ -69,7 +69,7 @@ export class TestEngine {
   readonly mode: Mode;
   /** What the engine had to say, over all restarts. */
   readonly logged: Array<LogEntry> = [];
-  readonly #options: TestEngineOptions;
+  #options: TestEngineOptions;
   readonly #ownsStore: boolean;
   #taskwright: Taskwright | undefined;
   #gate: Gate = { dead: false };
@@ -105,9 +105,11 @@ export class TestEngine {
     const connected = await this.store.connect();
     const journal = mortal(options.ownerIsDead === true ? unclaimed(connected) : connected, gate);
     const wrapped = this.#options.wrap === undefined ? journal : this.#options.wrap(journal);
-    const { machines, limits, log, services } = this.#options;
+    const { machines, limits, log, services, build = "", retention = {} } = this.#options;
     this.#taskwright = await openEngine({
       machines,
+      build,
+      retention,
       limits: { ...calmLimits, ...limits },
       time: this.time,
       log: (entry) => {
@@ -229,6 +231,12 @@ export class TestEngine {
     await this.settled();
   }
 
+  /** A crash, and another program on the same store: with other machines, or another build. */
+  async redeploy(options: Partial<Pick<TestEngineOptions, "machines" | "build">>): Promise<void> {
+    this.#options = { ...this.#options, ...options };
+    await this.restart();
+  }
+
   /** A handle of its own on the store, for reading. */
   reader(): Promise<Journal> {
     return this.store.connect({ reader: true });
@@ -237,7 +245,7 @@ export class TestEngine {
   /** Says in words where the stored rows contradict each other; nothing if they don't. */
   async problems(): Promise<ReadonlyArray<string>> {
     const registry = makeRegistry(this.#options.machines, { ...defaultLimits, ...calmLimits, ...this.#options.limits });
-    return foldJournal(await this.reader(), (row) => registry.byId.get(row.machine)?.definition);
+    return foldJournal(await this.reader(), ({ hash }) => registry.byHash.get(hash)?.definition);
   }
 
   /** This scenario damages rows on purpose: they are not checked at its end. */

@@ -24,6 +24,9 @@ const written = (driver: DriverName, file: string) =>
     }),
   );
 
+/** What the layouts after the first one added, taken away. */
+const undone = ["DROP TABLE names", "DROP TABLE builds", "DROP TABLE checkpoints", "DROP TABLE marks", "DROP INDEX dead_letters_address"];
+
 for (const driver of usable) {
   describe(`journal (${driver}) > file`, () => {
     const foreign: Record<string, (file: string) => Effect.Effect<unknown>> = {
@@ -50,6 +53,29 @@ for (const driver of usable) {
         ),
       );
     }
+
+    it(
+      "brings a file of the first layout to the present one, with all that is in it",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "old.db");
+          yield* written(driver, file);
+          yield* sql(driver, file, [...undone, "PRAGMA user_version = 1"]);
+          expect(yield* failure(reading(driver, file))).toMatchObject({ detail: expect.stringContaining("open it with an engine once") });
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const journal = yield* SqliteJournal.make({ file, driver });
+              yield* journal.open(engine({ id: "later", build: "b" }));
+              expect(yield* journal.buildOf("task/1")).toMatchObject({ build: "" });
+              expect(yield* journal.history("task/1", 0, 10)).toEqual([entry(1, 1, 1)]);
+              yield* journal.commit(turn({ moved: [moved(1, 2)], history: [entry(2, 1, 2)] }));
+              expect(yield* journal.buildOf("task/1")).toMatchObject({ build: "b" });
+            }),
+          );
+          expect(yield* reading(driver, file)).toHaveLength(1);
+        }),
+      ),
+    );
 
     it(
       "takes an empty file for a new journal",

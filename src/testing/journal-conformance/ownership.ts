@@ -196,5 +196,31 @@ export const ownershipConformance = (harness: JournalHarness): void => {
         }),
       ),
     );
+
+    it(
+      "remembers which build wrote an actor last, over engines of the same build and of others",
+      onStore(harness, (store) =>
+        Effect.gen(function* () {
+          const builds = ["a", "a", undefined, "b"];
+          for (const [i, build] of builds.entries()) {
+            const journal = yield* store.connect();
+            yield* journal.open(engine({ id: `engine-${i}`, now: noon + i, ...(build === undefined ? {} : { build }) }));
+            yield* journal.commit(turn({ created: [actor(i + 1)], history: [entry(i + 1, i + 1, 1)] }));
+            yield* journal.release;
+          }
+          const journal = yield* store.connect();
+          yield* journal.open(engine({ id: "last", build: "c" }));
+          yield* journal.commit(turn({ moved: [moved(1, 2)], history: [entry(5, 1, 2)] }));
+          const written = yield* Effect.forEach([1, 2, 3, 4], (id) => journal.buildOf(`task/${id}`));
+          expect(written.map((row) => [row?.build, row?.epoch, row?.at])).toEqual([
+            ["c", 5, noon],
+            ["a", 1, noon],
+            ["", 3, noon + 2],
+            ["b", 4, noon + 3],
+          ]);
+          expect(yield* journal.buildOf("task/nobody")).toBeUndefined();
+        }),
+      ),
+    );
   });
 };

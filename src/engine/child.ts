@@ -1,10 +1,31 @@
-import { snapshotToTell } from "../actor/index.ts";
-import { childId } from "../domain/address.ts";
+import { type Command, reducerId, snapshotToTell } from "../actor/index.ts";
+import { type Address, childId } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf, type Json } from "../domain/json.ts";
+import type { Registered, Registry } from "./registry.ts";
 import type { Resident } from "./resident.ts";
 
-/* What parents are told of their children. */
+/** Which machine a child is, with which input: an actor of a machine of its own, or one of the engine's that carries code out. */
+export interface ChildToStart {
+  readonly machine: string;
+  /** The form of that machine: the one that the parent's version has. */
+  readonly hash: string | undefined;
+  readonly input: unknown;
+}
+
+export const childOf = (registry: Registry, { definition, activities }: Registered, address: Address, command: Extract<Command, { type: "child.start" }>, at: number): ChildToStart => {
+  const { src, input } = command;
+  const source = definition.sources.get(src);
+  const options = activities[src];
+  if (source?.kind === "machine") return { machine: (source.logic as unknown as { id: string }).id, hash: registry.byLogic.get(source.logic)?.definition.hash, input };
+  if (source?.kind === "transition") {
+    const machine = reducerId(definition.id, src);
+    return { machine, hash: registry.versions.get(machine)?.find((other) => other.definition.version === definition.version)?.definition.hash, input };
+  }
+  const own = { address, machine: definition.id, hash: definition.hash, src, input, at };
+  if (source === undefined || source.kind === "promise") return { machine: "activity", hash: undefined, input: { ...options, ...own } };
+  return { machine: "live", hash: undefined, input: { retry: options?.retry, interruptionsMax: options?.interruptionsMax, ...own, kind: source.kind } };
+};
 
 /** How a child's end is told to its parent. An activity speaks for the promise that it carried out. */
 export const completionOf = (actor: Resident, output: unknown, error: unknown): EngineEvent => {
@@ -17,9 +38,6 @@ export const completionOf = (actor: Resident, output: unknown, error: unknown): 
   if (ended.result === "failed") return { type: "taskwright.error", child, token, error: ended.error as Failure };
   return { type: "taskwright.done", child, token, ...(ended.output === undefined ? {} : { output: ended.output as never }) };
 };
-
-/** As in XState, promises and observables take no events. */
-export const takesEvents: ReadonlySet<string> = new Set(["machine", "callback", "transition"]);
 
 /** What a parent that listens sees of a child after this event, shaped as XState shapes it for each kind of actor; or nothing. */
 export const snapshotFor = (actor: Resident, event: Event | EngineEvent): Json | undefined => {
@@ -38,3 +56,6 @@ export const snapshotFor = (actor: Resident, event: Event | EngineEvent): Json |
       return internal ? { status: "active", ...(context.state === undefined ? {} : { context: context.state }) } : snapshotToTell(actor.state);
   }
 };
+
+/** As in XState, promises and observables take no events. */
+export const takesEvents: ReadonlySet<string> = new Set(["machine", "callback", "transition"]);
