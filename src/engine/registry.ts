@@ -129,7 +129,8 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   const activities = internal(activity, activityActions);
   const lives = internal(live, liveActions);
   const supervisors = internal(supervisor, supervisorActions);
-  const logics: Array<AnyStateMachine> = [];
+  /** Child machines: each is looked at once, however many parents it has. */
+  const logics = new Set<AnyStateMachine>();
   const visit = (entry: DurableMachine) => {
     const actions = new Map(Object.entries(entry.actions ?? {}));
     const id = isMachine(entry.machine) ? entry.machine.id : "?";
@@ -164,7 +165,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
         internal: false,
       });
       for (const source of definition.sources.values()) {
-        if (source.kind === "machine") logics.push(source.logic as unknown as AnyStateMachine);
+        if (source.kind === "machine") logics.add(source.logic as unknown as AnyStateMachine);
         if (source.kind !== "transition") continue;
         // As in XState, a reducer that throws is over, and its parent is told. It goes along with its machine as it is.
         const reducer = reducerMachine(reducerId(definition.id, source.name), definition.version, source.logic);
@@ -182,7 +183,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   for (const entry of entries) visit(isDurable(entry) ? entry : { machine: entry });
   // A child machine is known by being a source of its parent; a registration of its own only adds options, and went before.
   for (const machine of logics) if (!byLogic.has(machine)) visit({ machine });
-  if (problems.length > 0) throw new InvalidOptions({ problems: [...new Set(problems)] });
+  if (problems.length > 0) throw new InvalidOptions({ problems });
   const byId = new Map<string, Registered>();
   for (const [id, all] of versions) {
     all.sort((left, right) => compareVersions(left.definition.version, right.definition.version));
