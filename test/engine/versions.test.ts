@@ -324,6 +324,28 @@ describe("engine > versions > another version", () => {
     });
   }
 
+  inThreeModes("keeps a deadline that its state has in both versions, at its moment", async (bench) => {
+    const engine = await bench.engine({ machines: [v1] });
+    const { at } = await engine.start("order", "1");
+    await engine.advance("30 minutes");
+    await engine.redeploy({ machines: [{ machine: order("2", first), migrate: () => ({}) }] });
+    await engine.send("order/1", { type: "LOOK" });
+    expect(await engine.snapshot("order/1")).toMatchObject({ version: "2", timers: { [`after.${hour}.order.open`]: { due: at + hour } } });
+  });
+
+  inThreeModes("stops a child also where an old deadline is what loads the actor, and nothing is due any more", async (bench) => {
+    const kid = setup({}).createMachine({ id: "kid", initial: "on", states: { on: {} } });
+    const boss = (version: string, on: object): AnyStateMachine => setup({ actors: { kid } }).createMachine({ id: "boss", version, initial: "on", states: { on, late: {} } } as never) as never;
+    const engine = await bench.engine({ machines: [boss("1", { after: { [hour]: "late" }, invoke: { src: "kid", id: "kid" } })] });
+    await engine.start("boss", "1");
+    await engine.redeploy({ machines: [{ machine: boss("2", { after: { [2 * hour]: "late" } }), migrate: () => ({}) }] });
+    await engine.advance("1 hour");
+    expect(await engine.snapshot("boss/1")).toMatchObject({ version: "2", value: "on" });
+    expect(await engine.snapshot("boss/1/kid")).toMatchObject({ status: "stopped" });
+    await engine.advance("2 hours");
+    expect(await engine.snapshot("boss/1")).toMatchObject({ value: "late" });
+  });
+
   inBothJournals("is held to the schema of its context, too", async (bench) => {
     const Schema = await import("effect/Schema");
     const context = Schema.Struct({ cents: Schema.Number });
