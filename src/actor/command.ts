@@ -15,7 +15,8 @@ export type Command =
   | { readonly type: "child.stop"; readonly id: string; readonly token: number }
   /** The parent is to see the snapshot of this actor as it is now. */
   | { readonly type: "sync" }
-  | { readonly type: "send"; readonly to: Target; readonly event: Event }
+  /** `early`: the token of the child that it is for, where that child starts only later in the same step; it comes before what the child sends itself. */
+  | { readonly type: "send"; readonly to: Target; readonly event: Event; readonly early?: number }
   | { readonly type: "emit"; readonly event: Event }
   | { readonly type: "act"; readonly action: string; readonly params: unknown }
   | { readonly type: "log"; readonly label: string | undefined; readonly value: unknown };

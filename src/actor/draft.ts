@@ -170,7 +170,7 @@ export class Draft {
   /** An entry action may send to the child that its state is about to invoke: the child gets it when it is there. */
   #handOver(id: string, token: number, early: ReadonlySet<Command>): void {
     const isWaiting = (command: Command) => command.type === "send" && command.to.kind === "child" && command.to.id === id && early.has(command);
-    this.commands = [...this.commands.filter((command) => !isWaiting(command)), ...this.commands.filter(isWaiting)];
+    this.commands = this.commands.map((command) => (isWaiting(command) ? ({ ...command, early: token } as Command) : command));
     this.timers = mapValues(this.timers, (timer) => (timer.to?.kind === "child" && timer.to.id === id && timer.child === undefined ? { ...timer, child: token } : timer));
   }
 
@@ -183,7 +183,9 @@ export class Draft {
     // Started and stopped within one step, as in a state that is left at once: it never runs, nor is it sent anything.
     const started = this.commands.findIndex((command) => command.type === "child.start" && command.token === child.token);
     this.commands = this.commands.filter(
-      (command, index) => index < started || !((command.type === "child.start" && command.id === id) || (command.type === "send" && command.to.kind === "child" && command.to.id === id)),
+      (command, index) =>
+        !(command.type === "send" && command.early === child.token) &&
+        (index < started || !((command.type === "child.start" && command.id === id) || (command.type === "send" && command.to.kind === "child" && command.to.id === id))),
     );
   }
 

@@ -125,8 +125,9 @@ export const makeActivityPool = (
       const context = snapshot.context as ActivityContext;
       const job = jobs.get(actor.address);
       const shouldRun = snapshot.status === "active" && typeof snapshot.value === "object" && "running" in snapshot.value;
-      // An earlier incarnation has nothing to say about the job of a later one.
-      if (job !== undefined && job.incarnation > actor.id) return;
+      // An earlier incarnation has nothing to say about the job of a later one, nor has one that ended about any but its own.
+      const current = job?.incarnation ?? waiting.get(actor.address)?.incarnation ?? actor.id;
+      if (current > actor.id || (current !== actor.id && !shouldRun)) return;
       if (job !== undefined && (!shouldRun || job.attempt !== context.attempt || job.incarnation !== actor.id)) abort(actor.address, "the attempt is over");
       const queued = waiting.get(actor.address);
       if (queued !== undefined && (!shouldRun || queued.attempt !== context.attempt || queued.incarnation !== actor.id)) waiting.delete(actor.address);

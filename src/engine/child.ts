@@ -1,4 +1,4 @@
-import { type Command, reducerId, snapshotToTell } from "../actor/index.ts";
+import { type Command, reducerId, snapshotToTell, type Step } from "../actor/index.ts";
 import { type Address, childId } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf, type Json } from "../domain/json.ts";
@@ -25,6 +25,22 @@ export const childOf = (registry: Registry, { definition, activities }: Register
   const own = { address, machine: definition.id, hash: definition.hash, src, input, at };
   if (source === undefined || source.kind === "promise") return { machine: "activity", hash: undefined, input: { ...options, ...own } };
   return { machine: "live", hash: undefined, input: { retry: options?.retry, interruptionsMax: options?.interruptionsMax, ...own, kind: source.kind } };
+};
+
+/**
+ * As XState does it: an actor that starts has its children started before anything else that its first state asks for.
+ * What it sends them comes after what they send themselves, then.
+ */
+export const childrenFirst = (first: Step): Step => {
+  if (first.commands.length < 2) return first;
+  const starts = (command: Command): boolean => command.type === "child.start" && first.state.children[command.id]?.token === command.token;
+  return {
+    ...first,
+    commands: [
+      ...first.commands.filter(starts),
+      ...first.commands.filter((command) => !starts(command)).map((command) => (command.type === "send" ? { type: command.type, to: command.to, event: command.event } : command)),
+    ],
+  };
 };
 
 /** How a child's end is told to its parent. An activity speaks for the promise that it carried out. */

@@ -47,7 +47,7 @@ export interface Delivery {
 }
 
 /** A delivery as the mailbox and the dead letters keep it. */
-export const envelopeOf = ({ to, event, from, create }: Delivery): string => JSON.stringify({ to, event, from, create });
+export const envelopeOf = ({ to, event, from, create, only }: Delivery): string => JSON.stringify({ to, event, from, create, only });
 
 /** A start with another input. */
 export const withInput = (delivery: Delivery, input: unknown): Delivery => {
@@ -82,6 +82,8 @@ export interface Creation {
   readonly parent: Address | undefined;
   readonly token: number;
   readonly replaces: boolean;
+  /** What its parent sent it before it was there: it comes before what the actor sends itself. */
+  readonly early?: ReadonlyArray<Event>;
 }
 
 /**

@@ -17,6 +17,7 @@ import type { EngineState } from "./lifecycle.ts";
 import { migrateNow } from "./migration.ts";
 import type { Pump } from "./pump.ts";
 import { awaken, Resident } from "./resident.ts";
+import { markStored, rowsOf } from "./rows.ts";
 import type { Sweep } from "./retention.ts";
 import type { Time } from "./time.ts";
 import { Turn, type World } from "./turn.ts";
@@ -248,17 +249,21 @@ export class Loop {
     const poison = share === undefined || careful === undefined ? undefined : yield* this.#beginShare(careful, share, batch);
     if (batch[0]?.mail !== undefined) turn.hold();
     for (const delivery of batch) {
-      if (delivery.mail === undefined) turn.release();
+      if (delivery.mail === undefined) {
+        turn.release();
+        if (turn.missing.size > 0) yield* this.#loadMissing(turn);
+      }
       if (poison !== undefined) turn.giveUp(delivery, poison);
       else if (delivery.letter !== undefined) yield* this.#takeLetter(turn, delivery, delivery.letter);
       else if (delivery.event.type === "taskwright.restart") yield* this.#restart(turn, delivery);
       else if (delivery.event.type === "taskwright.migrate") this.#migrate(turn, delivery);
       else this.#deliver(turn, delivery, known);
       // What a delivery brings about comes before the next one, whoever is in memory.
-      if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
+      if (turn.missing.size > 0) yield* this.#loadMissing(turn);
+      if (delivery.key !== undefined) this.#remember(turn, delivery, known);
     }
     turn.release();
-    if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
+    if (turn.missing.size > 0) yield* this.#loadMissing(turn);
     if (careful?.hasTimers === true ? share?.kind === "timers" : pump.isDue()) attempt.timers = yield* this.#deliverTimers(turn, careful);
     failpoint("turn.stepped");
     if (turn.isEmpty && this.#effectsDone.length === 0 && this.#deadLetters.length === 0) {
@@ -268,7 +273,7 @@ export class Loop {
     turn.deadLetters.push(...this.#deadLetters);
     turn.mailTaken.push(...this.#mailBuried);
     if (turn.deadLetters.length > 0) yield* letterRoom.make(turn);
-    const concluded = turn.conclude(this.#effectsDone);
+    const concluded = rowsOf(turn, this.#effectsDone);
     const stored = careful === undefined ? concluded : { ...concluded, attemptsDone: careful.doneWith(concluded.mailTaken, concluded.effectsDone, attempt.timers) };
     attempt.stored = stored;
     attempt.deadLetters = this.#deadLetters;
@@ -286,7 +291,7 @@ export class Loop {
     this.#options.letterRoom.stored(stored);
     for (const machine of stored.machines) this.#options.world.registry.stored.set(machine.hash, machine);
     this.transitions += stored.history.length;
-    this.#options.pump.arm(turn.stored(stored.wakes));
+    this.#options.pump.arm(markStored(turn, stored.wakes));
     this.#tell(turn);
     failpoint("turn.told");
   }
@@ -365,17 +370,18 @@ export class Loop {
         return;
       }
     }
-    if (turn.parked.has(to) || (turn.absent.has(to) && delivery.create === undefined && !turn.missing.has(to) && this.#options.world.residents.get(to) === undefined))
-      return turn.undeliverable(delivery);
+    if (turn.parked.has(to) || (turn.absent.has(to) && delivery.create === undefined && this.#options.world.residents.get(to) === undefined)) return turn.undeliverable(delivery);
     if (delivery.internal !== true && delivery.create === undefined && this.#options.world.residents.get(to)?.registered.internal === true) {
       turn.refuse(delivery, new InvalidAddress({ address: to, detail: "this actor is the engine's own; send to the actor that invoked it" }));
       return;
     }
     turn.deliver(delivery);
-    if (key !== undefined) {
-      const stored = turn.keys.at(-1);
-      if (stored !== undefined && stored.address === to && stored.key === key) known.set(`${to}\n${key}`, { address: to, seq: stored.seq, at: stored.at, outcome: stored.outcome, duplicate: true });
-    }
+  }
+
+  /** The same key again in the same turn is answered with this receipt. */
+  #remember(turn: Turn, { to, key }: Delivery, known: Map<string, Receipt>): void {
+    const stored = turn.keys.findLast((row) => row.address === to && row.key === key);
+    if (stored !== undefined) known.set(`${to}\n${key}`, { address: to, seq: stored.seq, at: stored.at, outcome: stored.outcome, duplicate: true });
   }
 
   /** The actor is loaded by now, and so it has moved already if it had to. */
@@ -385,14 +391,11 @@ export class Loop {
     else migrateNow(turn, this.#options.world.registry, actor, delivery);
   }
 
-  /** Actors that a step wanted to reach and that were not in memory: all of them with one query. */
-  readonly #deliverMissing = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
+  /** Actors that a step wanted to reach and that were not in memory; then what wanted them is done again. */
+  readonly #loadMissing = Effect.fnUntraced(function* (this: Loop, turn: Turn) {
     while (turn.missing.size > 0) {
-      const unknown = [...turn.wanted()].filter(
-        (address) => !turn.absent.has(address) && !turn.parked.has(address) && !turn.names.has(address) && this.#options.world.residents.get(address) === undefined,
-      );
-      if (unknown.length > 0) yield* this.#load(turn, unknown);
-      for (const address of [...turn.missing.keys()]) turn.resume(address);
+      yield* this.#load(turn, [...turn.missing]);
+      turn.resume();
     }
   });
 
@@ -463,7 +466,7 @@ export class Loop {
       const delivery: Delivery = { to: actor.address, from: "", event, json: JSON.stringify(event), internal: true };
       if (poison === undefined) turn.deliver(delivery);
       else turn.giveUp(delivery, poison);
-      if (turn.missing.size > 0) yield* this.#deliverMissing(turn);
+      if (turn.missing.size > 0) yield* this.#loadMissing(turn);
     }
     if (isAll && taken.length === timers.length) {
       careful?.takesLastTimers();
@@ -499,6 +502,7 @@ export class Loop {
       const { input } = started;
       const event = { type: "taskwright.restart" as const, ...(input === undefined ? {} : { input }) };
       this.#deliver(turn, { to: address, from: "", event, json: JSON.stringify(event), internal: true }, new Map());
+      if (turn.missing.size > 0) yield* this.#loadMissing(turn);
     }
   });
 

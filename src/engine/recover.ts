@@ -96,13 +96,13 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
   }
 });
 
-type Letter = Pick<Delivery, "to" | "event" | "from" | "create">;
+type Letter = Pick<Delivery, "to" | "event" | "from" | "create" | "only">;
 
 /** A stored message, or nothing where the row is damaged. */
 const readLetter = (envelope: string): Letter | undefined => {
   try {
-    const { to, event, from, create } = parseJson(envelope) as Letter;
-    return typeof to === "string" && typeof event.type === "string" ? { to, event, from, create } : undefined;
+    const { to, event, from, create, only } = parseJson(envelope) as Letter;
+    return typeof to === "string" && typeof event.type === "string" ? { to, event, from, create, only } : undefined;
   } catch {
     return undefined;
   }

@@ -3,13 +3,14 @@ import { type Address, childAddress, childId, isSystemAddress, parentAddress, su
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
-import type { CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, Turn as StoredTurn } from "../journal/index.ts";
+import type { DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, NameRow } from "../journal/index.ts";
 import { checkCommands, limitOf, type Load, Overload } from "./bounds.ts";
-import { childOf, completionOf, snapshotFor, takesEvents } from "./child.ts";
+import { childOf, childrenFirst, completionOf, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
 import { type Delivery, envelopeOf, type Receipt, withInput } from "./intake.ts";
 import { Resident } from "./resident.ts";
+import { Absent, Undo } from "./undo.ts";
 import type { Unreadable } from "./versions.ts";
 import type { Owed, Transition, World } from "./world.ts";
 
@@ -21,7 +22,8 @@ const nestingMax = 64;
 /**
  * One turn: takes deliveries, steps the actors that they reach, and collects what the journal must store. Messages
  * between actors are followed as XState follows them: a target that is at rest is stepped at once, one that is under
- * way takes the message when it comes to rest. Nothing here waits or touches the store.
+ * way takes the message when it comes to rest. Nothing here waits or touches the store; a delivery that needs an actor
+ * which is not in memory leaves no trace, so that the order of messages never depends on who is.
  */
 export class Turn implements Load {
   readonly number: number;
@@ -35,8 +37,8 @@ export class Turn implements Load {
   readonly deadLetters: Array<DeadLetterRow> = [];
   /** Dead letters that this turn takes away; absent in most turns. */
   lettersTaken: Array<number> | undefined;
-  /** Deliveries whose actor is not in memory: the engine loads it and delivers them again, in order. */
-  missing = new Map<Address, Array<Delivery>>();
+  /** Who must be loaded before the turn can go on: the engine does so, and calls `resume`. */
+  readonly missing = new Set<Address>();
   /** Addresses at which the store has nobody. */
   readonly absent = new Set<Address>();
   /** Actors whose row can't be read by the machines that are registered. */
@@ -60,16 +62,29 @@ export class Turn implements Load {
   readonly #line: Array<Delivery> = [];
   /** Payloads of commands as JSON, made once: to be measured, and to be stored. */
   readonly texts = new Map<Command, string | undefined>();
-  readonly #woken: Array<Resident> = [];
-  readonly #charts = new Map<string, MachineRow>();
+  /** Actors whose wake is set anew at the end of the turn. */
+  readonly woken: Array<Resident> = [];
+  /** Machines whose chart is not stored yet, by hash. */
+  readonly charts = new Map<string, MachineRow>();
   /** Older messages wait in the mailbox beyond this turn: what is sent now goes behind them. */
   postpones = false;
+  /** The delivery that waits for the missing ones. */
+  #interrupted: Delivery | undefined;
+  /** Actors whose place was taken in this turn by the child of another incarnation of their parent. */
+  readonly #displaced: Array<Resident> = [];
+  readonly #undo: Undo;
+  /** Everything that a delivery adds to. */
+  readonly #lists: ReadonlyArray<Array<unknown>> = [
+    ...[this.touched, this.history, this.keys, this.mail, this.mailTaken, this.effectRows, this.deadLetters, this.postponed, this.nameRows, this.handed],
+    ...[this.owed, this.emitted, this.logs, this.transitions, this.answers, this.settlements, this.#line, this.#displaced],
+  ];
   #depth = 0;
   #messages = 0;
   #holding = false;
 
   constructor(world: World, number: number, at: number) {
     this.#world = world;
+    this.#undo = new Undo(this.#lists, world.ids, world.residents, this.names);
     this.number = number;
     this.at = at;
   }
@@ -82,15 +97,30 @@ export class Turn implements Load {
       this.deadLetters.length === 0 &&
       this.lettersTaken === undefined &&
       this.touched.length === 0 &&
-      this.#woken.length === 0 &&
+      this.woken.length === 0 &&
       this.asleep.length === 0
     );
   }
 
-  /** Follows one delivery and everything that comes of it. */
+  /** Follows one delivery and everything that comes of it. Not while somebody is missing. */
   deliver(delivery: Delivery): void {
-    this.#route(delivery);
+    this.#try(delivery);
     if (!this.#holding) this.#drain();
+  }
+
+  /** Follows one delivery as a whole or, where somebody is missing, not at all. */
+  #try(delivery: Delivery): void {
+    const messages = this.#messages;
+    this.#undo.begin();
+    try {
+      this.#route(delivery);
+    } catch (error) {
+      if (!(error instanceof Absent)) throw error;
+      this.#undo.undo();
+      this.#messages = messages;
+      this.#depth = 0;
+      this.#interrupted = delivery;
+    }
   }
 
   /** From now on what comes of a delivery waits in the line until `release`: older deliveries follow. */
@@ -103,34 +133,20 @@ export class Turn implements Load {
     this.#drain();
   }
 
-  /** Delivers what waited for an actor that was not in memory; what comes of it goes behind that. */
-  resume(address: Address): void {
-    const waiting = this.missing.get(address) ?? [];
-    this.missing.delete(address);
-    const held = this.#holding;
-    this.hold();
-    for (const delivery of waiting) {
-      const isThere =
-        delivery.create === undefined ? this.#world.residents.get(address) !== undefined || this.names.get(address) !== undefined : delivery.create.token > 0 || !this.parked.has(address);
-      if (isThere) this.deliver(delivery);
-      else this.undeliverable(delivery);
-    }
-    if (!held) this.release();
+  /** Those who were missing are loaded, or known to be absent or parked. */
+  resume(): void {
+    const delivery = this.#interrupted;
+    this.missing.clear();
+    this.#interrupted = undefined;
+    if (delivery !== undefined) this.deliver(delivery);
   }
 
   #drain(): void {
     while (this.missing.size === 0) {
       const next = this.#line.shift();
       if (next === undefined) return;
-      this.#route(next);
+      this.#try(next);
     }
-  }
-
-  /** Who must be in memory before the turn can go on, and who will be wanted right after. */
-  wanted(): ReadonlySet<Address> {
-    const wanted = new Set(this.missing.keys());
-    for (const { to } of this.#line) wanted.add(to);
-    return wanted;
   }
 
   /** The store has no such actor, or one that can't be read. */
@@ -204,47 +220,48 @@ export class Turn implements Load {
   #chart(actor: Resident): void {
     const { definition } = actor.registered;
     const { id, version, hash, chart } = definition;
-    if (!this.#world.registry.stored.has(hash)) this.#charts.set(hash, { hash, id, version, chart, at: this.at });
+    if (!this.#world.registry.stored.has(hash)) this.charts.set(hash, { hash, id, version, chart, at: this.at });
   }
 
   /** The pump found this actor's wake due: it is set anew at the end of the turn. */
   wake(actor: Resident): void {
     actor.woken = true;
-    this.#woken.push(actor);
+    this.woken.push(actor);
   }
 
   #route(delivery: Delivery): void {
-    // Once something waits (in the line, or for an actor to be loaded), everything that is sent later goes behind it.
-    if (this.#depth > 0 && (this.#holding || this.#line.length > 0 || this.missing.size > 0 || this.#depth >= nestingMax)) {
+    // Once something waits in the line, everything that is sent later goes behind it.
+    if (this.#depth > 0 && (this.#holding || this.#line.length > 0 || this.#depth >= nestingMax)) {
       this.#line.push(delivery);
       return;
     }
-    const waiting = this.missing.get(delivery.to);
-    if (waiting !== undefined) {
-      waiting.push(delivery);
-      return;
+    const { to, create } = delivery;
+    if (isSystemAddress(to)) {
+      const meant = this.names.get(to);
+      if (meant !== undefined) return this.#route({ ...delivery, to: meant });
+      if (this.absent.has(to)) return this.undeliverable(delivery);
+      this.missing.add(to);
+      throw new Absent();
     }
-    if (isSystemAddress(delivery.to)) {
-      const meant = this.names.get(delivery.to);
-      if (meant === undefined) this.missing.set(delivery.to, [delivery]);
-      else this.#route({ ...delivery, to: meant });
-      return;
-    }
-    const actor = this.#world.residents.get(delivery.to);
-    const { create } = delivery;
-    if (create !== undefined && (create.token > 0 || actor !== undefined || this.absent.has(delivery.to))) return this.#create(delivery, create, actor);
+    const resident = this.#world.residents.get(to);
+    const actor = delivery.only === undefined || resident?.id === delivery.only ? resident : (this.#displaced.find(({ id }) => id === delivery.only) ?? resident);
+    if (create !== undefined && (create.token > 0 || actor !== undefined || this.absent.has(to))) return this.#create(delivery, create, actor);
     if (actor === undefined) {
-      this.missing.set(delivery.to, [delivery]);
-      return;
+      if (this.absent.has(to) || this.parked.has(to)) return this.undeliverable(delivery);
+      this.missing.add(to);
+      throw new Absent();
     }
     if (actor.processing) {
-      actor.queue.push(delivery);
+      // What waits when an actor is told to stop comes too late, as in XState.
+      if (delivery.event.type === "taskwright.stop") actor.queue.unshift(delivery);
+      else actor.queue.push(delivery);
       return;
     }
     this.#run(actor, delivery);
   }
 
   #run(actor: Resident, first: Delivery): void {
+    this.#undo.changes(actor);
     actor.processing = true;
     this.#depth++;
     for (let delivery: Delivery | undefined = first; delivery !== undefined; delivery = actor.queue.shift()) this.#process(actor, delivery);
@@ -265,6 +282,11 @@ export class Turn implements Load {
       // It waited in the mailbox while the host took the machine away.
       this.#refuseStart(delivery, creation, new UnknownMachine({ machine: creation.machine, known: [] }));
       return;
+    }
+    // An earlier incarnation of the parent may still be stopping the child that it had there.
+    if (existing === undefined && creation.replaces && !this.absent.has(delivery.to) && !this.parked.has(delivery.to) && this.#world.residents.get(creation.parent ?? "")?.created === true) {
+      this.missing.add(delivery.to);
+      throw new Absent();
     }
     let first: Step;
     try {
@@ -305,19 +327,32 @@ export class Turn implements Load {
       this.#refuseStart(delivery, creation, error);
       return;
     }
-    if (existing?.created === true) {
+    const owner = creation.parent === undefined ? undefined : this.#world.residents.get(creation.parent);
+    const isDisplaced = owner !== undefined && owner.id !== creation.parentId;
+    if (existing?.created === true && !isDisplaced) {
+      this.#undo.changes(existing);
       // Both are made by this turn: the earlier one never stands at the address that the later one takes.
       actor.replaces = existing.replaces;
       existing.replaces = false;
       existing.succeeded = true;
     }
-    this.#world.residents.set(actor);
+    if (isDisplaced) {
+      // Its parent is being replaced: it begins beside the place that belongs to others now, and is stopped there.
+      actor.succeeded = true;
+      actor.replaces = false;
+      this.#displaced.push(actor);
+    } else {
+      if (existing !== undefined && existing.parentId !== creation.parentId) this.#displaced.push(existing);
+      this.#undo.takes(delivery.to, existing);
+      this.#world.residents.set(actor);
+    }
     this.#chart(actor);
     this.#touch(actor);
     this.#record(actor, delivery, "handled", first);
     actor.processing = true;
+    for (const event of creation.early ?? []) actor.queue.push({ to: delivery.to, event, json: JSON.stringify(event), from: delivery.from, internal: true });
     this.#depth++;
-    this.#follow(actor, delivery.event, first, "");
+    this.#follow(actor, delivery.event, childrenFirst(first), "");
     for (let next = actor.queue.shift(); next !== undefined; next = actor.queue.shift()) this.#process(actor, next);
     this.#depth--;
     actor.processing = false;
@@ -494,15 +529,37 @@ export class Turn implements Load {
 
   /** Carries out the commands of one step, in order. */
   #follow(actor: Resident, event: Event | EngineEvent, result: Step, before: string): void {
-    for (const command of result.commands) this.#carryOut(actor, event, command);
+    try {
+      for (const command of result.commands) {
+        if (command.type === "child.start") this.#startChild(actor, command, result.commands);
+        else if (command.type !== "send" || command.early === undefined) this.#carryOut(actor, event, command);
+      }
+    } catch (error) {
+      // All of them are loaded at once, or each would have its own try.
+      if (error instanceof Absent) for (const command of result.commands) this.#miss(actor, command);
+      throw error;
+    }
     if (actor.status === before || actor.status === "active" || actor.status === "stopped") return;
     const parent = parentAddress(actor.address);
     if (parent === undefined || actor.parentId === 0) return;
     const { output, error } = actor.state.snapshot as { output: unknown; error: unknown };
-    this.#internal(parent, completionOf(actor, output, error), actor.address);
+    this.#internal(parent, completionOf(actor, output, error), actor.address, actor.parentId);
   }
 
-  #carryOut(actor: Resident, event: Event | EngineEvent, command: Command): void {
+  /** A child of this very actor whose place another one has. */
+  #displacedChild(actor: Resident, id: string): Resident | undefined {
+    if (this.#displaced.length === 0) return undefined;
+    const address = childAddress(actor.address, id);
+    return this.#displaced.findLast((child) => child.address === address && child.parentId === actor.id);
+  }
+
+  #miss(actor: Resident, command: Command): void {
+    if (command.type !== "child.stop" && !(command.type === "send" && command.to.kind === "child")) return;
+    const address = childAddress(actor.address, command.type === "send" ? (command.to as { id: string }).id : command.id);
+    if (this.#world.residents.get(address) === undefined && !this.absent.has(address) && !this.parked.has(address)) this.missing.add(address);
+  }
+
+  #carryOut(actor: Resident, event: Event | EngineEvent, command: Exclude<Command, { type: "child.start" }>): void {
     switch (command.type) {
       case "timer.set":
       case "timer.cancel":
@@ -511,17 +568,18 @@ export class Turn implements Load {
         const { to } = command;
         switch (to.kind) {
           case "self":
-            return this.#send(actor.address, command, actor.address);
+            // It means this incarnation, which another may have replaced while its commands are carried out.
+            return this.#send(actor.address, command, actor.address, actor.id);
           case "parent": {
             const parent = parentAddress(actor.address);
-            if (parent !== undefined) this.#send(parent, command, actor.address);
+            if (parent !== undefined) this.#send(parent, command, actor.address, actor.parentId);
             return;
           }
           case "child": {
             // A state that is left may still tell its child goodbye: then the child stands in the state before.
             const child = actor.state.children[to.id] ?? actor.childrenBefore[to.id];
             const source = child === undefined ? undefined : actor.registered.definition.sources.get(child.src);
-            if (source !== undefined && takesEvents.has(source.kind)) this.#send(childAddress(actor.address, to.id), command, actor.address);
+            if (source !== undefined && takesEvents.has(source.kind)) this.#send(childAddress(actor.address, to.id), command, actor.address, this.#displacedChild(actor, to.id)?.id);
             return;
           }
           case "address":
@@ -531,10 +589,8 @@ export class Turn implements Load {
         }
         return;
       }
-      case "child.start":
-        return this.#startChild(actor, command);
       case "child.stop":
-        return this.#internal(childAddress(actor.address, command.id), { type: "taskwright.stop", token: command.token }, actor.address);
+        return this.#internal(childAddress(actor.address, command.id), { type: "taskwright.stop", token: command.token }, actor.address, this.#displacedChild(actor, command.id)?.id);
       case "sync":
         return this.#show(actor, event);
       case "emit":
@@ -559,22 +615,26 @@ export class Turn implements Load {
     this.owed.push({ row, actor, event });
   }
 
-  #startChild(actor: Resident, command: Extract<Command, { type: "child.start" }>): void {
+  #startChild(actor: Resident, command: Extract<Command, { type: "child.start" }>, all: ReadonlyArray<Command>): void {
     const address = childAddress(actor.address, command.id);
     const { machine, hash, input } = childOf(this.#world.registry, actor.registered, address, command, this.at);
     const event = { type: "taskwright.start" as const, ...(input === undefined ? {} : { input: input as never }), token: command.token, ...(command.sync === true ? { sync: true as const } : {}) };
     if (command.systemId !== undefined) {
       const tree = treeOf(actor.address);
-      this.names.set(systemAddress(tree, command.systemId), address);
+      const name = systemAddress(tree, command.systemId);
+      this.#undo.renames(name);
+      this.names.set(name, address);
       this.nameRows.push({ tree, systemId: command.systemId, address });
     }
+    const source = actor.registered.definition.sources.get(command.src);
+    const early = source !== undefined && takesEvents.has(source.kind) ? all.flatMap((other) => (other.type === "send" && other.early === command.token ? [other.event] : [])) : [];
     this.#message({
       to: address,
       event,
       json: JSON.stringify(event),
       from: actor.address,
       internal: true,
-      create: { machine, hash, parentId: actor.id, parent: actor.address, token: command.token, replaces: !actor.created || actor.replaces },
+      create: { machine, hash, parentId: actor.id, parent: actor.address, token: command.token, replaces: !actor.created || actor.replaces, ...(early.length === 0 ? {} : { early }) },
     });
   }
 
@@ -582,7 +642,8 @@ export class Turn implements Load {
   #show(actor: Resident, event: Event | EngineEvent): void {
     const parent = parentAddress(actor.address);
     const snapshot = snapshotFor(actor, event);
-    if (parent !== undefined && snapshot !== undefined) this.#internal(parent, { type: "taskwright.snapshot", child: childId(actor.address), token: actor.token, snapshot }, actor.address);
+    if (parent !== undefined && snapshot !== undefined)
+      this.#internal(parent, { type: "taskwright.snapshot", child: childId(actor.address), token: actor.token, snapshot }, actor.address, actor.parentId);
   }
 
   /** The supervisor's decisions, carried out within the turn. */
@@ -599,12 +660,12 @@ export class Turn implements Load {
     }
   }
 
-  #send(to: Address, command: Extract<Command, { type: "send" }>, from: Address): void {
-    this.#message({ to, event: command.event, json: this.texts.get(command) ?? JSON.stringify(command.event), from, internal: true });
+  #send(to: Address, command: Extract<Command, { type: "send" }>, from: Address, only?: number): void {
+    this.#message({ to, event: command.event, json: this.texts.get(command) ?? JSON.stringify(command.event), from, internal: true, only });
   }
 
-  #internal(to: Address, event: Event | EngineEvent, from: Address): void {
-    this.#message({ to, event, json: JSON.stringify(event), from, internal: true });
+  #internal(to: Address, event: Event | EngineEvent, from: Address, only?: number): void {
+    this.#message({ to, event, json: JSON.stringify(event), from, internal: true, only });
   }
 
   #message(delivery: Delivery): void {
@@ -621,64 +682,6 @@ export class Turn implements Load {
 
   #bury(delivery: Delivery, error: Failure): void {
     this.deadLetters.push({ address: delivery.to, at: this.at, envelope: envelopeOf({ ...delivery, event: delivery.sent ?? delivery.event }), error: JSON.stringify(error) });
-  }
-
-  /** What the journal must store. Called once, when nothing is left to deliver. */
-  conclude(effectsDone: ReadonlyArray<number>): StoredTurn {
-    const created: Array<CreatedActor> = [];
-    const moved: Array<MovedActor> = [];
-    const wakes: Array<{ actor: number; due: number | undefined }> = [...this.asleep];
-    for (const actor of this.#woken) if (actor.turn !== this.number) this.#setWake(actor, wakes);
-    for (const actor of this.touched) {
-      const { id, seq, at, json: state, status, hash } = actor;
-      if (actor.created) {
-        const { parentId, createdAt, token, replaces } = actor;
-        const address = actor.succeeded ? `${actor.address}~${id}` : actor.address;
-        created.push({ id, address, parent: parentId, createdAt, machine: actor.registered.definition.id, hash, status, seq, at, state, token, replaces });
-      } else if (status === actor.storedStatus && hash === actor.storedHash) moved.push({ id, seq, at, state });
-      else moved.push({ id, seq, at, state, changed: { status, hash, token: actor.token } });
-      this.#setWake(actor, wakes);
-    }
-    return {
-      created,
-      moved,
-      history: this.history,
-      keys: this.keys,
-      wakes,
-      mail: this.mail,
-      mailTaken: this.mailTaken,
-      effects: this.effectRows,
-      effectsDone,
-      deadLetters: this.deadLetters,
-      names: this.nameRows,
-      deadLettersTaken: this.lettersTaken,
-      machines: [...this.#charts.values()],
-    };
-  }
-
-  #setWake(actor: Resident, wakes: Array<{ actor: number; due: number | undefined }>): void {
-    const wake = actor.nextWake();
-    if (wake !== undefined) wakes.push({ actor: actor.id, due: wake.due });
-  }
-
-  /** The turn is stored: what it touched now equals its rows. Returns the earliest wake that was set. */
-  stored(wakes: StoredTurn["wakes"]): number {
-    const due = new Map(wakes.map((wake) => [wake.actor, wake.due]));
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const actor of this.#woken) {
-      actor.woken = false;
-      if (due.has(actor.id)) actor.wake = due.get(actor.id);
-      if (actor.wake !== undefined && actor.wake < earliest) earliest = actor.wake;
-    }
-    for (const actor of this.touched) {
-      actor.created = false;
-      actor.replaces = false;
-      actor.storedStatus = actor.status;
-      actor.storedHash = actor.hash;
-      if (due.has(actor.id)) actor.wake = due.get(actor.id);
-      if (actor.wake !== undefined && actor.wake < earliest) earliest = actor.wake;
-    }
-    return earliest;
   }
 }
 

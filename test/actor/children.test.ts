@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { assign, fromPromise, raise, sendTo, setup, spawnChild, stopChild } from "xstate";
 import { type ActorState, define, encode, step } from "../../src/actor/index.ts";
-import { at, begin, pending, stored, types } from "./begin.ts";
+import { at, begin, pending, stored } from "./begin.ts";
 
 describe("step > children", () => {
   const family = define(
@@ -60,7 +60,7 @@ describe("step > children", () => {
     expect(step(family, begin(family).state, { type: "PASS" }, at)).toMatchObject({ commands: [], state: { children: {} } });
   });
 
-  test("what an entry action sends to the child that its state invokes comes after its start", () => {
+  test("what an entry action sends to the child that its state invokes is marked as for that child", () => {
     const parent = define(
       setup({ actors: { job: fromPromise(pending) } }).createMachine({
         id: "parent",
@@ -68,9 +68,14 @@ describe("step > children", () => {
         states: { a: { entry: sendTo("job", { type: "HI" }), exit: sendTo("job", { type: "BYE" }), invoke: { id: "job", src: "job" }, on: { AGAIN: { target: "a", reenter: true } } } },
       }),
     );
-    expect(types(begin(parent).commands)).toEqual(["child.start", "send"]);
+    const early = { type: "send", to: { kind: "child", id: "job" }, event: { type: "HI" } };
+    expect(begin(parent).commands).toMatchObject([
+      { ...early, early: 1 },
+      { type: "child.start", token: 1 },
+    ]);
     const again = step(parent, begin(parent).state, { type: "AGAIN" }, at).commands;
-    expect(again.map((command) => (command.type === "send" ? command.event.type : command.type))).toEqual(["BYE", "child.stop", "child.start", "HI"]);
+    expect(again.map((command) => (command.type === "send" ? command.event.type : command.type))).toEqual(["BYE", "child.stop", "HI", "child.start"]);
+    expect(again[2]).toMatchObject({ ...early, early: 2 });
   });
 
   test("stopping an actor of the same id that is somebody else's child is refused", () => {

@@ -22,7 +22,12 @@ export const shownOf = ({ state, commands }: Step, spawned: ReadonlySet<string>)
   };
   const rest: Array<unknown> = [];
   const started: Array<unknown> = [];
-  for (const command of commands) {
+  // What was sent to a child before it started stands behind its start, as the reference has it.
+  const early = commands.filter((command) => command.type === "send" && command.early !== undefined);
+  const inOrder = commands.flatMap((command) =>
+    early.includes(command) ? [] : command.type === "child.start" ? [command, ...early.filter((send) => send.type === "send" && send.early === command.token)] : [command],
+  );
+  for (const command of inOrder) {
     switch (command.type) {
       case "timer.set":
         rest.push({ arm: shownId(command.id, state), due: command.due });

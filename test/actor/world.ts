@@ -252,7 +252,11 @@ export class World {
         this.#carryOut(actor, command);
       }
     }
-    for (const command of taken.commands) if (!started.has(command)) this.#carryOut(actor, command);
+    for (const command of taken.commands) {
+      if (started.has(command) || (!isFirst && command.type === "send" && command.early !== undefined)) continue;
+      this.#carryOut(actor, command);
+      if (!isFirst && command.type === "child.start") for (const early of taken.commands) if (early.type === "send" && early.early === command.token) this.#carryOut(actor, early);
+    }
     this.#checkWheel(actor);
     if (status === "active") return;
     actor.over = true;

@@ -1,0 +1,98 @@
+import { assign, sendParent, sendTo, setup } from "xstate";
+import { describe, expect } from "vitest";
+import { inThreeModes } from "../../src/testing/index.ts";
+
+interface Heard {
+  readonly type: string;
+  readonly word?: string;
+}
+interface Context {
+  readonly words: ReadonlyArray<string>;
+}
+const types = {} as { context: Context; events: Heard };
+const kept = ({ context, event }: { readonly context: Context; readonly event: Heard }) => [...context.words, event.word ?? event.type];
+const say = (word: string) => ({ type: "SAY", word });
+
+/** Answers at once, and tells itself something when it starts. */
+const echo = setup({ types, actions: { keep: assign({ words: kept }) } }).createMachine({
+  id: "echo",
+  context: { words: [] },
+  entry: sendTo(({ self }) => self, say("to myself")),
+  on: { SAY: { actions: "keep" }, ASK: { actions: ["keep", sendParent(say("answer"))] } },
+});
+
+const teller = setup({ types, actions: { keep: assign({ words: kept }) }, actors: { echo } }).createMachine({
+  id: "teller",
+  context: { words: [] },
+  initial: "alone",
+  on: { SAY: { actions: "keep" } },
+  states: {
+    alone: { on: { GO: "together" } },
+    together: {
+      entry: sendTo("echo", say("early")),
+      invoke: { src: "echo", id: "echo" },
+      on: { BOTH: { actions: [sendTo("echo", { type: "ASK" }), sendTo(({ self }) => self, say("later"))] } },
+    },
+  },
+});
+
+/** Tells its parent when it starts, and itself more than once what the parent answers by stopping it. */
+const goner = setup({ types, actions: { keep: assign({ words: kept }) } }).createMachine({
+  id: "goner",
+  context: { words: [] },
+  on: { SAY: { actions: "keep" }, GO: { actions: [sendTo(({ self }) => self, say("one")), sendParent({ type: "STOP" }), sendTo(({ self }) => self, say("two"))] } },
+});
+const leaver = setup({ types, actions: { keep: assign({ words: kept }) }, actors: { goner } }).createMachine({
+  id: "leaver",
+  context: { words: [] },
+  initial: "with",
+  states: { with: { invoke: { src: "goner", id: "goner" }, on: { STOP: "without", AGAIN: { target: "with", reenter: true } } }, without: {} },
+});
+
+const early = setup({ types, actions: { keep: assign({ words: kept }) }, actors: { caller: setup({}).createMachine({ id: "caller", entry: sendParent(say("the child")) }) } }).createMachine({
+  id: "early",
+  context: { words: [] },
+  entry: sendTo(({ self }) => self, say("myself")),
+  invoke: { src: "caller", id: "caller" },
+  on: { SAY: { actions: "keep" } },
+});
+
+const wordsOf = (view: { readonly context: unknown }) => (view.context as { words: ReadonlyArray<string> }).words;
+
+describe("engine > conversations", () => {
+  inThreeModes("a child that answers at once is heard before what its parent told itself later", async ({ engine }) => {
+    const it = await engine({ machines: [teller] });
+    await it.start("teller", "1");
+    await it.send("teller/1", { type: "GO" });
+    await it.send("teller/1", { type: "BOTH" });
+    expect(wordsOf(await it.snapshot("teller/1"))).toEqual(["answer", "later"]);
+  });
+
+  inThreeModes("what a state sends to the child that it is about to invoke comes before what the child tells itself", async ({ engine }) => {
+    const it = await engine({ machines: [teller] });
+    await it.start("teller", "1");
+    await it.send("teller/1", { type: "GO" });
+    expect(wordsOf(await it.snapshot("teller/1/echo"))).toEqual(["early", "to myself"]);
+  });
+
+  inThreeModes("the children of a first state start before anything else is sent", async ({ engine }) => {
+    const it = await engine({ machines: [early] });
+    await it.start("early", "1");
+    expect(wordsOf(await it.snapshot("early/1"))).toEqual(["the child", "myself"]);
+  });
+
+  inThreeModes("an actor that is stopped takes nothing that still waits for it", async ({ engine }) => {
+    const it = await engine({ machines: [leaver] });
+    await it.start("leaver", "1");
+    await it.send("leaver/1/goner", { type: "GO" });
+    const goner = await it.snapshot("leaver/1/goner");
+    expect([goner.status, wordsOf(goner)]).toEqual(["stopped", []]);
+    expect((await it.taskwright.history("leaver/1/goner")).map(({ event, outcome }) => `${event.type} ${outcome}`)).toEqual([
+      "taskwright.start handled",
+      "GO handled",
+      "taskwright.stop handled",
+      "SAY ended",
+      "SAY ended",
+    ]);
+  });
+});
