@@ -69,7 +69,7 @@ export class Turn implements Load {
   /** Older messages wait in the mailbox beyond this turn: what is sent now goes behind them. */
   postpones = false;
   /** The delivery that waits for the missing ones. */
-  #interrupted: Delivery | undefined;
+  #interrupted: { readonly delivery: Delivery; readonly poison: Error | undefined } | undefined;
   /** Actors whose place was taken in this turn by the child of another incarnation of their parent. */
   readonly #displaced: Array<Resident> = [];
   readonly #undo: Undo;
@@ -109,17 +109,18 @@ export class Turn implements Load {
   }
 
   /** Follows one delivery as a whole or, where somebody is missing, not at all. */
-  #try(delivery: Delivery): void {
+  #try(delivery: Delivery, poison?: Error): void {
     const messages = this.#messages;
     this.#undo.begin();
     try {
-      this.#route(delivery);
+      if (poison === undefined) this.#route(delivery);
+      else this.#giveUp(delivery, poison);
     } catch (error) {
       if (!(error instanceof Absent)) throw error;
       this.#undo.undo();
       this.#messages = messages;
       this.#depth = 0;
-      this.#interrupted = delivery;
+      this.#interrupted = { delivery, poison };
     }
   }
 
@@ -135,10 +136,12 @@ export class Turn implements Load {
 
   /** Those who were missing are loaded, or known to be absent or parked. */
   resume(): void {
-    const delivery = this.#interrupted;
+    const interrupted = this.#interrupted;
     this.missing.clear();
     this.#interrupted = undefined;
-    if (delivery !== undefined) this.deliver(delivery);
+    if (interrupted === undefined) return;
+    this.#try(interrupted.delivery, interrupted.poison);
+    if (!this.#holding) this.#drain();
   }
 
   #drain(): void {
@@ -187,6 +190,10 @@ export class Turn implements Load {
    */
   giveUp(delivery: Delivery, error: Error): void {
     this.postpones = true;
+    this.#try(delivery, error);
+  }
+
+  #giveUp(delivery: Delivery, error: Error): void {
     const actor = this.#world.residents.get(delivery.to);
     if (delivery.create?.parent !== undefined) {
       if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
@@ -194,6 +201,7 @@ export class Turn implements Load {
     } else if (actor === undefined) this.undeliverable(delivery);
     else {
       if (delivery.mail !== undefined) this.mailTaken.push(delivery.mail);
+      this.#undo.changes(actor);
       this.#fail(actor, delivery, error);
     }
   }
