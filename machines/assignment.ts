@@ -31,8 +31,8 @@ export interface AssignmentContext extends AssignmentInput {
 export type LossCause = "worker" | "engineStarted" | "engineStopped";
 
 export type AssignmentEvent =
-  /** The worker has a slot for it. */
-  | { readonly type: "TAKEN"; readonly attempt: number }
+  /** The worker has a slot for it, in the process with this incarnation. */
+  | { readonly type: "TAKEN"; readonly attempt: number; readonly incarnation?: number }
   | { readonly type: "ACCEPTED"; readonly attempt: number }
   | { readonly type: "DECLINED"; readonly attempt: number; readonly reason?: string }
   | { readonly type: "ENDED"; readonly attempt: number; readonly ok: boolean; readonly result?: unknown; readonly failure?: Failure }
@@ -50,7 +50,13 @@ export const assignmentActions = ["offer", "revoke"] as const;
 
 const failure = (code: string, message: string): Failure => ({ name: "AssignmentFailed", code, message });
 
-const toOffer = ({ context: { worker, attempt, work } }: { context: AssignmentContext }) => ({ worker, attempt, work });
+/** For no other process of the worker than the one that has the slot: a later one may be there when the offer goes out. */
+const toOffer = ({ context: { worker, attempt, work }, event }: { context: AssignmentContext; event: AssignmentEvent }) => ({
+  worker,
+  attempt,
+  work,
+  ...(event.type === "TAKEN" && event.incarnation !== undefined ? { incarnation: event.incarnation } : {}),
+});
 const politely = ({ context: { worker, attempt } }: { context: AssignmentContext }) => ({ worker, attempt, force: false });
 const byForce = ({ context: { worker, attempt } }: { context: AssignmentContext }) => ({ worker, attempt, force: true });
 

@@ -56,8 +56,8 @@ export const worker = setup({
     stopProcess: () => {},
     countIncarnation: assign({ incarnation: ({ context }) => context.incarnation + 1 }),
     takeSlot: assign({ taken: ({ context, event }) => (event.type === "TAKE" ? [...without(context.taken, event.assignment), event.assignment] : context.taken) }),
-    grant: enqueueActions(({ event, enqueue }) => {
-      if (event.type === "TAKE") enqueue.sendTo(actorRef(event.assignment), { type: "TAKEN", attempt: event.attempt });
+    grant: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type === "TAKE") enqueue.sendTo(actorRef(event.assignment), { type: "TAKEN", attempt: event.attempt, incarnation: context.incarnation });
     }),
     freeSlot: assign(({ context, event }) => (event.type === "RELEASE" ? { taken: without(context.taken, event.assignment), losses: 0 } : {})),
     decline: enqueueActions(({ event, enqueue }) => {

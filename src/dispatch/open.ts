@@ -126,36 +126,6 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     }
   };
 
-  // What moves while the journal is being read is heard afterwards: it is newer than what was read, or the same.
-  const early: Array<Transition> = [];
-  const stopObserving = engine.observe((transition) => (phase === "opening" ? early.push(transition) : hear(transition)));
-  try {
-    for await (const actor of all(engine, "task")) {
-      const { address, at, createdAt } = actor;
-      // One whose row is damaged is nobody's task: whoever asks the engine for it is told so.
-      if (isTaskContext(actor.context)) learn({ view: taskView(address, actor, actor.timers, at, createdAt), dependents: actor.context.dependents });
-    }
-    dispatch.subprocesses.attach(report);
-    await takeOver(engine, options.slots);
-  } catch (error) {
-    stopObserving();
-    await dispatch.subprocesses.endAll();
-    throw error;
-  }
-  phase = "open";
-  for (const transition of early) hear(transition);
-  look();
-
-  const whenAll = (isDone: () => boolean): Promise<void> =>
-    new Promise((resolve) => {
-      const waiter = () => {
-        if (!isDone()) return;
-        waiters.delete(waiter);
-        resolve();
-      };
-      waiters.add(waiter);
-      waiter();
-    });
   const hasEnded = (id: string): boolean => endedStates.has(tasks.get(id)?.view.state ?? "waiting");
   /** Makes sure that a waiting task hears of the end of one that it needs, whatever a crash left undone. */
   const connect = async (id: string, need: string): Promise<void> => {
@@ -167,6 +137,44 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     }
     if (hasEnded(need)) await engine.send(taskAddress(id), { type: tasks.get(need)?.view.state === "done" ? "NEED_DONE" : "NEED_FAILED", task: need });
   };
+  /** Needs that were there before know nothing of new dependents, nor do those that a crash or a stop cut off from theirs. */
+  const connectAll = async (): Promise<void> => {
+    const pairs = [...tasks.values()].filter(({ view }) => view.state === "waiting").flatMap(({ view }) => (view.spec.needs ?? []).map((need) => [view.id, need] as const));
+    for (let from = 0; from < pairs.length; from += startsMax) await Promise.all(pairs.slice(from, from + startsMax).map(([id, need]) => connect(id, need)));
+  };
+
+  // What moves while the journal is being read is heard afterwards: it is newer than what was read, or the same.
+  const early: Array<Transition> = [];
+  const stopObserving = engine.observe((transition) => (phase === "opening" ? early.push(transition) : hear(transition)));
+  try {
+    for await (const actor of all(engine, "task")) {
+      const { address, at, createdAt } = actor;
+      // One whose row is damaged is nobody's task: whoever asks the engine for it is told so.
+      if (isTaskContext(actor.context)) learn({ view: taskView(address, actor, actor.timers, at, createdAt), dependents: actor.context.dependents });
+    }
+    dispatch.subprocesses.attach(report);
+    await takeOver(engine, options.slots);
+    phase = "open";
+    for (const transition of early) hear(transition);
+    look();
+    await connectAll();
+  } catch (error) {
+    phase = "stopped";
+    stopObserving();
+    await dispatch.subprocesses.endAll();
+    throw error;
+  }
+
+  const whenAll = (isDone: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const waiter = () => {
+        if (!isDone()) return;
+        waiters.delete(waiter);
+        resolve();
+      };
+      waiters.add(waiter);
+      waiter();
+    });
   let stopping: Promise<void> | undefined;
 
   return {
@@ -177,9 +185,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
         // Dependents first: whoever ends finds those that it must tell.
         await engine.startAll(fresh.slice(from, from + startsMax).map((spec) => ({ machine: "task", id: spec.id, input: taskInput(spec, dependents.get(spec.id) ?? [], options) })));
       }
-      // Needs that were there before know nothing of new dependents, nor do those that a crash cut off from theirs.
-      const pairs = [...tasks.values()].filter(({ view }) => view.state === "waiting").flatMap(({ view }) => (view.spec.needs ?? []).map((need) => [view.id, need] as const));
-      for (let from = 0; from < pairs.length; from += startsMax) await Promise.all(pairs.slice(from, from + startsMax).map(([id, need]) => connect(id, need)));
+      await connectAll();
     },
     tasks: async () => [...tasks.values()].map(({ view }) => view),
     observe: (listener) => {

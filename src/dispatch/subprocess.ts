@@ -119,7 +119,9 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
       },
       assignment: {
         offer: ({ address, params }) => {
-          const { worker, attempt, work } = params as { worker: string; attempt: number; work: Work };
+          const { worker, attempt, work, incarnation } = params as { worker: string; attempt: number; work: Work; incarnation?: number };
+          // The process that had the slot is gone: its assignments are given back, another one must not begin them.
+          if (incarnation !== undefined && current.get(worker)?.incarnation !== incarnation) return;
           tell(worker, { type: "offer", assignment: address, attempt, work });
         },
         revoke: ({ address, params }) => {

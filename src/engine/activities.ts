@@ -65,6 +65,8 @@ export const makeActivityPool = (
   const jobs = new Map<Address, Job>();
   /** Attempts beyond the limit, oldest first. One that was given up meanwhile is skipped. */
   const waiting = new Map<Address, { readonly incarnation: number; readonly attempt: number; readonly go: () => void }>();
+  /** Attempts that have ended here, until their end is stored: what touches their actor before must not begin them again. */
+  const ended = new Map<Address, { readonly incarnation: number; readonly attempt: number }>();
   const beginNext = () => {
     const [next] = waiting;
     if (next === undefined) return;
@@ -80,6 +82,7 @@ export const makeActivityPool = (
     const end = (event: Event) => {
       if (!isCurrent()) return;
       jobs.delete(address);
+      ended.set(address, { incarnation, attempt });
       failpoint("activity.ended");
       post(address, event, incarnation);
       beginNext();
@@ -131,7 +134,10 @@ export const makeActivityPool = (
       if (job !== undefined && (!shouldRun || job.attempt !== context.attempt || job.incarnation !== actor.id)) abort(actor.address, "the attempt is over");
       const queued = waiting.get(actor.address);
       if (queued !== undefined && (!shouldRun || queued.attempt !== context.attempt || queued.incarnation !== actor.id)) waiting.delete(actor.address);
-      if (!shouldRun || jobs.get(actor.address)?.attempt === context.attempt || waiting.has(actor.address)) return;
+      const over = ended.get(actor.address);
+      const isOver = over?.incarnation === actor.id && over.attempt === context.attempt;
+      if (over !== undefined && over.incarnation <= actor.id && !(isOver && shouldRun)) ended.delete(actor.address);
+      if (!shouldRun || isOver || jobs.get(actor.address)?.attempt === context.attempt || waiting.has(actor.address)) return;
       const source = invokedSource(registry, context);
       if (source?.kind !== "promise") return absent(actor.address, context);
       const logic = source.logic as unknown as PromiseLogic;

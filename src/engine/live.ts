@@ -67,6 +67,8 @@ export interface LivePoolOptions {
 /** The running callbacks and observables of one engine. Holds no decision: those stand in `machines/live.ts`. */
 export const makeLivePool = ({ limits, registry, now, waiting, reached, post, onAbsent, onError }: LivePoolOptions): LivePool => {
   const runs = new Map<Address, Run>();
+  /** Runs that have ended here, until their end is stored: what touches their actor before must not begin them again. */
+  const ended = new Map<Address, { readonly incarnation: number; readonly number: number }>();
   let isClosing = false;
 
   const begin = (address: Address, incarnation: number, context: LiveContext, logic: LiveLogic) => {
@@ -83,13 +85,13 @@ export const makeLivePool = ({ limits, registry, now, waiting, reached, post, on
     };
     const fail = (error: unknown) => {
       if (!isCurrent()) return;
-      runs.delete(address);
+      forget(address, run);
       post(address, { type: "taskwright.live.failed", run: run.number, error: failureOf(error) as never, at: now() }, incarnation);
       end(address, run);
     };
     const complete = () => {
       if (!isCurrent()) return;
-      runs.delete(address);
+      forget(address, run);
       post(address, { type: "taskwright.live.ended", run: run.number }, incarnation);
     };
     const sendBack = (event: unknown) => say({ type: "taskwright.live.sent", event: admitEvent(address, event, limits).value });
@@ -132,6 +134,10 @@ export const makeLivePool = ({ limits, registry, now, waiting, reached, post, on
     if (!isCurrent()) end(address, run);
   };
 
+  const forget = (address: Address, { incarnation, number }: Run) => {
+    runs.delete(address);
+    ended.set(address, { incarnation, number });
+  };
   const end = (address: Address, run: Run) => {
     const { end } = run;
     run.end = () => {};
@@ -160,7 +166,10 @@ export const makeLivePool = ({ limits, registry, now, waiting, reached, post, on
       if (run !== undefined && run.incarnation > id) return;
       if (run !== undefined && shouldRun && run.number === context.run && run.incarnation === id) return;
       stop(address);
-      if (!shouldRun) return;
+      const over = ended.get(address);
+      const isOver = over?.incarnation === id && over.number === context.run;
+      if (over !== undefined && over.incarnation <= id && !(isOver && shouldRun)) ended.delete(address);
+      if (!shouldRun || isOver) return;
       if (isClosing) return post(address, { type: "taskwright.live.suspended", run: context.run }, id);
       const source = invokedSource(registry, context);
       if (source === undefined) return onAbsent(address, context);
@@ -183,7 +192,7 @@ export const makeLivePool = ({ limits, registry, now, waiting, reached, post, on
           listener(event);
         } catch (error) {
           if (runs.get(actor.address) !== run) return;
-          runs.delete(actor.address);
+          forget(actor.address, run);
           post(actor.address, { type: "taskwright.live.failed", run: run.number, error: failureOf(error) as never, at: now() }, run.incarnation);
           end(actor.address, run);
           return;

@@ -178,9 +178,10 @@ export class Residents {
   }
   /** Between two turns only: a turn may hold no actor that was dropped. */
   evict(): void {
-    if (this.#young.size <= this.#halfMax) return;
-    // A turn may have needed more than there is room for: the latest of them stay.
-    this.#old = this.#young.size <= 2 * this.#halfMax ? this.#young : new Map([...this.#young].slice(-this.#halfMax));
+    if (this.#young.size < this.#halfMax) return;
+    // A turn may have needed more than there is room for: the latest of them stay. Never more than a half: what is
+    // looked up next makes the other one.
+    this.#old = this.#young.size === this.#halfMax ? this.#young : new Map([...this.#young].slice(-this.#halfMax));
     this.#young = new Map();
   }
   get size(): number {

@@ -3,4 +3,4 @@ export interface Built {
   readonly dist: string;
   readonly remove: () => void;
 }
-export const build: () => Built;
+export const build: (suite?: string) => Built;

@@ -8,18 +8,18 @@ import { fileURLToPath } from "node:url";
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
- * Compiles the project and the programs of this suite into a folder of their own, so that no other test can change
+ * Compiles the project and the programs of a suite (a folder below test) into a folder of their own, so that no other test can change
  * them meanwhile, and so that a process of this suite is known by its path. Returns the folder, laid out like the
  * project, and what removes it.
  */
-export const build = () => {
-  const folder = mkdtempSync(join(tmpdir(), "taskwright-crash-"));
+export const build = (suite = "crash") => {
+  const folder = mkdtempSync(join(tmpdir(), `taskwright-${suite}-`));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
     cpSync(join(project, "package.json"), join(folder, "package.json"));
     symlinkSync(join(project, "node_modules"), join(folder, "node_modules"), "junction");
     const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
-    execFileSync(process.execPath, [tsc, "-p", join(project, "test/crash"), "--outDir", join(folder, "dist")], { encoding: "utf8", stdio: "pipe" });
+    execFileSync(process.execPath, [tsc, "-p", join(project, "test", suite), "--outDir", join(folder, "dist")], { encoding: "utf8", stdio: "pipe" });
     return { folder, dist: join(folder, "dist"), remove };
   } catch (error) {
     remove();

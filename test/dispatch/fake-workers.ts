@@ -49,9 +49,9 @@ export class FakeWorkers implements Subprocesses {
     },
     assignment: {
       offer: ({ address, params }) => {
-        const { worker, attempt, work } = params as { worker: string; attempt: number; work: Work };
+        const { worker, attempt, work, incarnation } = params as { worker: string; attempt: number; work: Work; incarnation: number };
         const process = this.processes.get(worker);
-        if (process === undefined) return;
+        if (process?.incarnation !== incarnation) return;
         process.offers.push({ worker, incarnation: process.incarnation, assignment: address, task: work.id, attempt, state: "offered", revoked: "no" });
       },
       revoke: ({ address, params }) => {

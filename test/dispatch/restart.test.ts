@@ -129,6 +129,39 @@ describe("dispatch > restart", () => {
     await scene.checkOver();
   });
 
+  inScenes("a task that was submitted while the workers were stopped hears of the end of its need from the next dispatcher", async (open) => {
+    const scene = await open({ slots: 1 });
+    await scene.submit(spec("a"));
+    await run(scene, "a");
+    const submitted = scene.dispatcher.submit([spec("b", { needs: ["a"] })]);
+    await scene.dispatcher.stop();
+    await submitted;
+    await scene.restart();
+    expect(await scene.state("b")).toBe("assigned");
+    await run(scene, "b");
+    await scene.checkOver();
+  });
+
+  inScenes("an offer that was given up before it went out is not made to the next process of its worker", async (open) => {
+    const tasks = [spec("a"), spec("b"), spec("c")];
+    for (let commits = 1; commits <= 12; commits++) {
+      // So few messages fit into a turn that a crash leaves the grant of a slot in the mailbox.
+      const scene = await open({ slots: 3 }, { limits: { turnMessagesMax: 2 } });
+      const crashed = scene.engine.crashAfterCommits(commits);
+      scene.dispatcher.submit(tasks).catch(() => {});
+      await Promise.race([crashed, scene.settle().catch(() => {})]);
+      // The dispatcher opens while the mailbox is still full.
+      scene.engine.crash();
+      scene.workers.killAll();
+      await scene.engine.open({ ownerIsDead: true });
+      await scene.dispatch();
+      await scene.submit(...tasks);
+      expect(scene.workers.open.map(({ task }) => task).sort()).toEqual(["a", "b", "c"]);
+      for (const { id } of tasks) await run(scene, id);
+      await scene.checkOver();
+    }
+  });
+
   for (const commits of [1, 2, 3, 4, 5, 6, 7, 8]) {
     inScenes(`a crash after commit ${commits} of a task's life loses nothing`, async (open) => {
       const scene = await open({ slots: 1 });

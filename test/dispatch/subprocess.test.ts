@@ -56,9 +56,9 @@ class Hands {
   stop(address = "worker/1"): void {
     this.#order(this.subprocesses.actions.worker.stopProcess, address, undefined);
   }
-  offer(id: string, more: Partial<Work> = {}, attempt = 1, worker = "worker/1"): void {
+  offer(id: string, more: Partial<Work> = {}, attempt = 1, worker = "worker/1", incarnation?: number): void {
     const work: Work = { id, command: { argv: stage.argv }, cwd: tmpdir(), env: {}, ...more };
-    this.#order(this.subprocesses.actions.assignment.offer, assignmentOf(id), { worker, attempt, work });
+    this.#order(this.subprocesses.actions.assignment.offer, assignmentOf(id), { worker, attempt, work, ...(incarnation === undefined ? {} : { incarnation }) });
   }
   revoke(id: string, force: boolean, attempt = 1, worker = "worker/1"): void {
     this.#order(this.subprocesses.actions.assignment.revoke, assignmentOf(id), { worker, attempt, force });
@@ -299,6 +299,16 @@ describe("dispatch > subprocess > worker", () => {
     }
     await hands.subprocesses.endAll();
     await noneLeftWith(stage.socketPath);
+  });
+
+  test("what was offered to an earlier process is not begun by a later one", async () => {
+    const hands = new Hands();
+    await hands.start("worker/1", 2);
+    const command = { argv: ["true"] };
+    hands.offer("old", { command }, 1, "worker/1", 1);
+    hands.offer("new", { command }, 1, "worker/1", 2);
+    await hands.heard(assignmentOf("new"), "ENDED");
+    expect(hands.reports.filter(([address]) => address === assignmentOf("old"))).toEqual([]);
   });
 
   test("ending all waits for the last one, also for one that hangs, and drops later orders", async () => {

@@ -76,6 +76,19 @@ describe("engine > activities", () => {
     expect(await engine.snapshot("job/1")).toMatchObject({ value: "done" });
   });
 
+  inTwoModes("an attempt that has ended is not begun again by what is stored before its end", async (bench) => {
+    const held = new Held();
+    // One event per turn: the heartbeat is stored alone, before the end that came with it.
+    const engine = await bench.engine({ machines: [job(held)], limits: { turnEnvelopesMax: 1 } });
+    await engine.start("job", "1");
+    held.last.info.heartbeat("nearly there");
+    held.last.resolve("done");
+    await engine.settled();
+    expect(held.calls).toHaveLength(1);
+    expect(await engine.snapshot("job/1")).toMatchObject({ value: "done", context: { output: "done" } });
+    expect((await engine.taskwright.history(work)).map(({ event }) => event.type)).toEqual(["taskwright.start", "HEARTBEAT", "SUCCEEDED"]);
+  });
+
   for (const [what, output] of [
     ["NaN", Number.NaN],
     ["a Date", new Date(0)],

@@ -50,6 +50,18 @@ const stored = async (engine: TestEngine, what: () => void): Promise<void> => {
 };
 
 describe("engine > live actors", () => {
+  inTwoModes("a run that has ended is not begun again by what is stored before its end", async (bench) => {
+    const held = new HeldObservable();
+    // One event per turn: the value is stored alone, before the end that came with it.
+    const engine = await bench.engine({ machines: [listener(held.values)], limits: { turnEnvelopesMax: 1 } });
+    await engine.start("listener", "1");
+    held.last.next(1);
+    held.last.complete();
+    await engine.settled();
+    expect(held.subscriptions).toHaveLength(1);
+    expect(await engine.snapshot("listener/1")).toMatchObject({ value: "done" });
+  });
+
   describe("callbacks", () => {
     inThreeModes("what a callback sends back is stored, and its parent is told", async (bench) => {
       const held = new HeldCallback();

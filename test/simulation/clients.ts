@@ -1,0 +1,372 @@
+import type { TaskSpec } from "../../src/dispatch/index.ts";
+import type { Receipt } from "../../src/engine/index.ts";
+import type { SimProcess } from "./process.ts";
+import type { World } from "./world.ts";
+
+/** One thing that a client wants. With a key it asks again until it is answered; without one it asks once. */
+interface Request {
+  readonly op: string;
+  readonly says: string;
+  readonly keyed: boolean;
+  readonly call: (process: SimProcess, call: string) => Promise<Answer>;
+  readonly onDone?: () => void;
+}
+/** What was answered, as far as it can be held against the store. */
+type Answer = Receipt | { readonly asked: true } | { readonly submitted: ReadonlyArray<string> } | { readonly cancelled: string };
+
+interface Client {
+  readonly name: string;
+  request: Request | undefined;
+}
+
+const machinesToStart = [
+  "account",
+  "account",
+  "account",
+  "account",
+  "herald",
+  "alarm",
+  "alarm",
+  "parcel",
+  "parcel",
+  "parcel",
+  "parcel",
+  "fragile",
+  "sturdy",
+  "brittle",
+  "player",
+  "player",
+  "family",
+  "family",
+  "till",
+  "till",
+  "till",
+  "beacon",
+  "beacon",
+] as const;
+
+/** Machines that a world starts more of, by what it wants most. */
+const focuses = {
+  start: ["account", "herald"],
+  submit: ["account"],
+  recall: ["parcel"],
+  giveUp: ["parcel"],
+  family: ["family"],
+  till: ["till"],
+  beacon: ["beacon"],
+  set: ["alarm"],
+  break: ["fragile", "brittle"],
+  ask: ["account"],
+} as const;
+
+/** Errors after which nothing of the call is stored, whatever else went wrong. */
+const nothingStored: ReadonlySet<string> = new Set(["EngineDegraded", "EngineBusy"]);
+
+/** Hosts and users: they start actors, send events, ask, submit tasks, repeat what was not answered, and remember what they were told. */
+export class Clients {
+  readonly #world: World;
+  readonly #clients: Array<Client>;
+  readonly #started: Record<string, Array<string>> = {};
+  readonly #tasks: Array<string> = [];
+  readonly #seqs = new Map<string, Receipt>();
+  /** What this world wants most. */
+  readonly #focus: keyof typeof focuses;
+  #ops = 0;
+  #calls = 0;
+
+  constructor(world: World, count: number) {
+    this.#world = world;
+    this.#focus = world.source.pick("focus", Object.keys(focuses) as Array<keyof typeof focuses>);
+    this.#clients = Array.from({ length: count }, (_, index) => ({ name: `client ${index + 1}`, request: undefined }));
+  }
+
+  get isIdle(): boolean {
+    return this.#clients.every(({ request }) => request === undefined);
+  }
+
+  get waiting(): ReadonlyArray<string> {
+    return this.#clients.flatMap(({ name, request }) => (request === undefined ? [] : [`${name} waits for ${request.op}: ${request.says}`]));
+  }
+
+  get mayBegin(): boolean {
+    return this.#clients.some(({ request }) => request === undefined);
+  }
+
+  /** Somebody who is free wants something new. */
+  begin(): void {
+    const client = this.#clients.find(({ request }) => request === undefined);
+    if (client === undefined) return;
+    const request = this.#choose(`op#${++this.#ops}`);
+    if (this.#world.isLeftOut(request.op)) return;
+    this.#world.trace(`${client.name} ${request.op}: ${request.says}`);
+    client.request = request;
+    this.#ask(client, request);
+    // In a step of its own: what a call sets off belongs to the process that it reached.
+    if (request.keyed && this.#world.fault("sentTwice")) this.#world.later(undefined, 0, () => this.#ask(client, request));
+  }
+
+  #choose(op: string): Request {
+    const { source } = this.#world;
+    const known = (machine: string): string | undefined => {
+      const ids = this.#started[machine];
+      return ids === undefined ? undefined : source.pick("which", ids);
+    };
+    const weights = { start: this.#ops < 10 ? 25 : 3, transfer: 6, tell: 3, set: 4, stop: 2, recall: 4, giveUp: 1, break: 3, ball: 3, ask: 3, family: 8, till: 5, beacon: 5, submit: 6, cancel: 2 };
+    const kind = source.weighted("wish", { ...weights, ...(this.#focus === "start" ? {} : { [this.#focus]: 5 * weights[this.#focus] }) });
+    switch (kind) {
+      case "transfer": {
+        const [from, to] = [known("account"), known("account")];
+        // Sometimes to nobody: the money lies in a dead letter then.
+        const other = source.chance("toNobody", 0.05) ? "account/nobody" : to;
+        if (from !== undefined && other !== undefined) return this.#send(op, from, { type: "TRANSFER", to: other, amount: source.whole("amount", 1, 20) }, source.chance("keyed", 0.8));
+        break;
+      }
+      case "tell": {
+        const herald = known("herald");
+        if (herald !== undefined) return this.#send(op, herald, { type: "TELL" }, true);
+        break;
+      }
+      case "set":
+      case "stop": {
+        const alarm = known("alarm");
+        if (alarm !== undefined)
+          return this.#send(op, alarm, kind === "stop" ? { type: "STOP" } : { type: "SET", ms: source.pick("alarmMs", [1, 50, 400, 3_000, 20_000, 90_000]) }, source.chance("keyed", 0.7));
+        break;
+      }
+      case "recall":
+      case "giveUp": {
+        const parcel = known("parcel");
+        if (parcel !== undefined) return this.#send(op, parcel, { type: kind === "recall" ? "RECALL" : "GIVE_UP" }, true);
+        break;
+      }
+      case "break": {
+        const address = known(source.pick("breakable", ["fragile", "sturdy", "brittle"]));
+        if (address !== undefined) return this.#send(op, address, { type: source.chance("breaks", 0.6) ? "BREAK" : "WORK" }, source.chance("keyed", 0.5));
+        break;
+      }
+      case "family": {
+        const address = known("family");
+        const limb = source.pick("limb", ["left", "right"]);
+        const events = [
+          { type: "POKE", limb, what: "WORK" },
+          ...Array.from({ length: 4 }, () => ({ type: "POKE", limb, what: "BREAK" })),
+          { type: "POKE_LATER", limb },
+          { type: "LEAVE_ALONE" },
+          { type: "TAKE_APART" },
+          { type: "REPAIR" },
+          { type: "REPAIR" },
+        ];
+        if (address !== undefined) return this.#send(op, address, source.pick("familyEvent", events), source.chance("keyed", 0.7));
+        break;
+      }
+      case "till":
+      case "beacon": {
+        const address = known(kind);
+        const type = source.pick(kind, kind === "till" ? ["OPEN", "PAY", "PAY", "PAY", "SHIP"] : ["LIGHT", "LIGHT", "QUENCH"]);
+        if (address !== undefined) return this.#send(op, address, { type }, source.chance("keyed", 0.7));
+        break;
+      }
+      case "ball": {
+        const [me, other] = [known("player"), known("player")];
+        if (me !== undefined && other !== undefined && me !== other) return this.#send(op, me, { type: "BALL", left: source.whole("left", 0, 12), me, other }, true);
+        break;
+      }
+      case "ask": {
+        const account = known("account");
+        if (account !== undefined)
+          return {
+            op,
+            says: `asks ${account}`,
+            keyed: false,
+            call: async (process, call) => {
+              await process.engine?.ask(account, { type: "ASK", op, call }, { timeout: 3_000 });
+              return { asked: true };
+            },
+          };
+        break;
+      }
+      case "submit":
+        return this.#submit(op);
+      case "cancel":
+        if (this.#tasks.length > 0) {
+          const task = source.pick("task", this.#tasks);
+          return {
+            op,
+            says: `cancels task/${task}`,
+            keyed: true,
+            call: async (process, call) => {
+              if (process.dispatcher === undefined) throw new NotReady();
+              await process.dispatcher.cancel(task, call);
+              return { cancelled: call };
+            },
+          };
+        }
+        break;
+    }
+    return this.#start(op);
+  }
+
+  #start(op: string): Request {
+    const { source } = this.#world;
+    const machine = source.pick("machine", source.chance("focused", 0.4) ? focuses[this.#focus] : machinesToStart);
+    const ids = (this.#started[machine] ??= []);
+    const address = `${machine}/${this.#world.source.whole("id", 1, machine === "account" ? 5 : 3)}`;
+    const input = machine === "herald" ? { accounts: [...(this.#started.account ?? [])] } : undefined;
+    return {
+      op,
+      says: `starts ${address}`,
+      keyed: true,
+      call: (process) => (process.engine as NonNullable<SimProcess["engine"]>).start(machine, address.slice(machine.length + 1), input),
+      onDone: () => {
+        if (!ids.includes(address)) ids.push(address);
+      },
+    };
+  }
+
+  #send(op: string, address: string, event: { readonly type: string; readonly [key: string]: unknown }, keyed: boolean): Request {
+    return {
+      op,
+      says: `sends ${event.type} to ${address}${keyed ? "" : ", without a key"}`,
+      keyed,
+      call: (process, call) => (process.engine as NonNullable<SimProcess["engine"]>).send(address, { ...event, op, call, keyed }, keyed ? { key: op } : {}),
+    };
+  }
+
+  #submit(op: string): Request {
+    const { source } = this.#world;
+    const specs = Array.from({ length: source.whole("specs", 1, 3) }, (_, index): TaskSpec => {
+      const id = `${op.slice(3)}-${index}`;
+      const needs = this.#tasks.length > 0 && source.chance("needs", 0.3) ? [source.pick("need", this.#tasks)] : [];
+      return { id, command: { argv: ["true"] }, cwd: "/", retries: source.whole("retries", 0, 2), timeoutMs: 8_000, priority: source.whole("priority", 0, 2), needs };
+    });
+    const ids = specs.map(({ id }) => id);
+    this.#tasks.push(...ids);
+    return {
+      op,
+      says: `submits ${ids.join(", ")}`,
+      keyed: true,
+      call: async (process) => {
+        if (process.dispatcher === undefined) throw new NotReady();
+        await process.dispatcher.submit(specs);
+        return { submitted: ids };
+      },
+    };
+  }
+
+  #ask(client: Client, request: Request): void {
+    const world = this.#world;
+    const process = world.target;
+    if (process === undefined) {
+      world.later(undefined, world.source.whole("retryMs", 50, 1_000), () => this.#again(client, request));
+      return;
+    }
+    const call = `c${++this.#calls}`;
+    world.current = process;
+    process.unanswered++;
+    let over = false;
+    const isHeard = () => {
+      if (process.dead) return false;
+      process.unanswered--;
+      const first = !over;
+      over = true;
+      return first;
+    };
+    request.call(process, call).then(
+      (answer) => {
+        if (process.dead) return;
+        this.#hold(request, call, answer);
+        if (isHeard()) this.#answered(client, request);
+      },
+      (error) => {
+        if (process.dead) return;
+        this.#holdRefusal(request, call, error);
+        if (isHeard()) this.#refused(client, request, error);
+      },
+    );
+    // Whoever hears nothing for long enough asks again.
+    world.later(undefined, world.source.whole("patienceMs", 2_000, 40_000), () => {
+      if (over) return;
+      over = true;
+      this.#again(client, request);
+    });
+  }
+
+  #again(client: Client, request: Request): void {
+    if (client.request !== request) return;
+    if (request.keyed) this.#ask(client, request);
+    else client.request = undefined;
+  }
+
+  #answered(client: Client, request: Request): void {
+    if (client.request !== request) return;
+    if (request.keyed && this.#world.fault("answerLost")) {
+      // Some ask so late that their key may be forgotten.
+      this.#world.later(undefined, this.#world.source.pick("againMs", [50, 3_000, 70_000]), () => this.#again(client, request));
+      return;
+    }
+    request.onDone?.();
+    client.request = undefined;
+  }
+
+  #refused(client: Client, request: Request, error: unknown): void {
+    if (client.request !== request) return;
+    const tag = tagOf(error);
+    if (!request.keyed || tag === "ActorFailed" || tag === "UnknownActor") client.request = undefined;
+    else this.#world.later(undefined, this.#world.source.whole("retryMs", 50, 1_000), () => this.#again(client, request));
+  }
+
+  /** What was acknowledged must be stored at this moment. */
+  #hold(request: Request, call: string, answer: Answer): void {
+    const { store, checker, ledger } = this.#world;
+    this.#world.trace(`${request.op} ${call} is answered`);
+    if ("asked" in answer) return this.#world.mark("question answered");
+    if ("submitted" in answer) {
+      for (const id of answer.submitted) {
+        if (store.actor(`task/${id}`) === undefined) checker.violate("I2", `${request.op}: the task ${id} was acknowledged and is not stored`);
+        ledger.tasks.add(id);
+      }
+      return;
+    }
+    if ("cancelled" in answer) {
+      if (!ledger.stored.has(answer.cancelled)) checker.violate("I2", `${request.op}: a cancellation was acknowledged and is not stored`);
+      return;
+    }
+    const actor = store.actor(answer.address);
+    if (actor === undefined) return checker.violate("I2", `${request.op}: ${answer.address} was acknowledged and is not stored`);
+    if (request.says.startsWith("starts")) return;
+    const entry = store.entry(actor.id, answer.seq);
+    const event = entry === undefined ? undefined : (JSON.parse(entry.event) as { op?: unknown; call?: unknown });
+    if (entry === undefined || event?.op !== request.op)
+      return checker.violate("I2", `${request.op}: entry ${answer.seq} of ${answer.address} was acknowledged, and stored is ${entry?.event ?? "nothing"}`);
+    if (entry.outcome !== answer.outcome) checker.violate("I3", `${request.op}: it was ${entry.outcome}, its client was told ${answer.outcome}`);
+    if (answer.duplicate) this.#world.mark("duplicate key answered from store");
+    const earlier = this.#seqs.get(request.op);
+    if (earlier !== undefined && earlier.seq !== answer.seq && Math.abs(answer.at - earlier.at) < this.#world.plan.limits.keyRetentionMs)
+      checker.violate("I3", `${request.op}: its first receipt was for entry ${earlier.seq}, a later one for entry ${answer.seq}`);
+    if (earlier === undefined) this.#seqs.set(request.op, answer);
+  }
+
+  /** What was refused must not be stored, then or later. */
+  #holdRefusal(request: Request, call: string, error: unknown): void {
+    const { checker, ledger } = this.#world;
+    const tag = tagOf(error);
+    const text = error instanceof Error ? error.message : String(error);
+    this.#world.trace(`${request.op} ${call} is refused: ${tag}`);
+    if (!known.has(tag)) checker.violate("I10", `${request.op}: its client was told something unexpected: ${error instanceof Error ? error.stack : text}`);
+    if ((error as { reason?: unknown }).reason === "defect") checker.violate("I10", `${request.op}: the engine failed in itself: ${text}`);
+    if (tag === "TimedOut") this.#world.mark("question not answered in time");
+    if (tag === "UnknownActor" && !request.says.includes("task/")) checker.violate("I2", `${request.op}: ${text}`);
+    if (!nothingStored.has(tag) && !(tag === "EngineClosed" && !text.includes("whether") && !text.includes("meanwhile"))) return;
+    const where = ledger.stored.get(call);
+    if (where !== undefined) checker.violate("I3", `${request.op}: the call ${call} was refused (${text}), but it is stored: ${where}`);
+    ledger.refused.set(call, tag);
+  }
+}
+
+/** The host has an engine, and no dispatcher yet. */
+class NotReady extends Error {
+  readonly _tag = "NotReady";
+}
+
+const known: ReadonlySet<string> = new Set(["EngineDegraded", "EngineBusy", "EngineClosed", "ActorFailed", "UnknownActor", "TimedOut", "Unanswered", "JournalError", "JournalFenced", "NotReady"]);
+const tagOf = (error: unknown): string => String((error as { _tag?: unknown } | null)?._tag ?? "none");

@@ -1,0 +1,47 @@
+import { drawRates, type Fault } from "./faults.ts";
+import type { Source } from "./source.ts";
+
+/** What a run is like; all of it follows from its seed. */
+export interface Plan {
+  readonly rates: Readonly<Record<Fault, number>>;
+  readonly store: "memory" | "sqlite";
+  /** Steps of the phase with faults. */
+  readonly steps: number;
+  readonly clients: number;
+  readonly ops: number;
+  readonly slots: number;
+  readonly limits: {
+    readonly leaseMs: number;
+    readonly heartbeatMs: number;
+    readonly turnEnvelopesMax: number;
+    readonly turnMessagesMax: number;
+    readonly dueTimersMax: number;
+    readonly residentActorsMax: number;
+    readonly activitiesMax: number;
+    readonly intakeMax: number;
+    readonly keyRetentionMs: number;
+  };
+}
+
+/** One seed of twenty runs over a real SQLite file. */
+const sqliteEvery = 20;
+
+export const planOf = (source: Source): Plan => ({
+  rates: drawRates(source),
+  store: source.seed % sqliteEvery === 7 ? "sqlite" : "memory",
+  steps: source.whole("plan", 200, 600),
+  clients: source.whole("plan", 1, 8),
+  ops: source.whole("plan", 20, 100),
+  slots: source.whole("plan", 1, 3),
+  limits: {
+    leaseMs: 10_000,
+    heartbeatMs: 2_000,
+    turnEnvelopesMax: source.pick("plan", [1, 2, 1_000, 1_000]),
+    turnMessagesMax: source.pick("plan", [1, 2, 3, 10_000, 10_000]),
+    dueTimersMax: source.pick("plan", [1, 2, 1_000, 1_000]),
+    residentActorsMax: source.pick("plan", [2, 8, 20_000, 20_000]),
+    activitiesMax: source.pick("plan", [1, 1_000, 1_000]),
+    intakeMax: source.pick("plan", [20, 100_000, 100_000]),
+    keyRetentionMs: source.pick("plan", [60_000, 24 * 60 * 60 * 1000]),
+  },
+});

@@ -1,0 +1,106 @@
+import * as Effect from "effect/Effect";
+import { assign, enqueueActions } from "xstate";
+import { assignment } from "../../machines/assignment.ts";
+import { task } from "../../machines/task.ts";
+import { actorRef } from "../../src/domain/reference.ts";
+import type { Journal, Turn } from "../../src/journal/index.ts";
+import type { SimProcess } from "./process.ts";
+import type { World } from "./world.ts";
+
+/** A bug on purpose: in the store as the engine sees it, or in a machine. */
+export interface Planted {
+  readonly says: string;
+  readonly journal?: (journal: Journal, world: World, process: SimProcess) => Journal;
+  readonly task?: typeof task;
+  readonly assignment?: typeof assignment;
+}
+
+const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], machines: [], names: [] };
+
+const leaking = assignment.provide({
+  actions: {
+    freeSlot: enqueueActions(({ context, self, enqueue }) => {
+      if (context.outcome !== "timedOut") enqueue.sendTo(actorRef(context.worker), { type: "RELEASE", assignment: self.sessionId });
+    }),
+  },
+});
+
+const forgetting = assignment.provide({ actions: { recordCancel: assign({}) } });
+
+/**
+ * The simulator must find each of these within 200 seeds, or it is blind. Two more of the ten that the trade knows live
+ * in parts that are not built yet, and come with them: an outbox row that is written outside of its transaction, and a
+ * buffer that is deleted before it was pushed.
+ */
+export const planted = {
+  acknowledgeBeforeCommit: {
+    says: "the engine is told that a turn is stored, and it is stored a little later",
+    journal: (journal, world, process) => {
+      let isBehind = 0;
+      return {
+        ...journal,
+        commit: (turn) =>
+          Effect.sync(() => {
+            isBehind = Math.max(isBehind, world.now) + 5;
+            world.later(process, isBehind - world.now, () => Effect.runFork(Effect.ignore(journal.commit(turn))));
+          }),
+      };
+    },
+  },
+  skipEpochCheck: {
+    says: "an owner that was taken over goes on writing",
+    journal: (journal, world, process) => ({
+      ...journal,
+      commit: (turn) =>
+        Effect.catchTag(journal.commit(turn), "JournalFenced", (error) => {
+          const store = world.store.memory;
+          if (store === undefined || store.refuses(turn) !== undefined) return Effect.fail(error);
+          store.apply(turn);
+          world.checker.afterCommit(process.epoch);
+          return Effect.void;
+        }),
+    }),
+  },
+  dedupeAfterApply: {
+    says: "an event is applied before it is known whether its key was seen",
+    journal: (journal) => ({ ...journal, keys: () => Effect.succeed([]) }),
+  },
+  timerDeletedBeforeItsTurn: {
+    says: "a due timer is struck off before the turn that it is for is stored",
+    journal: (journal) => ({
+      ...journal,
+      due: (until, limit) =>
+        Effect.tap(journal.due(until, limit), (rows) => (rows.length === 0 ? Effect.void : Effect.ignore(journal.commit({ ...nothing, wakes: rows.map(({ actor }) => ({ actor, due: undefined })) })))),
+    }),
+  },
+  retryOnUnknown: {
+    says: "a turn whose commit failed is run again, although it turned out to be stored",
+    journal: (journal, _world, process) => ({ ...journal, reopen: Effect.map(journal.reopen, (counters) => (process.doubt === "stored" ? { ...counters, history: 0 } : counters)) }),
+  },
+  budgetCountedTwice: {
+    says: "a failed attempt is counted twice",
+    task: task.provide({
+      actions: {
+        recordFailure: assign(({ context }) => ({
+          failures: context.failures + 2,
+          delayMs: context.failures + 2 >= context.retry.attemptsMax ? null : 500,
+          failure: { name: "TaskFailed", message: "it failed" },
+        })),
+      },
+    }),
+  },
+  cancelNotStored: {
+    says: "that a running task is not wanted any more is said, but not stored",
+    task: task.provide({ actions: { recordUnwanted: assign({}) }, actors: { assignment: forgetting } }),
+    assignment: forgetting,
+  },
+  slotLeakedOnTimeout: {
+    says: "a command that timed out keeps its slot",
+    task: task.provide({ actors: { assignment: leaking } }),
+    assignment: leaking,
+  },
+} as const satisfies Readonly<Record<string, Planted>>;
+
+export type PlantedName = keyof typeof planted;
+export const plantedNames = Object.keys(planted) as ReadonlyArray<PlantedName>;
+export const plantedOf = (name: PlantedName): Planted => planted[name];

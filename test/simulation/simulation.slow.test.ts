@@ -1,0 +1,70 @@
+import { describe, expect, test } from "vitest";
+import { emptyTally, missed, runSeed, runSeeds, tableOf } from "./campaign.ts";
+import { hunt } from "./hunt.ts";
+import { minimise, told } from "./minimise.ts";
+import { plantedNames, plantedOf } from "./planted.ts";
+
+/** On a machine that does much else. Milliseconds. */
+const patienceMs = 300_000;
+
+describe("simulation", () => {
+  test(
+    "500 seeds > violate nothing, reach every mark and fire every fault",
+    async () => {
+      const began = process.hrtime.bigint();
+      const tally = await runSeeds(1, 500);
+      console.log(tableOf(tally, Number(process.hrtime.bigint() - began) / 1e6));
+      expect(tally.violations.map(({ seed, invariant, what }) => `seed ${seed} violates ${invariant}: ${what}`).join("\n")).toBe("");
+      expect(missed(tally).join("\n")).toBe("");
+    },
+    patienceMs,
+  );
+
+  test("a set of seeds that was nowhere is not taken for a proof", () => {
+    expect(missed(emptyTally())).toEqual(expect.arrayContaining(["mark not reached: stale epoch refused", "fault never fired: commitLied"]));
+  });
+
+  for (const [seed, what] of [
+    [3, "in memory"],
+    [7, "over SQLite"],
+  ] as const) {
+    test(`the same seed has the same history, ${what}`, async () => {
+      const first = await runSeed({ seed });
+      const second = await runSeed({ seed });
+      expect(second.digest).toBe(first.digest);
+      expect(first.commits).toBeGreaterThan(10);
+      expect((await runSeed({ seed: seed + 1 })).digest).not.toBe(first.digest);
+    });
+  }
+
+  // All of them: npm run simulate -- --planted
+  for (const name of ["dedupeAfterApply", "slotLeakedOnTimeout"] as const) {
+    test(
+      `planted bug "${name}" > is found`,
+      async () => {
+        expect(await hunt(name)).toMatchObject({ seed: expect.any(Number), violation: { invariant: expect.stringMatching(/^I\d/) } });
+      },
+      patienceMs,
+    );
+  }
+
+  test("eight of the ten planted bugs are in; the others come with the parts that they live in", () => {
+    expect(plantedNames).toHaveLength(8);
+  });
+
+  test(
+    "a failing seed is told with the command that runs it again, and without what it does not need",
+    async () => {
+      const planted = plantedOf("dedupeAfterApply");
+      const { seed = 0 } = await hunt("dedupeAfterApply");
+      const failed = await runSeed({ seed, planted });
+      const smaller = await minimise({ seed, planted }, failed, 40);
+      expect(smaller.outcome.violation?.invariant).toBe(failed.violation?.invariant);
+      expect(smaller.outcome.history.length).toBeLessThan(failed.history.length);
+      expect(told(smaller)).toContain(`npm run simulate -- --seed ${seed} --without `);
+      // What is left out stays out, and it fails still.
+      expect((await runSeed({ seed, planted, without: smaller.without })).digest).toBe(smaller.outcome.digest);
+    },
+    patienceMs,
+  );
+});
