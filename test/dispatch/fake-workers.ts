@@ -59,6 +59,8 @@ export class FakeWorkers implements Subprocesses {
         const offer = this.offers.find((known) => known.assignment === address && known.attempt === attempt);
         if (offer === undefined || offer.state === "over") return;
         offer.revoked = force ? "byForce" : "politely";
+        // What is ended by force before it began is not begun any more.
+        if (force && offer.state === "offered") offer.state = "over";
         if (force && offer.state === "executing") this.#ended(offer, { ok: false, failure: { name: "CommandFailed", message: "the command was ended by SIGKILL" } });
       },
     },
