@@ -517,6 +517,12 @@ export class Loop {
       attempt.stored = undefined; // that much is certain
       return this.#fenced(attempt, error);
     }
+    if (error instanceof JournalError && error.reason === "replaced") {
+      // As certain: the journal looks before it writes. Whoever waited for the file to come back might wait for ever.
+      this.#options.pump.arm(this.#options.time.now());
+      this.#lose(attempt);
+      return this.#failed(error);
+    }
     this.#doubtful = attempt;
     if ((yield* this.#resolve()) === "lost") this.#failed(error);
   });
@@ -538,12 +544,19 @@ export class Loop {
     }
     this.#doubtful = undefined;
     this.#options.pump.arm(this.#options.time.now());
-    const { turn, stored, batch, error } = attempt;
+    const { turn, stored } = attempt;
     if (stored !== undefined && looked.right) {
       for (const actor of turn.touched) this.#options.world.residents.set(actor);
       this.#commited(turn, stored);
       return "stored";
     }
+    this.#lose(attempt);
+    return "lost";
+  });
+
+  /** Nothing of the turn was stored: who waits for it is told, and what the engine owes itself is tried again. */
+  #lose(attempt: Attempt): void {
+    const { turn, batch, error } = attempt;
     this.#undo(attempt);
     if (error instanceof JournalError && error.reason === "failed" && (yield* this.#findBehind(attempt))) {
       // Without them the same turn can be stored: nobody else needs to know.
@@ -566,8 +579,7 @@ export class Loop {
       this.#mail = [...owed.filter((delivery) => delivery.mail !== undefined), ...this.#mail];
       this.#queue = [...owed.filter((delivery) => delivery.mail === undefined), ...this.#queue];
     }
-    return "lost";
-  });
+  }
 
   /** A damaged row may have a sequence number that its history is beyond. Says whether there is one that was not known. */
   readonly #findBehind = Effect.fnUntraced(function* (this: Loop, { turn }: Attempt) {

@@ -29,6 +29,28 @@ export const check = (file: string, mustExist: boolean): Effect.Effect<void, Jou
     }
   });
 
+/** Nothing where nothing is. */
+export const identityOf = (file: string): Identity | undefined => {
+  const found = look(file);
+  return found && { device: found.dev, inode: found.ino };
+};
+
+/**
+ * Takes the write-ahead log away from a path at which another database stands by now, if it is still the one that was
+ * opened, and keeps a copy: SQLite would write it over that database, when it closes or at the next open, and make of
+ * both a third one that never was.
+ */
+export const setAside = (log: string, opened: Identity, copy: string): void => {
+  try {
+    const found = identityOf(log);
+    if (found?.inode !== opened.inode || found.device !== opened.device) return;
+    fs.copyFileSync(log, copy);
+    fs.truncateSync(log);
+  } catch {
+    // It is gone already, or there is no space for a copy: then it stays.
+  }
+};
+
 export const identify = (file: string): Effect.Effect<Identity, JournalError> =>
   Effect.suspend(() => {
     const found = look(file);

@@ -13,6 +13,7 @@ import type { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
  * - A `commit` or read by an owner whose epoch is over fails with `JournalFenced`, and writes nothing.
  * - A failed `commit` has an *unknown* outcome (the disk may have taken it). After it the caller calls `reopen` and
  *   compares `Counters.history` with what it meant to write; it never assumes.
+ *   Two failures are certain, because nothing was begun: `JournalFenced`, and a `JournalError` with reason `replaced`.
  * - History is append-only, but for `prune`; `(actor, seq)` is unique; ids are given by the caller and only grow, also
  *   when the rows with the highest ones were pruned.
  * - Readers (`reader: true`) work while an owner writes, and never claim, migrate or write.

@@ -2,6 +2,7 @@ import type { SqlError } from "@effect/sql/SqlError";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
+import * as fs from "node:fs";
 import * as path from "node:path";
 import * as Claim from "./claim.ts";
 import * as Connection from "./connection.ts";
@@ -9,6 +10,7 @@ import * as Driver from "./driver.ts";
 import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
 import { isHalfMade } from "./failure.ts";
 import * as File from "./file.ts";
+import * as Imprint from "./imprint.ts";
 import { Journal, type OwnerInfo, type OwnerRow, type Turn } from "./journal.ts";
 import * as Prune from "./prune.ts";
 import * as Reads from "./reads.ts";
@@ -21,8 +23,9 @@ import * as Statements from "./turn.ts";
  * - A turn is durable when `commit` succeeds: write-ahead log, `synchronous = FULL`.
  * - The owner's epoch is read inside each transaction that writes, under SQLite's write lock: an owner that was
  *   taken over can't write, however late it wakes up.
- * - Each renewal checks that the path still leads to the opened file (reason `replaced`), and so does a commit when
- *   the last look is more than 100 ms old: SQLite itself would go on writing to a deleted file without a word.
+ * - Each renewal checks that the path still leads to the opened file, and that nobody copied another one over it
+ *   (reason `replaced`), and so does a commit when the last look is more than 100 ms old: SQLite itself would go on
+ *   writing to a deleted file, or into a foreign one, without a word.
  * - A second row for an (actor, seq) or an id in use is a `JournalError` with reason `failed`, not `JournalFenced`:
  *   another engine can't have written it (the epoch would tell), so it means that the caller's memory is not what is
  *   stored. Reopen and load again.
@@ -53,6 +56,11 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     let connection: Connection.Connection | undefined;
     let opened: File.Identity | undefined;
     let claimed: OwnerRow | undefined;
+    let descriptor: Imprint.Descriptor | undefined;
+    let place: Imprint.Place | undefined;
+    let imprint: Imprint.Imprint | undefined;
+    let log: File.Identity | undefined;
+    let isReplaced = false;
     let lookedAt = 0;
     let written = false;
 
@@ -61,7 +69,10 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     const disconnect = Effect.suspend(() => {
       const open = connection;
       connection = undefined;
-      return open === undefined ? Effect.void : open.close;
+      if (open === undefined) return Effect.void;
+      if (isReplaced && log !== undefined) File.setAside(`${where}-wal`, log, `${where}-wal-${claimed?.epoch ?? 0}`);
+      isReplaced = false;
+      return open.close;
     });
 
     /** A fresh connection to a file that proved to be a journal. */
@@ -83,6 +94,44 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     const connected = Effect.suspend(() => (connection === undefined ? Effect.fail(failed("the journal is not open; call open, or reopen after a failure")) : Effect.succeed(connection)));
     const reading = <A>(read: (connection: Connection.Connection) => Effect.Effect<A, JournalError>) => alone(Effect.flatMap(connected, read));
 
+    /** From now on the file must go on from what it says now. */
+    const remember = (open: Connection.Connection, identity: File.Identity) =>
+      Effect.map(Imprint.locate(open), (found) => {
+        place = found;
+        descriptor = new Imprint.Descriptor(identity);
+        imprint = place === undefined ? undefined : descriptor.read(place)?.imprint;
+        log = File.identityOf(`${where}-wal`);
+        isReplaced = false;
+      });
+
+    /** Fails if the path leads to another file by now, or the file has the bytes of another one. */
+    const verify = (open: Connection.Connection, identity: File.Identity, ours: OwnerRow) =>
+      Effect.gen(function* () {
+        yield* Effect.tapError(File.verify(where, identity), () =>
+          Effect.sync(() => {
+            // One that was moved away may be put back, beside its log.
+            isReplaced = fs.existsSync(where);
+          }),
+        );
+        if (isGoingOn(ours)) return;
+        // Somebody may have repacked the database, in order: then the row stands elsewhere.
+        place = (yield* Effect.orElseSucceed(Imprint.locate(open), () => undefined)) ?? place;
+        if (isGoingOn(ours)) return;
+        // Another engine took over: what is written next finds out.
+        const current = yield* Effect.orElseSucceed(Reads.owner(open), () => undefined);
+        if (current !== undefined && current.epoch > ours.epoch) return;
+        isReplaced = true;
+        return yield* new JournalError({ reason: "replaced", where, detail: "another file was copied over it under the engine" });
+      });
+    const isGoingOn = (ours: OwnerRow): boolean => {
+      const seen = place === undefined ? undefined : descriptor?.read(place);
+      if (seen === undefined) return true;
+      if (!Imprint.follows(imprint, seen.imprint, ours)) return false;
+      imprint = seen.imprint;
+      isReplaced = false;
+      return true;
+    };
+
     const fenced = (ours: OwnerRow, current: number) => new JournalFenced({ where, epoch: ours.epoch, current });
 
     /** A transaction in which the claim is known to be ours. `always`: look at the path however fresh the last look. */
@@ -95,7 +144,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
           if (ours === undefined || opened === undefined) return yield* failed("nobody claimed the journal; call open first");
           const now = performance.now();
           if (always || now - lookedAt > lookMs) {
-            yield* File.verify(where, opened);
+            yield* verify(open, opened, ours);
             lookedAt = now;
           }
           return yield* open.transaction(
@@ -128,6 +177,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
         yield* Schema.migrate(fresh, where);
         opened = yield* File.identify(where);
         const { ours, released } = yield* take(fresh, info);
+        yield* remember(fresh, opened);
         const answer = { epoch: ours.epoch, counters: yield* Reads.counters(fresh), latestAt: yield* Reads.latestAt(fresh), released };
         claimed = ours;
         return answer;
@@ -138,9 +188,10 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       const ours = claimed;
       if (ours === undefined || opened === undefined) return yield* failed("nobody claimed the journal; call open first");
       // Before the old connection is closed: as long as it holds the old file, no other file can have its inode.
-      yield* File.verify(where, opened);
+      yield* connection === undefined ? File.verify(where, opened) : verify(connection, opened, ours);
       yield* disconnect;
       const fresh = yield* connect;
+      yield* remember(fresh, opened);
       const current = yield* Reads.owner(fresh);
       if (current?.epoch !== ours.epoch) return yield* fenced(ours, current?.epoch ?? 0);
       return yield* Reads.counters(fresh);
@@ -149,8 +200,9 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     const release = Effect.suspend(() => {
       const ours = claimed;
       const open = connection;
-      if (ours === undefined || open === undefined) return Effect.void;
-      return Effect.map(open.transaction(open.run("UPDATE owner SET until = 0 WHERE epoch = ? AND id = ?", [ours.epoch, ours.id])), () => {
+      if (ours === undefined || open === undefined || opened === undefined) return Effect.void;
+      const free = open.transaction(open.run("UPDATE owner SET until = 0 WHERE epoch = ? AND id = ?", [ours.epoch, ours.id]));
+      return Effect.map(Effect.zipRight(verify(open, opened, ours), free), () => {
         claimed = undefined;
       });
     });
@@ -162,7 +214,10 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
           Effect.suspend(() => {
             if (!written || connection === undefined) return Effect.void;
             written = false;
-            return connection.checkpoint;
+            return Effect.map(connection.checkpoint, () => {
+              // At once: what is copied over it from now on is older than what it says now.
+              if (claimed !== undefined) isGoingOn(claimed);
+            });
           }),
         ),
       );

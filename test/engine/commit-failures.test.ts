@@ -15,6 +15,8 @@ class Trouble {
   lying = false;
   /** The store can't be reached: not even to look what became of a commit. */
   gone = false;
+  /** Another file stands at the journal's path. */
+  replaced = false;
   /** Another engine has the journal. */
   taken = false;
   readonly #failure = (detail: string) => new JournalError({ reason: "failed", where: "test", detail });
@@ -22,6 +24,7 @@ class Trouble {
   readonly wrap = (journal: Journal): Journal => {
     const reach = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | JournalError | JournalFenced> =>
       Effect.suspend((): Effect.Effect<A, E | JournalError | JournalFenced> => {
+        if (this.replaced) return Effect.fail(new JournalError({ reason: "replaced", where: "test", detail: "another file was put in its place" }));
         if (this.taken) return Effect.fail(new JournalFenced({ where: "test", epoch: 1, current: 2 }));
         return this.gone ? Effect.fail(this.#failure("the store is gone")) : effect;
       });
@@ -61,6 +64,18 @@ describe("engine > commit failures", () => {
     trouble.refusing = false;
     await engine.advance("1 second");
     expect(engine.taskwright.status()).toMatchObject({ state: "running", cause: undefined });
+    expect(await engine.send("counter/1", { type: "ADD" })).toMatchObject({ seq: 2 });
+  });
+
+  inBothJournals("a replaced file: senders are told at once and need not wait for the first one, which the engine goes on with if it comes back", async (bench) => {
+    const { engine, trouble } = await opened(bench);
+    trouble.replaced = true;
+    for (const result of await add(engine, 3)) expect(result).toMatchObject({ status: "rejected", reason: { ...degraded, reason: "replaced" } });
+    await engine.advance("1 minute");
+    expect(engine.taskwright.status()).toMatchObject({ state: "degraded", cause: { data: { reason: "replaced" } } });
+    trouble.replaced = false;
+    await engine.advance("1 minute");
+    expect(engine.taskwright.status()).toMatchObject({ state: "running" });
     expect(await engine.send("counter/1", { type: "ADD" })).toMatchObject({ seq: 2 });
   });
 

@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import type * as Scope from "effect/Scope";
+import * as Exit from "effect/Exit";
+import * as Scope from "effect/Scope";
 import { describe, expect, it } from "vitest";
 import { SqliteJournal } from "../../src/journal/index.ts";
 import * as Layout from "../../src/journal/schema.ts";
-import { actor, engine, entry, failure, moved, turn } from "../../src/testing/journal-conformance/rows.ts";
+import { actor, engine, entry, failure, moved, noon, turn } from "../../src/testing/journal-conformance/rows.ts";
 import { type DriverName, folder, sql, usable } from "./files.ts";
 
 const inFolder = (body: (dir: string) => Effect.Effect<unknown, unknown, Scope.Scope>) => () => Effect.runPromise(Effect.asVoid(Effect.scoped(Effect.flatMap(folder, body))));
@@ -192,7 +193,8 @@ for (const driver of usable) {
             const file = path.join(dir, "journal.db");
             yield* written(driver, file);
             fs.copyFileSync(file, `${file}.backup`);
-            const journal = yield* SqliteJournal.make({ file, driver });
+            const scope = yield* Scope.make();
+            const journal = yield* Scope.extend(SqliteJournal.make({ file, driver }), scope);
             yield* journal.open(engine());
             if (how === "deleted") fs.rmSync(file);
             else fs.renameSync(`${file}.backup`, file);
@@ -201,10 +203,73 @@ for (const driver of usable) {
             expect(yield* failure(journal.renew(0))).toMatchObject({ reason: "replaced" });
             expect(yield* failure(journal.reopen)).toMatchObject({ reason: "replaced" });
             expect(fs.existsSync(file)).toBe(how === "replaced");
+            yield* Scope.close(scope, Exit.void);
+            // The other file takes nothing over from the log that lies beside it.
+            expect(yield* opening(driver, file)).toMatchObject({ epoch: how === "replaced" ? 2 : 1, counters: { history: how === "replaced" ? 1 : 0 } });
+            expect(fs.existsSync(`${file}-wal-2`)).toBe(how === "replaced");
           }),
         ),
       );
     }
+
+    // What the file itself says is read through SQLite's own descriptor.
+    const isShown = process.platform !== "win32";
+    for (const [age, from] of [
+      ["before the owner came", "before"],
+      ["earlier in the same owner's life", "during"],
+      ["as an empty file", "empty"],
+    ] as const) {
+      it.skipIf(!isShown)(
+        `over which a copy was written that was made ${age} is noticed, and the copy left as it is${isShown ? "" : " (not shown on Windows)"}`,
+        inFolder((dir) =>
+          Effect.gen(function* () {
+            const [file, copy] = [path.join(dir, "journal.db"), path.join(dir, "copy.db")];
+            yield* written(driver, file);
+            const scope = yield* Scope.make();
+            const journal = yield* Scope.extend(SqliteJournal.make({ file, driver }), scope);
+            if (from === "before") fs.copyFileSync(file, copy);
+            yield* journal.open(engine({ now: noon }));
+            yield* journal.commit(turn({ moved: [moved(1, 2)], history: [entry(2, 1, 2)] }));
+            yield* journal.renew(noon + 1_000);
+            if (from === "during") fs.copyFileSync(file, copy);
+            if (from === "empty") fs.writeFileSync(copy, "");
+            yield* journal.commit(turn({ moved: [moved(1, 3)], history: [entry(3, 1, 3)] }));
+            yield* journal.renew(noon + 2_000);
+            yield* journal.commit(turn({ moved: [moved(1, 4)], history: [entry(4, 1, 4)] }));
+            fs.copyFileSync(copy, file);
+            const replaced = { reason: "replaced", detail: expect.stringContaining("copied over it") };
+            expect(yield* failure(journal.renew(noon + 3_000))).toMatchObject(replaced);
+            expect(yield* failure(journal.reopen)).toMatchObject(replaced);
+            expect(yield* failure(journal.release)).toMatchObject(replaced);
+            yield* Scope.close(scope, Exit.void);
+            // SQLite would have written the log of the one into the other.
+            expect(fs.readFileSync(file).equals(fs.readFileSync(copy))).toBe(true);
+            const entries = { before: 1, during: 2, empty: 0 };
+            expect(fs.statSync(`${file}-wal-2`).size).toBeGreaterThan(0);
+            expect(yield* opening(driver, file)).toMatchObject({ counters: { history: entries[from] } });
+          }),
+        ),
+      );
+    }
+
+    it(
+      "that another program repacked or moved the log into, in order, is no other file",
+      inFolder((dir) =>
+        Effect.gen(function* () {
+          const file = path.join(dir, "journal.db");
+          yield* written(driver, file);
+          const journal = yield* SqliteJournal.make({ file, driver });
+          yield* journal.open(engine({ now: noon }));
+          for (const [turns, statement] of ["PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"].entries()) {
+            const next = turns + 2;
+            yield* journal.commit(turn({ moved: [moved(1, next)], history: [entry(next, 1, next)] }));
+            yield* sql(driver, file, [statement]);
+            yield* journal.renew(noon + 1_000 * next);
+            expect(yield* journal.reopen).toMatchObject({ history: next });
+          }
+        }),
+      ),
+    );
 
     const root = process.getuid?.() === 0;
     it.skipIf(root)(
