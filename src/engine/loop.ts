@@ -544,11 +544,18 @@ export class Loop {
     }
     this.#doubtful = undefined;
     this.#options.pump.arm(this.#options.time.now());
-    const { turn, stored } = attempt;
+    const { turn, stored, batch, error } = attempt;
     if (stored !== undefined && looked.right) {
       for (const actor of turn.touched) this.#options.world.residents.set(actor);
       this.#commited(turn, stored);
       return "stored";
+    }
+    if (error instanceof JournalError && error.reason === "failed" && (yield* this.#findBehind(attempt))) {
+      this.#undo(attempt);
+      // Without them the same turn can be stored: nobody else needs to know.
+      this.#mail = [...batch.filter((delivery) => delivery.mail !== undefined), ...this.#mail];
+      this.#queue = [...batch.filter((delivery) => delivery.mail === undefined), ...this.#queue];
+      return "again";
     }
     this.#lose(attempt);
     return "lost";
@@ -558,12 +565,6 @@ export class Loop {
   #lose(attempt: Attempt): void {
     const { turn, batch, error } = attempt;
     this.#undo(attempt);
-    if (error instanceof JournalError && error.reason === "failed" && (yield* this.#findBehind(attempt))) {
-      // Without them the same turn can be stored: nobody else needs to know.
-      this.#mail = [...batch.filter((delivery) => delivery.mail !== undefined), ...this.#mail];
-      this.#queue = [...batch.filter((delivery) => delivery.mail === undefined), ...this.#queue];
-      return "again";
-    }
     const detail = error instanceof Error ? error.message : String(error);
     const isStore = error instanceof JournalError;
     for (const delivery of batch) {

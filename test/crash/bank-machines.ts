@@ -83,3 +83,9 @@ export const fragile = setup({
     }),
   },
 }).createMachine({ id: "fragile", version: "1", context: { work: 0 }, on: { WORK: { actions: "work" }, BREAK: { actions: "break" } } });
+
+/** Rings once, so many milliseconds after it was set. */
+export const alarm = setup({
+  types: { input: {} as { readonly ms: number }, context: {} as { readonly ms: number } },
+  delays: { wait: ({ context }) => context.ms },
+}).createMachine({ id: "alarm", version: "1", context: ({ input }) => input, initial: "set", states: { set: { after: { wait: "rung" } }, rung: {} } });

@@ -1,5 +1,6 @@
 import { canaries, findings } from "./canaries.ts";
 import { type Campaign, rideAll, rideText, summarize, table } from "./campaign.ts";
+import { full } from "./faults/full.ts";
 import type { Ride, Site } from "./journey.ts";
 import { openJudge } from "./judge.ts";
 import { pauseRun } from "./paused-run.ts";
@@ -17,12 +18,15 @@ export const main = async (args: ReadonlyArray<string>, place: Omit<Site, "judge
   const seed = numberOf(args, "--seed", 1 + (Math.floor(Date.now() / 1_000) % 1_000_000));
   const site: Site = { ...place, judge: openJudge(place.dist) };
   const startedAt = Date.now();
-  console.log(`seed ${seed} (again: npm run crash -- --seed ${seed})`);
+  console.log(`seed ${seed} (again: npm run crash -- ${args.includes("--full") ? "--full " : ""}--seed ${seed})`);
   try {
-    const failures = [
-      ...(args.includes("--power") ? [] : [...(await kill(site, seed, numberOf(args, "--kills", 200))), ...(await findPlanted(site)), ...(await pauseRuns(site, seed))]),
-      ...(args.includes("--kill") ? [] : await failPowers(site, seed)),
-    ];
+    const only = args.includes("--only") ? args[args.indexOf("--only") + 1]?.split(",") : undefined;
+    const failures = args.includes("--full")
+      ? await full(site, seed, only)
+      : [
+          ...(args.includes("--power") ? [] : [...(await kill(site, seed, numberOf(args, "--kills", 200))), ...(await findPlanted(site)), ...(await pauseRuns(site, seed))]),
+          ...(args.includes("--kill") ? [] : await failPowers(site, seed)),
+        ];
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     console.log(failures.length === 0 ? `\nall is well after ${seconds} s, seed ${seed}` : `\nFAILED after ${seconds} s, seed ${seed}:\n${failures.map((failure) => `  ${failure}`).join("\n")}`);
     return failures.length === 0 ? 0 : 1;

@@ -29,7 +29,8 @@ const send = async (id: string): Promise<boolean> => {
     say({ sent: id, seq });
     return true;
   } catch (error) {
-    say({ failed: id, error: (error as { _tag: string })._tag });
+    const { state, cause } = engine.status();
+    say({ failed: id, error: (error as { _tag: string })._tag, state, reason: (cause?.data as { reason?: string } | undefined)?.reason });
     return false;
   }
 };

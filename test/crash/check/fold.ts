@@ -5,7 +5,7 @@ import { supervisor } from "../../../machines/supervisor.ts";
 import { task } from "../../../machines/task.ts";
 import { worker } from "../../../machines/worker.ts";
 import { type ActorState, type Definition, decode, define, encode, parseJson, start, step } from "../../../src/actor/index.ts";
-import { account, fragile, herald, parcel, slip } from "../bank-machines.ts";
+import { account, alarm, fragile, herald, parcel, slip } from "../bank-machines.ts";
 import type { ActorRow, Evidence, HistoryRow, StateRow } from "./evidence.ts";
 
 /** An actor with its whole life, as its history tells it. */
@@ -24,7 +24,7 @@ export interface Moment {
 }
 
 export const definitions: ReadonlyMap<string, Definition> = new Map(
-  [task, assignment, worker, activity, supervisor, account, herald, parcel, slip, fragile].map((machine) => {
+  [task, assignment, worker, activity, supervisor, account, herald, parcel, slip, fragile, alarm].map((machine) => {
     const definition = define(machine);
     return [definition.hash, definition];
   }),

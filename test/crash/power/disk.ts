@@ -29,6 +29,15 @@ export class Disk {
   readonly #durableNames = new Map<string, Inode>();
   #changes: Array<Change> = [];
 
+  /** Files that are on it already, and certain to be. */
+  constructor(files: Image = new Map()) {
+    for (const [file, content] of files) {
+      const inode = { durable: content, pending: [] };
+      this.#names.set(file, inode);
+      this.#durableNames.set(file, inode);
+    }
+  }
+
   take(operation: Operation): void {
     switch (operation.kind) {
       case "open":

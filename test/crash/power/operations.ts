@@ -54,7 +54,7 @@ const fromCall = (call: string): Operation | undefined => {
   }
 };
 
-/** What `recorder.c` wrote. */
+/** What `faults/shim.c` wrote. */
 export const fromRecorder = (log: Buffer): ReadonlyArray<Operation> => {
   const operations: Array<Operation> = [];
   for (let at = 0; at < log.length; ) {

@@ -33,7 +33,7 @@ const strace: Recorder = {
 
 const preloaded = (source: string, site: string): Recorder => {
   const library = join(site, "recorder.so");
-  execFileSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, join(source, "power/recorder.c"), "-ldl"], { stdio: "pipe" });
+  execFileSync("cc", ["-shared", "-fPIC", "-O1", "-o", library, join(source, "faults/shim.c"), "-ldl"], { stdio: "pipe" });
   return {
     name: "cc",
     record: async (program, folder, out) => {
