@@ -7,7 +7,7 @@ import type { Identity } from "./file.ts";
 /**
  * What the database file itself says of its owner, without the write-ahead log beside it. SQLite sees the newest row,
  * which stands in the log; a copy over the open file (the same file, other bytes) shows only here. The log is moved
- * into the file by the owner, so what the file says only ever goes on to a later row of the same owner.
+ * into the file in order, so what the file says only ever goes on: to later renewals, to a release, to the next owner.
  */
 export interface Imprint {
   readonly id: string;
@@ -27,11 +27,16 @@ export const locate = (connection: Connection): Effect.Effect<Place | undefined,
     ([row]) => row && { page: row.page, pageBytes: row.bytes },
   );
 
-/** Whether a file may say `seen` after it said `before`, when nobody but `owner` wrote to it. */
+/**
+ * Whether a file may say `seen` after it said `before`, up to `owner`. Earlier owners come in between: one that was
+ * paused in the middle of moving the log goes on with that when it wakes up, and moves no more than was there then.
+ */
 export const follows = (before: Imprint | undefined, seen: Imprint | undefined, owner: { readonly id: string; readonly epoch: number }): boolean => {
-  if (before?.id === seen?.id && before?.epoch === seen?.epoch && before?.until === seen?.until) return true;
-  if (seen === undefined || seen.id !== owner.id || seen.epoch !== owner.epoch) return false;
-  return before?.id !== owner.id || before.epoch !== owner.epoch || seen.until >= before.until;
+  if (seen === undefined) return before === undefined;
+  if (seen.epoch > owner.epoch || (seen.epoch === owner.epoch && seen.id !== owner.id)) return false;
+  if (before === undefined || seen.epoch > before.epoch) return true;
+  // A released claim has `until` 0.
+  return seen.epoch === before.epoch && seen.id === before.id && (seen.until >= before.until || seen.until === 0);
 };
 
 /** SQLite's own descriptor of a file, for reading. To open and close another one would take away SQLite's locks. */

@@ -69,11 +69,22 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     const disconnect = Effect.suspend(() => {
       const open = connection;
       connection = undefined;
-      if (open === undefined) return Effect.void;
-      if (isReplaced && log !== undefined) File.setAside(`${where}-wal`, log, `${where}-wal-${claimed?.epoch ?? 0}`);
-      isReplaced = false;
-      return open.close;
+      return open === undefined ? Effect.void : Effect.zipRight(isReplaced ? setLogAside(open) : Effect.void, open.close);
     });
+    /**
+     * Only when it is still so, and nobody else has the log: then SQLite would write it over the other database. What
+     * was set aside wrongly would be lost.
+     */
+    const setLogAside = (open: Connection.Connection) =>
+      Effect.gen(function* () {
+        isReplaced = false;
+        if (claimed === undefined || opened === undefined || log === undefined) return;
+        const found = File.identityOf(where);
+        const isOther = found !== undefined && (found.inode !== opened.inode || found.device !== opened.device);
+        if (found === undefined || (!isOther && isGoingOn(claimed))) return;
+        const current = yield* Reads.owner(open);
+        if (current?.id === claimed.id && current.epoch === claimed.epoch) File.setAside(`${where}-wal`, log, `${where}-wal-${claimed.epoch}`);
+      }).pipe(Effect.ignore);
 
     /** A fresh connection to a file that proved to be a journal. */
     const connect = Effect.gen(function* () {

@@ -1,6 +1,7 @@
 /*
  * Loaded with `node --import` before anything else, a planted bug: the journal believes for ever that the owner's epoch
- * is the one that it claimed itself, so one that was taken over goes on writing.
+ * is the one that it claimed itself, so one that was taken over goes on writing. What the file itself says of its owner
+ * would give that away: where it stands is not found.
  */
 import { createRequire } from "node:module";
 
@@ -13,6 +14,7 @@ const falsify = (prototype, textOf) => {
     prototype[name] = function (...params) {
       const sql = textOf(this);
       const result = Reflect.apply(call, this, params);
+      if (sql.startsWith("SELECT rootpage")) return [];
       if (sql.startsWith("REPLACE INTO owner")) claimed = params.flat()[1];
       else if (claimed !== undefined && name === "all" && /^SELECT (epoch|.* epoch,.*) FROM owner/.test(sql)) for (const row of result) if ("epoch" in row) row.epoch = claimed;
       return result;
