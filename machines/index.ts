@@ -5,7 +5,9 @@
 export { type ActivityContext, type ActivityInput, type ActivityOutput, activity } from "./activity.ts";
 export { type AssignmentContext, type AssignmentEvent, type AssignmentInput, type AssignmentOutput, assignment } from "./assignment.ts";
 export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
+export { type InboxContext, type InboxEvent, type InboxInput, inbox } from "./inbox.ts";
 export { type LiveContext, type LiveEvent, type LiveInput, type LiveOutput, live } from "./live.ts";
+export { type OutboxContext, type OutboxEvent, type OutboxInput, outbox } from "./outbox.ts";
 export { type SupervisorContext, type SupervisorEvent, type SupervisorInput, supervisor } from "./supervisor.ts";
 export { type TaskContext, type TaskEvent, type TaskInput, task } from "./task.ts";
 export { type WorkerContext, type WorkerEvent, type WorkerInput, worker } from "./worker.ts";

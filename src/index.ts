@@ -94,3 +94,4 @@ export {
   type WrittenBy,
 } from "./engine/index.ts";
 export { JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";
+export { type HttpAnswer, httpDestination, type HttpOptions, type Lookup, type ResolvedAddress } from "./delivery/index.ts";

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { actionOf, crashMark, envelopeOfLetter, idsOf, isAlive, type SentEvent, type UnknownDeadLetter, viewOfStored } from "../engine/index.ts";
-import { type EffectRow, type Journal, type JournalError, type JournalFenced, type MailRow, SqliteJournal, type StoredDeadLetter, type Turn } from "../journal/index.ts";
+import { type EffectRow, emptyTurn, type Journal, type JournalError, type JournalFenced, type MailRow, SqliteJournal, type StoredDeadLetter, type Turn } from "../journal/index.ts";
 import { childId } from "../domain/address.ts";
 import { countText, type LetterOptions } from "./dead-letters.ts";
 import { type Refused, refused } from "./refused.ts";
@@ -18,8 +18,6 @@ export interface TakeOptions extends LetterOptions {
 /** The claim holds for so long: a command that is ended in the middle hands the journal back soon. */
 const leaseMs = 10_000;
 const pageSize = 500;
-
-const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
 
 /**
  * `taskwright dead-letters requeue` and `drop`. This program has none of the machines that wrote the journal, so a
@@ -53,7 +51,7 @@ export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, 
         left += rows.length - (turn.deadLettersTaken?.length ?? 0);
         yield* journal.commit({ ...turn, attempts });
       }
-      if (wanted.length === 0 && attempts !== undefined) yield* journal.commit({ ...nothing, attempts });
+      if (wanted.length === 0 && attempts !== undefined) yield* journal.commit({ ...emptyTurn, attempts });
       const count = wanted.length - left;
       if (json) streams.out(`${JSON.stringify({ [verb === "requeue" ? "requeued" : "dropped"]: count, left })}\n`);
       else streams.out(`${countText(count)} ${verb === "requeue" ? `requeued; the next engine on ${database} delivers ${count === 1 ? "it" : "them"}` : "dropped"}\n`);
@@ -86,7 +84,7 @@ const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<
       }
       taken.push(row.id);
     }
-    return { ...nothing, mail, effects, deadLettersTaken: taken };
+    return { ...emptyTurn, mail, effects, deadLettersTaken: taken };
   });
 
 /** The generation of a child that its parent waits for. */

@@ -1,5 +1,6 @@
 import type { Command } from "../actor/index.ts";
 import { type Address, childAddress } from "../domain/address.ts";
+import type { EngineEvent, Event } from "../domain/event.ts";
 import { NotJson } from "../domain/json.ts";
 import { BeyondLimit, type Limits } from "../domain/limits.ts";
 import { EngineBusy, InvalidEvent, PayloadTooLarge } from "./errors.ts";
@@ -72,3 +73,6 @@ export const limitOf = (error: unknown): keyof Limits | undefined => {
     return undefined; // even to look at it throws
   }
 };
+
+/** What an actor is told although its history is full: the last things that it can be told. */
+export const isLast = ({ type }: Event | EngineEvent): boolean => type === "taskwright.stop" || type === "taskwright.fail" || type === "taskwright.hold" || type === "taskwright.cancel";

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect";
-import type { AttemptKey, AttemptRow, Journal, JournalError, JournalFenced, Turn as StoredTurn } from "../journal/index.ts";
+import { type AttemptKey, type AttemptRow, emptyTurn, type Journal, type JournalError, type JournalFenced, type Turn as StoredTurn } from "../journal/index.ts";
 import type { OwedEffect } from "./effects.ts";
 import { PoisonEvent } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
@@ -46,8 +46,6 @@ export interface CarefulOptions {
 
 /** Counts openings that followed a crash and did not come to the end of what was there: the next one is careful too. */
 const opening: AttemptKey = { kind: "opening", item: 0, token: 0 };
-
-const nothing: StoredTurn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
 
 const nameOf = ({ kind, item, token }: AttemptKey): string => `${kind} ${item} ${token}`;
 const ofMail = (item: number): AttemptKey => ({ kind: "mail", item, token: 0 });
@@ -206,7 +204,7 @@ export class Careful {
 
   /** Forgets all attempts. */
   readonly end: Effect.Effect<void, JournalFenced | JournalError> = Effect.suspend(() =>
-    Effect.map(this.#options.journal.commit({ ...nothing, attemptsDone: [opening, ...this.#counts.values()] }), () => {
+    Effect.map(this.#options.journal.commit({ ...emptyTurn, attemptsDone: [opening, ...this.#counts.values()] }), () => {
       this.#counts.clear();
       this.isOver = true;
     }),
@@ -235,7 +233,7 @@ export class Careful {
     const ended = first === undefined ? 0 : this.#countOf(first);
     if (ended >= this.#options.redeliveriesMax) return Effect.succeed(new PoisonEvent({ address, event, ended }));
     const attempts = keys.map((key) => ({ ...key, count: this.#countOf(key) + 1 }));
-    return Effect.map(this.#options.journal.commit({ ...nothing, attempts }), () => {
+    return Effect.map(this.#options.journal.commit({ ...emptyTurn, attempts }), () => {
       for (const row of attempts) this.#counts.set(nameOf(row), row);
       failpoint("careful.noted");
       return undefined;

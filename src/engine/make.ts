@@ -10,8 +10,8 @@ import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
 import { checkRetention, type Retention } from "../domain/retention.ts";
-import type { JournalOwned, Turn as StoredTurn } from "../journal/index.ts";
-import { Journal, JournalError } from "../journal/index.ts";
+import type { JournalOwned } from "../journal/index.ts";
+import { emptyTurn, Journal, JournalError } from "../journal/index.ts";
 import { makeActivityPool } from "./activities.ts";
 import { Audience } from "./audience.ts";
 import { type EngineCore, makeCalls } from "./calls.ts";
@@ -21,6 +21,7 @@ import { makeEffects } from "./effects.ts";
 import { Engine } from "./engine.ts";
 import { InvalidOptions } from "./errors.ts";
 import { makeFibers } from "./fibers.ts";
+import type { Doors, Follower, Plugin } from "./plugin.ts";
 import { makeLivePool } from "./live.ts";
 import { makeLifecycle } from "./lifecycle.ts";
 import { LetterRoom } from "./letters.ts";
@@ -28,7 +29,7 @@ import { Loop } from "./loop.ts";
 import { makePump } from "./pump.ts";
 import { recover } from "./recover.ts";
 import { Refusals } from "./refusals.ts";
-import { type DurableMachine, makeRegistry } from "./registry.ts";
+import { type DurableMachine, makeRegistry, type Registered } from "./registry.ts";
 import { Residents } from "./resident.ts";
 import type { ServicesOf } from "./services.ts";
 import { Sweep } from "./retention.ts";
@@ -46,6 +47,8 @@ export interface EngineOptions {
   readonly build?: string;
   /** What the engine has to say: failures of actions, what machines `log`, hints about machines. Default: errors to standard error. */
   readonly log?: (entry: LogEntry) => void;
+  /** Parts beside the engine with machines of their own, such as outboxes. */
+  readonly plugins?: ReadonlyArray<Plugin>;
   /** The clock; a test gives a virtual one. */
   readonly time?: Time;
 }
@@ -68,8 +71,9 @@ export const make = <const Given extends Machines>(
     const limits: Limits = { ...defaultLimits, ...options.limits };
     const problems = [...checkLimits(limits), ...checkRetention(options.retention ?? {}).map((problem) => `retention: ${problem}`)];
     if (problems.length > 0) return yield* new InvalidOptions({ problems });
+    const plugins = options.plugins ?? [];
     const registry = yield* Effect.try({
-      try: () => makeRegistry(options.machines, limits),
+      try: () => makeRegistry([...options.machines, ...plugins.flatMap(({ machines }) => machines)], limits),
       catch: (error) => (error instanceof InvalidOptions ? error : new InvalidOptions({ problems: [String(error)] })),
     });
     const time = options.time ?? Option.getOrElse(yield* Effect.serviceOption(Time), systemTime);
@@ -88,7 +92,7 @@ export const make = <const Given extends Machines>(
     time.advanceTo(opened.latestAt);
     const attempts = yield* journal.attempts;
     // The mark stands until the end of what was there: an opening that fails half-way must not pass for a proper end.
-    if (!opened.released) yield* Effect.mapError(journal.commit({ ...nothing, attempts: [crashMark(attempts)] }), (error) => (error._tag === "JournalFenced" ? lostAtOnce(error.where) : error));
+    if (!opened.released) yield* Effect.mapError(journal.commit({ ...emptyTurn, attempts: [crashMark(attempts)] }), (error) => (error._tag === "JournalFenced" ? lostAtOnce(error.where) : error));
     const careful =
       opened.released && attempts.length === 0
         ? undefined
@@ -142,10 +146,12 @@ export const make = <const Given extends Machines>(
       drain: () => {
         live.suspendAll();
         careful?.putOff();
+        for (const follower of followers.values()) follower.suspend();
         loop.request();
       },
       suspend: () => {
         pool.suspendAll();
+        for (const follower of followers.values()) follower.end();
         loop.request();
       },
       shutDown: () => {
@@ -153,13 +159,32 @@ export const make = <const Given extends Machines>(
         cancelHeartbeat();
         pool.abortAll("the engine closed");
         live.endAll();
+        for (const follower of followers.values()) follower.end();
         loop.request();
         audience.stopped();
       },
     });
+    const doors: Doors = {
+      journal,
+      limits,
+      time,
+      log,
+      report: (to, event, only) => loop.post({ to, event, json: JSON.stringify(event), from: "", internal: true, only }),
+    };
+    const followers = new Map<Registered, Follower>();
+    for (const plugin of plugins)
+      for (const [machine, make] of Object.entries(plugin.followers)) {
+        const registered = registry.byId.get(machine);
+        if (registered !== undefined) followers.set(registered, make(doors));
+      }
+    const followed = () => {
+      let count = 0;
+      for (const follower of followers.values()) count += follower.running();
+      return count;
+    };
     const isDraining = () => lifecycle.state() === "draining" || lifecycle.state() === "suspending";
     // Live actors run as long as they are wanted; only one that closes waits for them.
-    const idle = () => (live.running() === 0 || !isDraining()) && loop.isIdle && pool.running() === 0 && effects.running() === 0 && !pump.isDue() && careful?.isWaiting !== true;
+    const idle = () => (live.running() === 0 || !isDraining()) && loop.isIdle && pool.running() === 0 && followed() === 0 && effects.running() === 0 && !pump.isDue() && careful?.isWaiting !== true;
     const onStored = (turn: Turn) => {
       for (const { delivery, error, receipt } of turn.settlements) delivery.settle?.(error, receipt);
       for (const { row, actor, event } of turn.owed) {
@@ -168,6 +193,7 @@ export const make = <const Given extends Machines>(
       for (const actor of turn.touched) {
         if (actor.registered === registry.activity) pool.follow(actor);
         else if (actor.registered === registry.live) live.follow(actor);
+        else if (followers.size > 0) followers.get(actor.registered)?.follow(actor);
         audience.touched(actor);
       }
       for (const { actor, event } of turn.handed) live.handOver(actor, event);
@@ -203,7 +229,7 @@ export const make = <const Given extends Machines>(
     });
     loop.onIdle = () => {
       // After its grace an action that does not end is not waited for: it is owed, and runs again at the next open.
-      if (lifecycle.state() === "suspending" && loop.isIdle && pool.running() === 0 && live.running() === 0) lifecycle.tell({ type: "DRAINED" });
+      if (lifecycle.state() === "suspending" && loop.isIdle && pool.running() === 0 && live.running() === 0 && followed() === 0) lifecycle.tell({ type: "DRAINED" });
       if (!idle()) return;
       audience.ended();
       if (isDraining()) lifecycle.tell({ type: "DRAINED" });
@@ -228,6 +254,7 @@ export const make = <const Given extends Machines>(
 
     const engine = makeCalls({ journal, limits, refusals, registry, residents: world.residents, sweep, loop, pool, lifecycle, audience, time, owner: { id: owner.id, epoch: opened.epoch }, idle });
     yield* Effect.addFinalizer(() => engine.close());
+    for (const plugin of plugins) plugin.opened(engine, doors);
     return engine;
   });
 
@@ -235,8 +262,6 @@ export const make = <const Given extends Machines>(
 export const layer = <const Given extends Machines>(
   options: EngineOptions & { readonly machines: Given },
 ): Layer.Layer<Engine, JournalOwned | JournalError | InvalidOptions, Journal | ServicesOf<Given[number]>> => Layer.scoped(Engine, make(options)) as never;
-
-const nothing: StoredTurn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
 
 /** Between the claim and the first word in the journal another engine took it: this one has never worked with it. */
 const lostAtOnce = (where: string) => new JournalError({ reason: "failed", where, detail: "another engine took it while it was being opened" });

@@ -14,6 +14,7 @@ import { checkSupervision, defaultSupervision, type Supervision } from "../domai
 import { compareVersions } from "../domain/version.ts";
 import type { MachineRow } from "../journal/index.ts";
 import { type Contract, contractOf, type Schemas, wrongSchemas } from "./contract.ts";
+import type { EntryWrite } from "../journal/index.ts";
 import type { ActorView } from "./engine.ts";
 import { InvalidOptions } from "./errors.ts";
 import type { Migrate } from "./versions.ts";
@@ -57,7 +58,12 @@ export interface MachineOptions extends Schemas {
   readonly retention?: Retention;
   /** The actors because of which an ended one is still needed: it stays while one of them has not ended. Pure. */
   readonly keptBy?: (actor: ActorView) => ReadonlyArray<Address>;
+  /** Actions that write entries of outboxes within the turn. */
+  readonly within?: Readonly<Record<string, WithinTurn>>;
 }
+
+/** What an action that belongs to the turn writes: pure, from its parameters and the moment of the turn. */
+export type WithinTurn = (info: { readonly address: Address; readonly at: number; readonly params: unknown }) => ReadonlyArray<EntryWrite>;
 
 /** A machine with its options, as it stands in the engine's list of machines. */
 export interface DurableMachine extends MachineOptions {
@@ -69,6 +75,7 @@ export interface Registered {
   readonly supervision: Supervision;
   readonly activities: Readonly<Record<string, ActivityOptions>>;
   readonly actions: ReadonlyMap<string, (info: ActionInfo) => unknown>;
+  readonly within: ReadonlyMap<string, WithinTurn>;
   /** Its schemas, if it has any. */
   readonly contract: Contract | undefined;
   readonly current: boolean;
@@ -118,6 +125,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
     supervision: defaultSupervision,
     activities: {},
     actions: new Map(),
+    within: new Map(),
     contract: undefined,
     current: false,
     migrate: undefined,
@@ -157,6 +165,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
         supervision,
         activities: entry.activities ?? {},
         actions,
+        within: new Map(Object.entries(entry.within ?? {})),
         contract: wrong.length > 0 ? undefined : contractOf(entry, limits),
         current: entry.current ?? false,
         migrate: entry.migrate,

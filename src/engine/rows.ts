@@ -29,6 +29,7 @@ export const rowsOf = (turn: Turn, effectsDone: ReadonlyArray<number>): StoredTu
     effects: turn.effectRows,
     effectsDone,
     deadLetters: turn.deadLetters,
+    entries: turn.entryWrites,
     names: turn.nameRows,
     deadLettersTaken: turn.lettersTaken,
     machines: [...turn.charts.values()],

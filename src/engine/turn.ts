@@ -3,8 +3,8 @@ import { type Address, childAddress, childId, isSystemAddress, parentAddress, su
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
-import type { DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, NameRow } from "../journal/index.ts";
-import { checkCommands, limitOf, type Load, Overload } from "./bounds.ts";
+import type { DeadLetterRow, EffectRow, EntryWrite, HistoryRow, KeyRow, MachineRow, MailRow, NameRow } from "../journal/index.ts";
+import { checkCommands, isLast, limitOf, type Load, Overload } from "./bounds.ts";
 import { childOf, childrenFirst, completionOf, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
@@ -45,6 +45,7 @@ export class Turn implements Load {
   readonly parked = new Map<Address, Unreadable>();
   /** Whom a system address means, as far as this turn has asked or decided; nobody where it is empty. */
   readonly names = new Map<Address, Address | undefined>();
+  readonly entryWrites: Array<EntryWrite> = [];
   readonly nameRows: Array<NameRow> = [];
   /** What the code of live actors is to be told. */
   readonly handed: Array<{ readonly actor: Resident; readonly event: Event }> = [];
@@ -75,7 +76,7 @@ export class Turn implements Load {
   readonly #undo: Undo;
   /** Everything that a delivery adds to. */
   readonly #lists: ReadonlyArray<Array<unknown>> = [
-    ...[this.touched, this.history, this.keys, this.mail, this.mailTaken, this.effectRows, this.deadLetters, this.postponed, this.nameRows, this.handed],
+    ...[this.touched, this.history, this.keys, this.mail, this.mailTaken, this.effectRows, this.deadLetters, this.postponed, this.nameRows, this.handed, this.entryWrites],
     ...[this.owed, this.emitted, this.logs, this.transitions, this.answers, this.settlements, this.#line, this.#displaced],
   ];
   #depth = 0;
@@ -607,13 +608,16 @@ export class Turn implements Load {
       case "log":
         this.logs.push({ address: actor.address, label: command.label, value: command.value });
         return;
-      case "act":
+      case "act": {
         if (command.action === "handOver" && actor.registered === this.#world.registry.live) {
           this.handed.push({ actor, event: event as Event });
           return;
         }
         if (actor.registered.internal) return this.#supervise(command.action, command.params);
-        this.#act(actor, event, command.action, command.params);
+        const within = actor.registered.within.get(command.action);
+        if (within === undefined) this.#act(actor, event, command.action, command.params);
+        else this.entryWrites.push(...within({ address: actor.address, at: this.at, params: command.params }));
+      }
     }
   }
 
@@ -692,8 +696,5 @@ export class Turn implements Load {
     this.deadLetters.push({ address: delivery.to, at: this.at, envelope: envelopeOf({ ...delivery, event: delivery.sent ?? delivery.event }), error: JSON.stringify(error) });
   }
 }
-
-/** What an actor is told although its history is full: the last things that it can be told. */
-const isLast = ({ type }: Event | EngineEvent): boolean => type === "taskwright.stop" || type === "taskwright.fail" || type === "taskwright.hold" || type === "taskwright.cancel";
 
 const causeOf = (error: unknown): unknown => (error instanceof Error && error.name === "TransitionFailed" ? error.cause : error);

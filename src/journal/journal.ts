@@ -58,6 +58,9 @@ export interface Journal {
   readonly deadLetterCount: Effect.Effect<number, JournalError>;
   /** What was redelivered after a process ended on it, and was not done with since. */
   readonly attempts: Effect.Effect<ReadonlyArray<AttemptRow>, JournalError>;
+  /** Entries of an outbox in order of their numbers. */
+  readonly entries: (filter: EntryFilter) => Effect.Effect<ReadonlyArray<EntryRow>, JournalError>;
+  readonly entryCounts: (outbox: Address) => Effect.Effect<EntryCounts, JournalError>;
   /** Charts of all machines that ever wrote here, by hash. */
   readonly machines: Effect.Effect<ReadonlyArray<MachineRow>, JournalError>;
   /** Which build wrote the actor's state last; nothing where nobody is at this address. */
@@ -133,6 +136,8 @@ export interface Turn {
   readonly effects: ReadonlyArray<EffectRow>;
   readonly effectsDone: ReadonlyArray<number>;
   readonly deadLetters: ReadonlyArray<DeadLetterRow>;
+  /** What happens to the entries of outboxes, in order. */
+  readonly entries: ReadonlyArray<EntryWrite>;
   /** Later ones of the same tree and id take the place of earlier ones. */
   readonly names: ReadonlyArray<NameRow>;
   /** Ids of dead letters that are delivered again by this turn, or dropped. They go before those that are added. */
@@ -142,6 +147,23 @@ export interface Turn {
   readonly attemptsDone?: ReadonlyArray<AttemptKey> | undefined;
   readonly machines: ReadonlyArray<MachineRow>;
 }
+
+/** A turn that stores nothing. */
+export const emptyTurn: Turn = {
+  created: [],
+  moved: [],
+  history: [],
+  keys: [],
+  wakes: [],
+  mail: [],
+  mailTaken: [],
+  effects: [],
+  effectsDone: [],
+  deadLetters: [],
+  entries: [],
+  names: [],
+  machines: [],
+};
 
 export interface CreatedActor {
   readonly id: number;
@@ -270,6 +292,55 @@ export interface AttemptKey {
 export interface AttemptRow extends AttemptKey {
   readonly count: number;
 }
+export interface EntryRow {
+  /** The address of the outbox. */
+  readonly outbox: Address;
+  /** Counted per outbox; entries go out in this order. */
+  readonly seq: number;
+  /** Unique within the outbox. */
+  readonly key: string;
+  readonly lane: string;
+  /** Entries with the same value that are not under way yet give way to a later one; empty: none does. */
+  readonly replaces: string;
+  readonly type: string;
+  /** As JSON. */
+  readonly payload: string;
+  readonly occurredAt: number;
+  readonly due: number;
+  readonly attempts: number;
+  readonly status: "pending" | "poisoned" | "unknown";
+  readonly error: string;
+}
+
+export type EntryWrite =
+  /**
+   * A new entry. Pending ones with the same `replaces` and a number above `takenTo` are removed. If there is one with
+   * this key, it keeps its place and gets the new payload.
+   */
+  | { readonly write: "store"; readonly entry: EntryRow; readonly takenTo: number }
+  | { readonly write: "change"; readonly outbox: Address; readonly seq: number; readonly status: EntryRow["status"]; readonly attempts: number; readonly due: number; readonly error: string }
+  | { readonly write: "remove"; readonly outbox: Address; readonly seq: number }
+  /** All pending entries of the outbox that wait for later are due at `at`. */
+  | { readonly write: "clear"; readonly outbox: Address; readonly at: number }
+  /** All entries of one outbox go to another, behind `seqOffset`. */
+  | { readonly write: "move"; readonly outbox: Address; readonly to: Address; readonly seqOffset: number };
+
+export interface EntryFilter {
+  readonly outbox: Address;
+  readonly status?: EntryRow["status"] | undefined;
+  /** Numbers above this one. */
+  readonly after?: number | undefined;
+  /** Numbers up to this one. */
+  readonly upTo?: number | undefined;
+  readonly limit: number;
+}
+
+export interface EntryCounts {
+  readonly pending: number;
+  readonly poisoned: number;
+  readonly unknown: number;
+}
+
 export interface MachineRow {
   readonly hash: string;
   readonly id: string;

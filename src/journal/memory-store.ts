@@ -26,6 +26,8 @@ import type {
   WakeRow,
 } from "./journal.ts";
 
+import { MemoryEntries } from "./memory-entries.ts";
+
 type StoredHistory = HistoryRow & { readonly id: number };
 
 type StoredCheckpoint = CheckpointRow & { readonly madeAt: number; readonly cut: boolean };
@@ -38,6 +40,7 @@ export class MemoryStore {
   readonly mail = new Map<number, MailRow>();
   readonly effects = new Map<number, EffectRow>();
   readonly keys = new Map<string, KeyRow>();
+  readonly entries = new MemoryEntries();
   readonly names = new Map<string, NameRow>();
   readonly machines = new Map<string, MachineRow>();
   readonly deadLetters = new Map<number, StoredDeadLetter>();
@@ -303,6 +306,7 @@ export class MemoryStore {
     for (const id of turn.mailTaken) this.mail.delete(id);
     for (const row of turn.effects) this.effects.set(row.id, { ...row });
     for (const id of turn.effectsDone) this.effects.delete(id);
+    for (const write of turn.entries) this.entries.apply(write);
     for (const row of turn.names) this.names.set(this.nameOf(row), { ...row });
     for (const id of turn.deadLettersTaken ?? []) this.deadLetters.delete(id);
     for (const row of turn.deadLetters) {

@@ -87,6 +87,8 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       actors: (addresses) => reading(() => present(new Set(addresses), (address) => store.actorAt(address))),
       actorsById: (ids) => reading(() => present(new Set(ids), (id) => store.actor(id))),
       keys: (wanted) => reading(() => present(new Set(wanted.map((row) => store.keyOf(row))), (key) => store.keys.get(key))),
+      entries: (filter) => reading(() => store.entries.list(filter)),
+      entryCounts: (outbox) => reading(() => store.entries.counts(outbox)),
       names: (wanted) => reading(() => present(new Set(wanted.map((row) => store.nameOf(row))), (name) => store.names.get(name))),
       due: (until, limit) => reading(() => store.due(until, limit)),
       nextWakeAfter: (after) => reading(() => store.nextWakeAfter(after)),

@@ -102,8 +102,33 @@ const retention: ReadonlyArray<string> = [
   "CREATE INDEX dead_letters_address ON dead_letters (address)",
 ];
 
+/**
+ * What outboxes hold. Clustered by outbox and number, because a drain reads them in this order; the second index is
+ * what makes a key unique.
+ */
+const outboxEntries: ReadonlyArray<string> = [
+  `CREATE TABLE entries (
+    outbox TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    replaces TEXT NOT NULL,
+    type TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    error TEXT NOT NULL,
+    PRIMARY KEY (outbox, seq)
+  ) WITHOUT ROWID`,
+  "CREATE UNIQUE INDEX entries_key ON entries (outbox, key)",
+  // Partial: an entry that no other takes the place of pays nothing.
+  "CREATE INDEX entries_replaces ON entries (outbox, replaces) WHERE replaces <> ''",
+];
+
 /** Exported for the tests of what an older file becomes. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention, outboxEntries];
 
 /** The layout that this version of Taskwright writes. */
 export const version = migrations.length;

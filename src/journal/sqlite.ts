@@ -7,6 +7,7 @@ import * as path from "node:path";
 import * as Claim from "./claim.ts";
 import * as Connection from "./connection.ts";
 import * as Driver from "./driver.ts";
+import * as Entries from "./entries.ts";
 import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
 import { isHalfMade } from "./failure.ts";
 import * as File from "./file.ts";
@@ -251,6 +252,8 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       actors: (addresses) => reading((open) => Reads.actors(open, addresses)),
       actorsById: (ids) => reading((open) => Reads.actorsById(open, ids)),
       keys: (wanted) => reading((open) => Reads.keys(open, wanted)),
+      entries: (filter) => reading((open) => Entries.read(open, filter)),
+      entryCounts: (outbox) => reading((open) => Entries.counts(open, outbox)),
       names: (wanted) => reading((open) => Reads.names(open, wanted)),
       due: (until, limit) => reading((open) => Reads.due(open, until, limit)),
       nextWakeAfter: (after) => reading((open) => Reads.nextWakeAfter(open, after)),

@@ -1,6 +1,7 @@
 import type { SqlError } from "@effect/sql/SqlError";
 import * as Effect from "effect/Effect";
 import * as Bulk from "./bulk.ts";
+import * as Entries from "./entries.ts";
 import type { Connection } from "./connection.ts";
 import type { AttemptKey, AttemptRow, CreatedActor, DeadLetterRow, EffectRow, HistoryRow, KeyRow, MachineRow, MailRow, MovedActor, NameRow, OwnerInfo, Turn } from "./journal.ts";
 
@@ -79,6 +80,7 @@ export const write = (connection: Connection, turn: Turn): Effect.Effect<void, S
     if (turn.effectsDone.length > 0) yield* Bulk.write(connection, effectsDone, turn.effectsDone);
     if (turn.deadLettersTaken !== undefined) yield* Bulk.write(connection, deadLettersTaken, turn.deadLettersTaken);
     if (turn.deadLetters.length > 0) yield* Bulk.write(connection, deadLetters, turn.deadLetters);
+    if (turn.entries.length > 0) yield* Entries.write(connection, turn.entries);
     if (turn.names.length > 0) yield* Bulk.write(connection, names, turn.names);
     if (turn.attempts !== undefined) yield* Bulk.write(connection, attempts, turn.attempts);
     if (turn.attemptsDone !== undefined) yield* Bulk.write(connection, attemptsDone, turn.attemptsDone);

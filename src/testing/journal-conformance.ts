@@ -4,6 +4,7 @@ import { describe } from "vitest";
 import type { JournalError, Journal, Turn } from "../journal/index.ts";
 import { commitConformance } from "./journal-conformance/commit.ts";
 import { letterConformance } from "./journal-conformance/letters.ts";
+import { entryConformance } from "./journal-conformance/entries.ts";
 import { ownershipConformance } from "./journal-conformance/ownership.ts";
 import { readConformance } from "./journal-conformance/reads.ts";
 import { retentionConformance } from "./journal-conformance/retention.ts";
@@ -17,6 +18,7 @@ export const journalConformance = (name: string, harness: JournalHarness): void 
   describe(`journal (${name})`, () => {
     commitConformance(harness);
     ownershipConformance(harness);
+    entryConformance(harness);
     readConformance(harness);
     letterConformance(harness);
     retentionConformance(harness);

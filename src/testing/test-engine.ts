@@ -105,7 +105,7 @@ export class TestEngine {
     const connected = await this.store.connect();
     const journal = mortal(options.ownerIsDead === true ? unclaimed(connected) : connected, gate);
     const wrapped = this.#options.wrap === undefined ? journal : this.#options.wrap(journal);
-    const { machines, limits, log, services, build = "", retention = {} } = this.#options;
+    const { machines, limits, log, services, build = "", retention = {}, plugins } = this.#options;
     this.#taskwright = await openEngine({
       machines,
       build,
@@ -118,6 +118,7 @@ export class TestEngine {
       },
       journal: Layer.succeed(Journal, wrapped),
       ...(services === undefined ? {} : { services }),
+      ...(plugins === undefined ? {} : { plugins }),
     });
     this.#gate = gate;
     this.#death = deathOf();
@@ -244,7 +245,7 @@ export class TestEngine {
 
   /** Says in words where the stored rows contradict each other; nothing if they don't. */
   async problems(): Promise<ReadonlyArray<string>> {
-    const registry = makeRegistry(this.#options.machines, { ...defaultLimits, ...calmLimits, ...this.#options.limits });
+    const registry = makeRegistry([...this.#options.machines, ...(this.#options.plugins ?? []).flatMap((plugin) => plugin.machines)], { ...defaultLimits, ...calmLimits, ...this.#options.limits });
     return foldJournal(await this.reader(), ({ hash }) => registry.byHash.get(hash)?.definition);
   }
 

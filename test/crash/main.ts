@@ -3,6 +3,7 @@ import { type Campaign, rideAll, rideText, summarize, table } from "./campaign.t
 import { full } from "./faults/full.ts";
 import type { Ride, Site } from "./journey.ts";
 import { openJudge } from "./judge.ts";
+import { killOutboxes } from "./outbox/campaign.ts";
 import { pauseRun } from "./paused-run.ts";
 import { plan } from "./plan.ts";
 import { failPower, failuresText, type Synchronous, verdict } from "./power/failure.ts";
@@ -21,12 +22,14 @@ export const main = async (args: ReadonlyArray<string>, place: Omit<Site, "judge
   console.log(`seed ${seed} (again: npm run crash -- ${args.includes("--full") ? "--full " : ""}--seed ${seed})`);
   try {
     const only = args.includes("--only") ? args[args.indexOf("--only") + 1]?.split(",") : undefined;
-    const failures = args.includes("--full")
-      ? await full(site, seed, only)
-      : [
-          ...(args.includes("--power") ? [] : [...(await kill(site, seed, numberOf(args, "--kills", 200))), ...(await findPlanted(site)), ...(await pauseRuns(site, seed))]),
-          ...(args.includes("--kill") ? [] : await failPowers(site, seed)),
-        ];
+    const failures = args.includes("--outbox")
+      ? await killOutboxes(site, numberOf(args, "--kills", 300), seed)
+      : args.includes("--full")
+        ? await full(site, seed, only)
+        : [
+            ...(args.includes("--power") ? [] : [...(await kill(site, seed, numberOf(args, "--kills", 200))), ...(await findPlanted(site)), ...(await pauseRuns(site, seed))]),
+            ...(args.includes("--kill") ? [] : await failPowers(site, seed)),
+          ];
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     console.log(failures.length === 0 ? `\nall is well after ${seconds} s, seed ${seed}` : `\nFAILED after ${seconds} s, seed ${seed}:\n${failures.map((failure) => `  ${failure}`).join("\n")}`);
     return failures.length === 0 ? 0 : 1;

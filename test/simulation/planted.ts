@@ -3,7 +3,7 @@ import { assign, enqueueActions } from "xstate";
 import { assignment } from "../../machines/assignment.ts";
 import { task } from "../../machines/task.ts";
 import { actorRef } from "../../src/domain/reference.ts";
-import type { Journal, Turn } from "../../src/journal/index.ts";
+import { emptyTurn, type Journal } from "../../src/journal/index.ts";
 import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
 
@@ -14,8 +14,6 @@ export interface Planted {
   readonly task?: typeof task;
   readonly assignment?: typeof assignment;
 }
-
-const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], machines: [], names: [] };
 
 const leaking = assignment.provide({
   actions: {
@@ -70,7 +68,9 @@ export const planted = {
     journal: (journal) => ({
       ...journal,
       due: (until, limit) =>
-        Effect.tap(journal.due(until, limit), (rows) => (rows.length === 0 ? Effect.void : Effect.ignore(journal.commit({ ...nothing, wakes: rows.map(({ actor }) => ({ actor, due: undefined })) })))),
+        Effect.tap(journal.due(until, limit), (rows) =>
+          rows.length === 0 ? Effect.void : Effect.ignore(journal.commit({ ...emptyTurn, wakes: rows.map(({ actor }) => ({ actor, due: undefined })) })),
+        ),
     }),
   },
   retryOnUnknown: {

@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect";
 import * as Either from "effect/Either";
 import type * as Scope from "effect/Scope";
-import type { ActorRow, CreatedActor, HistoryRow, Journal, MovedActor, OwnerInfo, Turn } from "../../journal/index.ts";
+import { type ActorRow, type CreatedActor, emptyTurn, type HistoryRow, type Journal, type MovedActor, type OwnerInfo, type Turn } from "../../journal/index.ts";
 import type { JournalHarness, JournalUnderTest } from "../journal-conformance.ts";
 
 /** Rows with sensible values, of which a test names only what it is about. */
 
-export const nothing: Turn = { created: [], moved: [], history: [], keys: [], wakes: [], mail: [], mailTaken: [], effects: [], effectsDone: [], deadLetters: [], names: [], machines: [] };
+export const nothing: Turn = emptyTurn;
 export const turn = (rows: Partial<Turn>): Turn => ({ ...nothing, ...rows });
 
 /** A moment that JavaScript and SQLite keep in more than 32 bits. */

@@ -1,0 +1,336 @@
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import * as Schema from "effect/Schema";
+import { type OutboxContext, outbox as outboxMachine } from "../../machines/outbox.ts";
+import { actorRef } from "../domain/reference.ts";
+import { type Address, rootAddress } from "../domain/address.ts";
+import { failureOf } from "../domain/json.ts";
+import { type Attempt, defaultOutboxPolicy, type NewEntry, OutboxPolicy } from "../domain/outbox.ts";
+import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
+import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
+import type { Destination } from "./destination.ts";
+import { drain, type Report, unreadableMs } from "./drain.ts";
+import { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
+import { derivedKey } from "./key.ts";
+import { outboxRows } from "./rows.ts";
+
+export interface OutboxOptions {
+  readonly destination: Destination;
+  readonly policy?: Partial<OutboxPolicy>;
+}
+
+export type DeliverError = SendError | OutboxFull | OutboxClosed | DeliveryRefused;
+
+/** What an entry came to while its sender waited. */
+export type Delivered = { readonly delivered: true } | { readonly delivered: false; readonly pending: true };
+
+export interface EntryView extends Omit<EntryRow, "payload" | "outbox"> {
+  readonly payload: unknown;
+}
+
+/**
+ * The outboxes of one engine: what is put into one is stored first and delivered at least once.
+ * - An entry is stored before anything is sent, and sent until it is delivered, refused or poisoned.
+ * - Its key is the same at every attempt: a receiver that knows repeated keys makes it exactly once.
+ * - Entries of one lane are first sent in the order in which they were stored, one at a time.
+ */
+export interface Outboxes extends Plugin {
+  /** Stores entries and answers at once. Without a key an entry gets one from its type, `occurredAt` and payload. */
+  readonly enqueue: (name: string, entry: NewEntry | ReadonlyArray<NewEntry>) => Effect.Effect<Receipt, DeliverError>;
+  /** Stores an entry and waits for its first attempt; `pending` where that failed, or where an earlier one of its lane waits. */
+  readonly deliver: (name: string, entry: NewEntry) => Effect.Effect<Delivered, DeliverError>;
+  /** Back-offs are over: the receiver is back. */
+  readonly force: (name: string) => Effect.Effect<Receipt, DeliverError>;
+  /** Nothing is begun any more; what is under way ends, and is recorded. Entries are stored. */
+  readonly pause: (name: string) => Effect.Effect<Receipt, DeliverError>;
+  readonly resume: (name: string) => Effect.Effect<Receipt, DeliverError>;
+  /** Tries poisoned or unknown entries again from the beginning. */
+  readonly requeue: (name: string, seqs: ReadonlyArray<number>) => Effect.Effect<Receipt, DeliverError>;
+  readonly drop: (name: string, seqs: ReadonlyArray<number>) => Effect.Effect<Receipt, DeliverError>;
+  /**
+   * Everything that another outbox holds goes behind what this one holds, in its order, in one transaction; the other
+   * one is closed, and back-offs are over. Waits for what the other has under way to end first.
+   */
+  readonly adopt: (name: string, from: string) => Effect.Effect<Receipt, DeliverError>;
+  /** Makes an outbox while the engine runs, if it is not there. `destination`: one of those that were given. */
+  readonly open: (name: string, destination: string, policy?: Partial<OutboxPolicy>) => Effect.Effect<Receipt, DeliverError>;
+  /** It takes nothing any more. What is under way ends, and is recorded; what is in it stays readable. */
+  readonly close: (name: string) => Effect.Effect<Receipt, DeliverError>;
+  readonly entries: (
+    name: string,
+    filter?: { readonly status?: EntryRow["status"]; readonly after?: number; readonly limit?: number },
+  ) => Effect.Effect<ReadonlyArray<EntryView>, JournalError | EngineClosed>;
+  readonly counts: (name: string) => Effect.Effect<EntryCounts, JournalError | EngineClosed>;
+}
+
+/** The address of an outbox: `sendTo(outboxRef("orders"), { type: "ENQUEUE", entries: [...] })` stores entries with the transition. */
+export const outboxAddress = (name: string): Address => rootAddress(outboxMachine.id, name);
+export const outboxRef = (name: string) => actorRef(outboxAddress(name));
+
+// Some drivers cut a text at U+0000 when they read it, and two keys would become one.
+const Text = Schema.String.pipe(Schema.pattern(/^[^\0]*$/, { message: () => "a text without the character U+0000" }));
+const Word = Text.pipe(Schema.minLength(1));
+const NewEntrySchema = Schema.Struct({
+  key: Schema.optional(Word),
+  type: Word,
+  payload: Schema.Unknown,
+  lane: Schema.optional(Text),
+  replaces: Schema.optional(Word),
+  occurredAt: Schema.optional(Schema.Number),
+});
+
+/** What a host may tell an outbox; the rest is its own. */
+const HostEvents = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("ENQUEUE"), entries: Schema.Array(NewEntrySchema) }),
+  Schema.Struct({ type: Schema.Literal("FORCE", "CONTINUE"), at: Schema.Number }),
+  Schema.Struct({ type: Schema.Literal("PAUSE", "CLOSE") }),
+  Schema.Struct({ type: Schema.Literal("REQUEUE"), seqs: Schema.Array(Schema.Number), at: Schema.Number }),
+  Schema.Struct({ type: Schema.Literal("DROP"), seqs: Schema.Array(Schema.Number) }),
+  Schema.Struct({ type: Schema.Literal("ADOPT"), from: Schema.String }),
+  // Between outboxes.
+  Schema.Struct({ type: Schema.Literal("SURRENDER"), to: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("OFFERED"), from: Schema.String, lastSeq: Schema.Number, pending: Schema.Number, poisoned: Schema.Number, unknown: Schema.Number }),
+  Schema.Struct({ type: Schema.Literal("TAKE"), seqOffset: Schema.Number }),
+  Schema.Struct({ type: Schema.Literal("SURRENDERED") }),
+);
+
+interface Run {
+  /** The row id of the outbox. */
+  readonly incarnation: number;
+  readonly number: number;
+  readonly controller: AbortController;
+  /** Nothing new is begun: the outbox is paused, closed or handed over. */
+  isEnding: boolean;
+}
+
+/** Somebody who waits for the first attempt of an entry. */
+interface Waiter {
+  readonly key: string;
+  isStored: boolean;
+  readonly settle: (attempt: Attempt | undefined) => void;
+}
+
+const keyed = (outbox: Address, entry: NewEntry, at: number) => {
+  const occurredAt = entry.occurredAt ?? at;
+  return { ...entry, occurredAt, key: entry.key ?? derivedKey(outbox, { ...entry, occurredAt }) };
+};
+
+/** Where the outbox of one address stands, as far as this process knows. */
+interface Standing {
+  run: Run | undefined;
+  isDraining: boolean;
+  lastSeq: number;
+  /** What a drain said, until that is stored. */
+  report: { readonly drain: number; readonly attempts: ReadonlyArray<Attempt> } | undefined;
+  readonly waiters: Set<Waiter>;
+}
+
+/** Outboxes by name, for `openEngine({ plugins: [outboxes] })`. Throws `InvalidOptions` for a policy that can't be. */
+export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): Outboxes => {
+  const problems = Object.entries(options).flatMap(([name, { policy }]) => {
+    const checked = Schema.decodeUnknownEither(OutboxPolicy)({ ...defaultOutboxPolicy, ...policy });
+    return checked._tag === "Left" ? [`outbox "${name}": ${checked.left.message}`] : [];
+  });
+  if (problems.length > 0) throw new InvalidOptions({ problems });
+  let bound: { readonly engine: Engine; readonly doors: Doors } | undefined;
+  const standings = new Map<Address, Standing>();
+  const standingOf = (address: Address): Standing => {
+    const known = standings.get(address);
+    if (known !== undefined) return known;
+    const standing: Standing = { run: undefined, isDraining: false, lastSeq: 0, report: undefined, waiters: new Set() };
+    standings.set(address, standing);
+    return standing;
+  };
+
+  const use = Effect.suspend(() =>
+    bound === undefined ? Effect.fail(new EngineClosed({ detail: "these outboxes are not part of an open engine: pass them in its plugins" })) : Effect.succeed(bound),
+  );
+  const tell = (name: string, event: (now: number) => { readonly type: string; readonly [key: string]: unknown }): Effect.Effect<Receipt, DeliverError> =>
+    Effect.gen(function* () {
+      const { engine, doors } = yield* use;
+      const receipt = yield* engine.send(outboxAddress(name), event(doors.time.now()));
+      return receipt.outcome === "ended" ? yield* new OutboxClosed({ outbox: name }) : receipt;
+    }).pipe(Effect.catchTag("EventRefused", () => refusalOf(name)));
+  /** Why it took no entry: there is no room, or it is about to close. */
+  const refusalOf = (name: string): Effect.Effect<never, DeliverError> =>
+    Effect.gen(function* () {
+      const { engine } = yield* use;
+      const { value, context } = yield* Effect.mapError(engine.snapshot(outboxAddress(name)), (error) =>
+        error._tag === "JournalError" ? new EngineDegraded({ detail: error.message, reason: error.reason, cause: error }) : error,
+      );
+      const isTaking = typeof value === "string" ? value === "paused" : !(value as { readonly draining?: string }).draining?.startsWith("closing");
+      return yield* isTaking ? new OutboxFull({ outbox: name, entriesMax: (context as OutboxContext).policy.entriesMax }) : new OutboxClosed({ outbox: name });
+    });
+  const enqueue = (name: string, entry: NewEntry | ReadonlyArray<NewEntry>) => tell(name, () => ({ type: "ENQUEUE", entries: Array.isArray(entry) ? entry : [entry] }));
+
+  const deliver = (name: string, given: NewEntry): Effect.Effect<Delivered, DeliverError> =>
+    Effect.suspend(() => {
+      const entry = keyed(outboxAddress(name), given, bound?.doors.time.now() ?? 0);
+      const standing = standingOf(outboxAddress(name));
+      let waiter: Waiter | undefined;
+      const attempted = Effect.async<Attempt | undefined>((resume) => {
+        waiter = { key: entry.key, isStored: false, settle: (attempt) => resume(Effect.succeed(attempt)) };
+        standing.waiters.add(waiter);
+      });
+      const stored = Effect.map(enqueue(name, entry), () => {
+        if (waiter === undefined) return;
+        waiter.isStored = true;
+        // It is paused or broken: nothing is about to be tried.
+        if (!standing.isDraining) waiter.settle(undefined);
+      });
+      return Effect.zipRight(stored, attempted, { concurrent: true }).pipe(
+        Effect.ensuring(Effect.sync(() => waiter !== undefined && standing.waiters.delete(waiter))),
+        Effect.flatMap((attempt): Effect.Effect<Delivered, DeliveryRefused> => {
+          if (attempt?.verdict === "delivered") return Effect.succeed({ delivered: true });
+          if (attempt?.verdict === "refused") return new DeliveryRefused({ outbox: name, key: entry.key, reason: attempt.reason });
+          return Effect.succeed({ delivered: false, pending: true });
+        }),
+      );
+    });
+
+  const makeFollower = ({ journal, time, report, log }: Doors): Follower => {
+    let isClosing = false;
+    const stop = (standing: Standing, why: string) => {
+      const { run } = standing;
+      standing.run = undefined;
+      run?.controller.abort(new Error(why));
+    };
+    // Of an engine that was before, on the same outboxes.
+    for (const standing of standings.values()) {
+      stop(standing, "another engine was opened");
+      for (const waiter of standing.waiters) waiter.settle(undefined);
+    }
+    standings.clear();
+    const begin = (address: Address, incarnation: number, context: OutboxContext, standing: Standing, isEnding: boolean) => {
+      const run: Run = { incarnation, number: context.drain, controller: new AbortController(), isEnding };
+      standing.run = run;
+      const destination = options[context.destination]?.destination;
+      if (destination === undefined)
+        log({ level: "error", message: `nothing implements the destination "${context.destination}", its entries wait; pass it to makeOutboxes and open the engine again`, address });
+      const onUnreadable = (error: unknown) => log({ level: "error", message: "the entries of an outbox can't be read; it tries again", address, data: failureOf(error) });
+      const done = (said: Report) => {
+        if (standing.run !== run) return;
+        standing.run = undefined;
+        standing.report = { drain: run.number, attempts: said.attempts };
+        report(address, { type: "taskwright.outbox.drained", drain: run.number, at: time.now(), ...said }, incarnation);
+      };
+      Effect.runCallback(
+        drain({
+          journal,
+          time,
+          outbox: address,
+          context,
+          destination,
+          lastSeq: () => standing.lastSeq,
+          signal: run.controller.signal,
+          isEnding: () => isClosing || run.isEnding,
+          onUnreadable,
+        }),
+        {
+          onExit: (exit) => {
+            if (exit._tag === "Success") return done(exit.value);
+            onUnreadable(Cause.squash(exit.cause));
+            const { pending, poisoned, unknown, lastSeq } = context;
+            done({ attempts: [], over: [], rest: { pending, poisoned, unknown, lastSeq, nextDue: time.now() + unreadableMs } });
+          },
+        },
+      );
+    };
+    return {
+      follow: (actor) => {
+        const { address, id, state } = actor;
+        const context = state.snapshot.context as unknown as OutboxContext;
+        const { value, status } = state.snapshot as { readonly value: unknown; readonly status: string };
+        const standing = standingOf(address);
+        const drainState = status === "active" ? (value as { readonly draining?: string }).draining : undefined;
+        const isDraining = drainState !== undefined;
+        const isEnding = drainState !== "sending";
+        standing.isDraining = !isEnding;
+        standing.lastSeq = context.lastSeq;
+        const said = standing.report;
+        if (said !== undefined && (context.drain !== said.drain || !isDraining)) {
+          standing.report = undefined;
+          if (standing.waiters.size > 0) {
+            const attempts = new Map(said.attempts.map((attempt) => [attempt.key, attempt]));
+            for (const waiter of standing.waiters) if (attempts.has(waiter.key)) waiter.settle(attempts.get(waiter.key));
+          }
+        }
+        if (!standing.isDraining) for (const waiter of standing.waiters) if (waiter.isStored) waiter.settle(undefined);
+        const { run } = standing;
+        if (run !== undefined && isEnding) run.isEnding = true;
+        // Between its report and the turn that stores it, a drain is over and still the one that is asked for.
+        if (run === undefined ? said?.drain === context.drain && isDraining : run.incarnation === id && run.number === context.drain) return;
+        if (run !== undefined && context.drain > run.number) stop(standing, "another drain began");
+        if (isDraining && !isClosing && standing.run === undefined) begin(address, id, context, standing, isEnding);
+      },
+      running: () => {
+        let count = 0;
+        for (const { run } of standings.values()) if (run !== undefined) count++;
+        return count;
+      },
+      suspend: () => {
+        isClosing = true;
+      },
+      end: () => {
+        isClosing = true;
+        for (const standing of standings.values()) {
+          stop(standing, "the engine closed");
+          for (const waiter of standing.waiters) waiter.settle(undefined);
+        }
+      },
+    };
+  };
+
+  return {
+    machines: [{ machine: outboxMachine, early: { ENQUEUE: "refuse", SURRENDER: "keep" }, events: HostEvents, within: outboxRows }],
+    followers: { [outboxMachine.id]: makeFollower },
+    opened: (engine, doors) => {
+      bound = { engine, doors };
+      const all = Object.entries(options).map(([name, { policy }]) => ({ machine: outboxMachine.id, id: name, input: { destination: name, ...(policy === undefined ? {} : { policy }) } }));
+      const openAll = Effect.gen(function* () {
+        // All before the host's first call.
+        yield* engine.startAll(all);
+        // A drain that ran is gone with its process, and what waited may find its receiver back.
+        for (let after = 0; ; ) {
+          const page = yield* engine.list({ machine: outboxMachine.id, status: "active", after, limit: 1_000 });
+          for (const { id, address, seq, context } of page) {
+            after = id;
+            if (seq === 1) continue;
+            // One that this process began meanwhile goes on.
+            const { run, report } = standingOf(address);
+            const drain = run === undefined && report === undefined ? (context as OutboxContext).drain : 0;
+            doors.report(address, { type: "taskwright.outbox.opened", drain, at: doors.time.now() });
+          }
+          if (page.length < 1_000) break;
+        }
+      });
+      const run = () =>
+        Effect.runCallback(openAll, {
+          onExit: (exit) => {
+            if (exit._tag === "Success") return;
+            const error = Cause.squash(exit.cause);
+            doors.log({ level: "error", message: "the outboxes could not be opened; it is tried again", data: failureOf(error) });
+            if (!(error instanceof EngineClosed)) doors.time.wakeAt(doors.time.now() + unreadableMs, run);
+          },
+        });
+      run();
+    },
+    enqueue,
+    deliver,
+    force: (name) => tell(name, (at) => ({ type: "FORCE", at })),
+    pause: (name) => tell(name, () => ({ type: "PAUSE" })),
+    resume: (name) => tell(name, (at) => ({ type: "CONTINUE", at })),
+    requeue: (name, seqs) => tell(name, (at) => ({ type: "REQUEUE", seqs, at })),
+    drop: (name, seqs) => tell(name, () => ({ type: "DROP", seqs })),
+    adopt: (name, from) => tell(name, () => ({ type: "ADOPT", from: outboxAddress(from) })),
+    open: (name, destination, policy) => Effect.flatMap(use, ({ engine }) => engine.start(outboxMachine.id, name, { destination, ...(policy === undefined ? {} : { policy }) })),
+    close: (name) => tell(name, () => ({ type: "CLOSE" })),
+    entries: (name, { status, after, limit = 100 } = {}) =>
+      Effect.flatMap(use, ({ doors }) =>
+        Effect.map(doors.journal.entries({ outbox: outboxAddress(name), status, after, limit }), (rows) =>
+          rows.map(({ outbox: _, payload, ...row }) => ({ ...row, payload: JSON.parse(payload) as unknown })),
+        ),
+      ),
+    counts: (name) => Effect.flatMap(use, ({ doors }) => doors.journal.entryCounts(outboxAddress(name))),
+  };
+};

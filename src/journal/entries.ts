@@ -1,0 +1,93 @@
+import type { SqlError } from "@effect/sql/SqlError";
+import * as Effect from "effect/Effect";
+import type { Address } from "../domain/address.ts";
+import * as Bulk from "./bulk.ts";
+import type { Connection } from "./connection.ts";
+import type { JournalError } from "./errors.ts";
+import type { EntryCounts, EntryFilter, EntryRow, EntryWrite } from "./journal.ts";
+
+type Stored = Extract<EntryWrite, { readonly write: "store" }>;
+type Changed = Extract<EntryWrite, { readonly write: "change" }>;
+type Removed = Extract<EntryWrite, { readonly write: "remove" }>;
+
+const replaced = Bulk.make<Stored>(
+  "DELETE FROM entries WHERE (outbox, seq) IN (SELECT e.outbox, e.seq FROM (VALUES",
+  "(?,?,?)",
+  ") AS new CROSS JOIN entries e ON e.outbox = new.column1 AND e.replaces = new.column2 AND e.replaces <> '' AND e.status = 'pending' AND e.seq > new.column3)",
+  ({ entry, takenTo }, params) => params.push(entry.outbox, entry.replaces, takenTo),
+);
+const stored = Bulk.make<Stored>(
+  "INSERT INTO entries (outbox, seq, key, lane, replaces, type, payload, occurred_at, due, attempts, status, error) VALUES",
+  "(?,?,?,?,?,?,?,?,?,?,?,?)",
+  "ON CONFLICT (outbox, key) DO UPDATE SET type = excluded.type, payload = excluded.payload",
+  ({ entry }, params) => params.push(entry.outbox, entry.seq, entry.key, entry.lane, entry.replaces, entry.type, entry.payload, entry.occurredAt, entry.due, entry.attempts, entry.status, entry.error),
+);
+const changed = Bulk.make<Changed>(
+  "UPDATE entries SET status = new.column3, attempts = new.column4, due = new.column5, error = new.column6 FROM (VALUES",
+  "(?,?,?,?,?,?)",
+  ") AS new WHERE entries.outbox = new.column1 AND entries.seq = new.column2",
+  (row, params) => params.push(row.outbox, row.seq, row.status, row.attempts, row.due, row.error),
+);
+const removed = Bulk.make<Removed>("DELETE FROM entries WHERE (outbox, seq) IN (VALUES", "(?,?)", ")", (row, params) => params.push(row.outbox, row.seq));
+
+const isReplacing = ({ entry }: Stored) => entry.replaces !== "";
+
+/** In order: one that takes the place of others may take that of one before it. */
+const store = (connection: Connection, rows: ReadonlyArray<Stored>): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    for (let from = 0; from < rows.length; ) {
+      if (isReplacing(rows[from]!)) yield* Bulk.write(connection, replaced, [rows[from]!]);
+      let to = from + 1;
+      while (to < rows.length && !isReplacing(rows[to]!)) to++;
+      yield* Bulk.write(connection, stored, rows.slice(from, to));
+      from = to;
+    }
+  });
+
+/** Carries out what happens to entries, in order: runs of one kind with as few statements as possible. */
+export const write = (connection: Connection, writes: ReadonlyArray<EntryWrite>): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    for (let from = 0; from < writes.length; ) {
+      const first = writes[from]!;
+      let to = from + 1;
+      while (to < writes.length && writes[to]!.write === first.write) to++;
+      const run = writes.slice(from, to);
+      from = to;
+      switch (first.write) {
+        case "store":
+          yield* store(connection, run as ReadonlyArray<Stored>);
+          break;
+        case "change":
+          yield* Bulk.write(connection, changed, run as ReadonlyArray<Changed>);
+          break;
+        case "remove":
+          yield* Bulk.write(connection, removed, run as ReadonlyArray<Removed>);
+          break;
+        case "clear":
+          for (const { outbox, at } of run as ReadonlyArray<Extract<EntryWrite, { write: "clear" }>>)
+            yield* connection.run("UPDATE entries SET due = ? WHERE outbox = ? AND status = 'pending' AND due > ?", [at, outbox, at]);
+          break;
+        case "move":
+          for (const { outbox, to: next, seqOffset } of run as ReadonlyArray<Extract<EntryWrite, { write: "move" }>>) {
+            // One that both hold is the same entry: the receiver's own stays.
+            yield* connection.run("UPDATE OR IGNORE entries SET outbox = ?, seq = seq + ? WHERE outbox = ?", [next, seqOffset, outbox]);
+            yield* connection.run("DELETE FROM entries WHERE outbox = ?", [outbox]);
+          }
+      }
+    }
+  });
+
+const columns = "outbox, seq, key, lane, replaces, type, payload, occurred_at AS occurredAt, due, attempts, status, error";
+
+export const read = (connection: Connection, { outbox, status, after = 0, upTo = Number.MAX_SAFE_INTEGER, limit }: EntryFilter): Effect.Effect<ReadonlyArray<EntryRow>, JournalError> =>
+  status === undefined
+    ? connection.read(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, limit])
+    : connection.read(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? AND status = ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, status, limit]);
+
+export const counts = (connection: Connection, outbox: Address): Effect.Effect<EntryCounts, JournalError> =>
+  Effect.map(connection.read<{ status: keyof EntryCounts; count: number }>("SELECT status, count(*) AS count FROM entries WHERE outbox = ? GROUP BY status", [outbox]), (rows) => ({
+    pending: 0,
+    poisoned: 0,
+    unknown: 0,
+    ...Object.fromEntries(rows.map(({ status, count }) => [status, count])),
+  }));
