@@ -19,4 +19,5 @@ export {
   systemTime,
   Time,
 } from "./engine/index.ts";
+export { type Inboxes, makeInboxes, makeOutboxes, type Outboxes } from "./delivery/index.ts";
 export { Journal, MemoryJournal, MemoryStore, SqliteJournal } from "./journal/index.ts";

@@ -68,6 +68,7 @@ export {
   type OpenOptions,
   type ParkedActor,
   type ParkedReason,
+  type Plugin,
   openEngine,
   PayloadTooLarge,
   type QuestionOf,
@@ -94,4 +95,34 @@ export {
   type WrittenBy,
 } from "./engine/index.ts";
 export { JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";
-export { type HttpAnswer, httpDestination, type HttpOptions, type Lookup, type ResolvedAddress } from "./delivery/index.ts";
+export {
+  type Answer,
+  type Delivered,
+  delivered,
+  type DeliverError,
+  type DeliveryAttempt,
+  DeliveryRefused,
+  type Destination,
+  type Entry,
+  type EntryView,
+  type HttpAnswer,
+  httpDestination,
+  type HttpOptions,
+  type InboxOptions,
+  type InPromises,
+  inboxAddress,
+  type Lookup,
+  makeInboxesInPromises as makeInboxes,
+  makeOutboxesInPromises as makeOutboxes,
+  OutboxClosed,
+  OutboxFull,
+  type OutboxOptions,
+  outboxAddress,
+  outboxRef,
+  refused,
+  type ResolvedAddress,
+  retry,
+  unknownOutcome,
+} from "./delivery/index.ts";
+export type { Acknowledgement, Command, Cursor } from "./domain/inbox.ts";
+export type { NewEntry, OutboxPolicy, Verdict } from "./domain/outbox.ts";

@@ -283,6 +283,7 @@ describe("docs > code that is run", () => {
 const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/start.md": ["handled open", "1 taskwright.start handled", "2 OPEN handled", "3 taskwright.timer handled"],
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
+  "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],
   "docs/guides/effect.md": ['{"outcome":"handled","status":"done"}'],
 };
 

@@ -29,13 +29,3 @@ export class DeliveryRefused extends Schema.TaggedError<DeliveryRefused>()("Deli
     return `the receiver of "${this.outbox}" refused "${this.key}": ${this.reason}; correct the entry and give it a new key`;
   }
 }
-
-/** The outbox has no entry with this key. */
-export class UnknownEntry extends Schema.TaggedError<UnknownEntry>()("UnknownEntry", { outbox: Schema.String, seq: Schema.Number }) {
-  readonly code = "unknown_entry";
-  readonly status = 404;
-  readonly retryable = false;
-  override get message() {
-    return `the outbox "${this.outbox}" has no entry ${this.seq}; list its entries`;
-  }
-}

@@ -1,6 +1,7 @@
-export { delivered, type DeliveryAttempt, type Destination, type Entry, refused, retry, unknownOutcome } from "./destination.ts";
-export { DeliveryRefused, OutboxClosed, OutboxFull, UnknownEntry } from "./errors.ts";
+export { type Answer, delivered, type DeliveryAttempt, type Destination, type Entry, refused, retry, unknownOutcome } from "./destination.ts";
+export { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
 export { type DeliverError, type Delivered, type EntryView, makeOutboxes, type OutboxOptions, outboxAddress, type Outboxes, outboxRef } from "./outboxes.ts";
 export { type InboxOptions, type Inboxes, inboxAddress, makeInboxes } from "./inboxes.ts";
 export { type HttpAnswer, httpDestination, type HttpOptions } from "./http.ts";
 export type { Lookup, ResolvedAddress } from "./http-addresses.ts";
+export { type InPromises, makeInboxes as makeInboxesInPromises, makeOutboxes as makeOutboxesInPromises } from "./promises.ts";
