@@ -37,8 +37,10 @@ export class Draft {
   readonly #json: NormalizeOptions;
   /** The last token given out before this step. */
   readonly #before: number;
-  /** Sends to children that start only later in this step; absent until something is for such a child. */
-  #early: Set<Command> | undefined;
+  /** Children that this step made and started, as XState knows them. */
+  readonly #started = new Set<unknown>();
+  /** Sends to children that start only later in this step, with the child as XState knows it; absent until something is for such a child. */
+  #early: Map<Command, unknown> | undefined;
 
   constructor(definition: Definition, base: Base, at: number) {
     this.#definition = definition;
@@ -83,9 +85,11 @@ export class Draft {
         const { to, event, id, delay } = action.params as unknown as Delayed & { to: unknown };
         const target = this.#targetOf(to);
         const told = this.#message(event);
-        if (typeof delay === "number") this.#setTimer(id, told, target, delay);
+        // One with its id may live and be replaced by it: whom XState means says which of them it is.
+        const isEarly = target.kind === "child" && !("address" in (to as object)) && !this.#started.has(to);
+        if (typeof delay === "number") this.#setTimer(id, told, target, delay, isEarly);
         else this.commands.push({ type: "send", to: target, event: told });
-        if (target.kind === "child" && !Object.hasOwn(this.children, target.id)) (this.#early ??= new Set()).add(this.commands.at(-1) as Command);
+        if (isEarly) (this.#early ??= new Map()).set(this.commands.at(-1) as Command, to);
         return;
       }
       case "xstate.cancel": {
@@ -98,12 +102,12 @@ export class Draft {
       case "xstate.spawnChild": {
         const { id, actorRef, src, input, systemId } = action.params as unknown as { id: unknown; actorRef: SpawnedActor; src: unknown; input: unknown; systemId?: string };
         if (id === undefined) throw new Error('spawnChild() without an id can\'t be addressed; write spawnChild(…, { id: "someId" })');
-        this.#startChild(actorRef.id, src, input, systemId, actorRef._syncSnapshot);
+        this.#startChild(actorRef, src, input, systemId);
         return;
       }
       case "taskwright.spawned": {
-        const { id, src, systemId, _syncSnapshot, options } = (action as SpawnedInAssign).actor;
-        this.#startChild(id, src, options.input, systemId, _syncSnapshot);
+        const { actor } = action as SpawnedInAssign;
+        this.#startChild(actor, actor.src, actor.options.input, actor.systemId);
         return;
       }
       case "xstate.stopChild": {
@@ -132,14 +136,14 @@ export class Draft {
     }
   }
 
-  #setTimer(id: string | undefined, told: Event, to: Target | undefined, delay: number): void {
+  #setTimer(id: string | undefined, told: Event, to: Target | undefined, delay: number, isEarly = false): void {
     if (Number.isNaN(delay)) throw new Error(`the delay of "${id ?? "a delayed event"}" is not a number`);
     const token = ++this.tokens;
     const name = id === undefined ? `auto.${token}` : nameInStore(id);
     if (name === "__proto__") throw new Error("the id __proto__ is refused");
     const due = this.#at + Math.max(0, Math.round(Math.min(delay, Number.MAX_SAFE_INTEGER - this.#at)));
     const isItself = Object.keys(told).length === 1 && told.type === nameInXState(name);
-    const child = to?.kind === "child" ? this.children[to.id]?.token : undefined;
+    const child = to?.kind === "child" && !isEarly ? this.children[to.id]?.token : undefined;
     const timer: { -readonly [Key in keyof Timer]: Timer[Key] } = { due, token };
     if (!isItself) timer.event = told;
     if (to !== undefined && to.kind !== "self") timer.to = to;
@@ -148,7 +152,8 @@ export class Draft {
     this.commands.push({ type: "timer.set", id: name, due, token });
   }
 
-  #startChild(id: string, src: unknown, input: unknown, systemId: string | undefined, sync: boolean | undefined): void {
+  #startChild(actor: SpawnedActor, src: unknown, input: unknown, systemId: string | undefined): void {
+    const { id, _syncSnapshot: sync } = actor;
     if (typeof src !== "string") throw new Error(`the child "${id}" was spawned from inline logic without a stable name; move it to setup({ actors }) and use its name`);
     if (id === "__proto__") throw new Error("the id __proto__ is refused");
     // Two children can't live at one address: the later one replaces the earlier, as a timer does.
@@ -164,13 +169,14 @@ export class Draft {
       ...(systemId === undefined ? {} : { systemId }),
       ...(sync === true ? { sync } : {}),
     });
-    if (this.#early !== undefined) this.#handOver(id, token, this.#early);
+    this.#started.add(actor);
+    if (this.#early !== undefined) this.#handOver(actor, token, this.#early);
   }
 
   /** An entry action may send to the child that its state is about to invoke: the child gets it when it is there. */
-  #handOver(id: string, token: number, early: ReadonlySet<Command>): void {
-    const isWaiting = (command: Command) => command.type === "send" && command.to.kind === "child" && command.to.id === id && early.has(command);
-    this.commands = this.commands.map((command) => (isWaiting(command) ? ({ ...command, early: token } as Command) : command));
+  #handOver(actor: SpawnedActor, token: number, early: ReadonlyMap<Command, unknown>): void {
+    const { id } = actor;
+    this.commands = this.commands.map((command) => (command.type === "send" && early.get(command) === actor ? { ...command, early: token } : command));
     this.timers = mapValues(this.timers, (timer) => (timer.to?.kind === "child" && timer.to.id === id && timer.child === undefined ? { ...timer, child: token } : timer));
   }
 
@@ -185,7 +191,9 @@ export class Draft {
     this.commands = this.commands.filter(
       (command, index) =>
         !(command.type === "send" && command.early === child.token) &&
-        (index < started || !((command.type === "child.start" && command.id === id) || (command.type === "send" && command.to.kind === "child" && command.to.id === id))),
+        (index < started ||
+          this.#early?.has(command) === true ||
+          !((command.type === "child.start" && command.id === id) || (command.type === "send" && command.to.kind === "child" && command.to.id === id))),
     );
   }
 

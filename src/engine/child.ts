@@ -1,4 +1,4 @@
-import { type Command, reducerId, snapshotToTell, type Step } from "../actor/index.ts";
+import { type Child, type Command, reducerId, snapshotToTell, type Step } from "../actor/index.ts";
 import { type Address, childId } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf, type Json } from "../domain/json.ts";
@@ -41,6 +41,17 @@ export const childrenFirst = (first: Step): Step => {
       ...first.commands.filter((command) => !starts(command)).map((command) => (command.type === "send" ? { type: command.type, to: command.to, event: command.event } : command)),
     ],
   };
+};
+
+/**
+ * Which child one of a step's commands means by an id. A state that is left may still tell its child goodbye: then the
+ * child stands in the state before, and where the step starts another one under its id, that one is meant from there on.
+ */
+export const childMeant = (actor: Resident, id: string, command: Command, all: ReadonlyArray<Command>): Child | undefined => {
+  const now = actor.state.children[id];
+  const before = actor.childrenBefore[id];
+  if (now === undefined || before === undefined || now.token === before.token) return now ?? before;
+  return all.indexOf(command) < all.findIndex((other) => other.type === "child.start" && other.id === id && other.token === now.token) ? before : now;
 };
 
 /** How a child's end is told to its parent. An activity speaks for the promise that it carried out. */

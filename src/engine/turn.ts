@@ -5,7 +5,7 @@ import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { DeadLetterRow, EffectRow, EntryWrite, HistoryRow, KeyRow, MachineRow, MailRow, NameRow } from "../journal/index.ts";
 import { checkCommands, isLast, limitOf, type Load, Overload } from "./bounds.ts";
-import { childOf, childrenFirst, completionOf, snapshotFor, takesEvents } from "./child.ts";
+import { childMeant, childOf, childrenFirst, completionOf, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
 import { type Delivery, envelopeOf, type Receipt, withInput } from "./intake.ts";
@@ -541,7 +541,7 @@ export class Turn implements Load {
     try {
       for (const command of result.commands) {
         if (command.type === "child.start") this.#startChild(actor, command, result.commands);
-        else if (command.type !== "send" || command.early === undefined) this.#carryOut(actor, event, command);
+        else if (command.type !== "send" || command.early === undefined) this.#carryOut(actor, event, command, result.commands);
       }
     } catch (error) {
       // All of them are loaded at once, or each would have its own try.
@@ -568,7 +568,7 @@ export class Turn implements Load {
     if (this.#world.residents.get(address) === undefined && !this.absent.has(address) && !this.parked.has(address)) this.missing.add(address);
   }
 
-  #carryOut(actor: Resident, event: Event | EngineEvent, command: Exclude<Command, { type: "child.start" }>): void {
+  #carryOut(actor: Resident, event: Event | EngineEvent, command: Exclude<Command, { type: "child.start" }>, all: ReadonlyArray<Command>): void {
     switch (command.type) {
       case "timer.set":
       case "timer.cancel":
@@ -585,8 +585,7 @@ export class Turn implements Load {
             return;
           }
           case "child": {
-            // A state that is left may still tell its child goodbye: then the child stands in the state before.
-            const child = actor.state.children[to.id] ?? actor.childrenBefore[to.id];
+            const child = childMeant(actor, to.id, command, all);
             const source = child === undefined ? undefined : actor.registered.definition.sources.get(child.src);
             if (source !== undefined && takesEvents.has(source.kind)) this.#send(childAddress(actor.address, to.id), command, actor.address, this.#displacedChild(actor, to.id)?.id);
             return;

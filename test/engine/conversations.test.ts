@@ -1,4 +1,4 @@
-import { assign, sendParent, sendTo, setup } from "xstate";
+import { assign, fromPromise, sendParent, sendTo, setup, spawnChild, stopChild } from "xstate";
 import { describe, expect } from "vitest";
 import { inThreeModes } from "../../src/testing/index.ts";
 
@@ -57,6 +57,26 @@ const early = setup({ types, actions: { keep: assign({ words: kept }) }, actors:
   on: { SAY: { actions: "keep" } },
 });
 
+/** Puts another child in the place of one, in a single step. */
+const swapper = setup({ types, actions: { keep: assign({ words: kept }) }, actors: { echo, never: fromPromise(() => new Promise(() => {})) } }).createMachine({
+  id: "swapper",
+  context: { words: [] },
+  initial: "first",
+  on: { SAY: { actions: "keep" } },
+  states: {
+    first: {
+      entry: spawnChild("echo", { id: "echo" }),
+      exit: sendTo("echo", { type: "ASK", word: "goodbye" }),
+      on: { PROMISE: { target: "second", actions: [stopChild("echo"), spawnChild("never", { id: "echo" })] } },
+    },
+    second: { on: { SPAWN: { target: "third", actions: spawnChild("echo", { id: "echo" }) } } },
+    third: {
+      entry: [sendTo("echo", say("early")), sendTo("echo", say("later"), { delay: 5 })],
+      invoke: { src: "echo", id: "echo" },
+    },
+  },
+});
+
 const wordsOf = (view: { readonly context: unknown }) => (view.context as { words: ReadonlyArray<string> }).words;
 
 describe("engine > conversations", () => {
@@ -73,6 +93,22 @@ describe("engine > conversations", () => {
     await it.start("teller", "1");
     await it.send("teller/1", { type: "GO" });
     expect(wordsOf(await it.snapshot("teller/1/echo"))).toEqual(["early", "to myself"]);
+  });
+
+  inThreeModes("a child is told goodbye although the same step puts one that takes no events in its place", async ({ engine }) => {
+    const it = await engine({ machines: [swapper] });
+    await it.start("swapper", "1");
+    await it.send("swapper/1", { type: "PROMISE" });
+    expect(wordsOf(await it.snapshot("swapper/1"))).toEqual(["answer"]);
+  });
+
+  inThreeModes("what a state sends to the child that it is about to invoke is for that one, not for whom it replaces", async ({ engine }) => {
+    const it = await engine({ machines: [swapper] });
+    await it.start("swapper", "1");
+    await it.send("swapper/1", { type: "PROMISE" });
+    await it.send("swapper/1", { type: "SPAWN" });
+    await it.advance(5);
+    expect(wordsOf(await it.snapshot("swapper/1/echo"))).toEqual(["early", "to myself", "later"]);
   });
 
   inThreeModes("the children of a first state start before anything else is sent", async ({ engine }) => {
