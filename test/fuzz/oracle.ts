@@ -225,13 +225,21 @@ export class Oracle {
     } else if (old._processingStatus === 0) old._stop();
   }
 
-  #watchActions({ _actorScope: scope }: Inner): void {
+  #watchActions(actor: Inner): void {
+    const { _actorScope: scope } = actor;
     const execute = scope.actionExecutor;
     scope.actionExecutor = (action) => {
       if (action.type === "xstate.stopChild" && action.params !== undefined) this.#gone.add(action.params as Inner);
       if (action.type === "xstate.sendTo") {
-        const params = action.params as { readonly to: Inner; event: Told };
-        if (typeof params.to === "object" && this.#gone.has(params.to)) this.#byAddress.add((params.event = { ...params.event }));
+        const params = action.params as { to: Inner; event: Told; readonly delay?: number };
+        if (typeof params.to === "object" && this.#gone.has(params.to)) {
+          // A deadline is for the child that has the place when it is set; where none has, for whoever has it when it is due.
+          const heir = params.delay !== undefined && params.to._parent === actor ? this.#latest.get(actor)?.get(params.to.id) : undefined;
+          if (heir !== undefined && !this.#gone.has(heir)) {
+            this.reached.add("reference to a later child");
+            params.to = heir;
+          } else this.#byAddress.add((params.event = { ...params.event }));
+        }
       }
       execute(action);
     };
