@@ -47,8 +47,6 @@ export interface Definition {
   /** Undefined where every early event is dropped. */
   readonly early: ReadonlyMap<string, Early> | undefined;
   readonly system: StepSystem;
-  /** Whether states are active side by side, so that their order has to be kept. */
-  readonly hasRegions: boolean;
   readonly template: (value: StateValue) => AnyMachineSnapshot;
   /** The states that a history state remembers, by their ids. */
   readonly historyOf: (id: string, remembered: ReadonlyArray<string>) => ReadonlyArray<AnyStateNode>;
@@ -109,7 +107,6 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     limits,
     early: options.early === undefined ? undefined : new Map(Object.entries(options.early)),
     system,
-    hasRegions: [...idMap.values()].some((node) => node.type === "parallel"),
     template: (value) => {
       const key = typeof value === "string" ? value : JSON.stringify(value);
       let template = templates.get(key);

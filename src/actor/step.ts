@@ -233,7 +233,7 @@ const conclude = (definition: Definition, base: Base, snapshot: AnyMachineSnapsh
     // What is not the snapshot before was made by XState in this step and belongs to nobody else: it is corrected in place.
     if (snapshot !== base.snapshot) {
       const own = snapshot as { context: unknown; output: unknown; error: unknown; children: unknown };
-      if (definition.hasRegions) putInDocumentOrder(snapshot);
+      putInDocumentOrder(snapshot);
       own.context = base.snapshot === undefined ? draft.copy(snapshot.context, "context") : draft.clean(snapshot.context, base.snapshot.context, "context");
       if (snapshot.output !== undefined) own.output = draft.clean(snapshot.output, undefined, "output");
       if (snapshot.error !== undefined) own.error = failureOf(snapshot.error);

@@ -28,9 +28,17 @@ interface Told {
   readonly n?: unknown;
 }
 
+interface StateNode {
+  readonly order: number;
+  readonly tags: ReadonlyArray<string>;
+  readonly parent?: StateNode;
+}
+const withAncestors = (node: StateNode): ReadonlyArray<StateNode> => (node.parent === undefined ? [node] : [node, ...withAncestors(node.parent)]);
+
 /** Where a durable actor differs on purpose, counted as the live one is made to do the same. */
 export type Difference =
   | "regions in document order"
+  | "state that is left out"
   | "delayed id again"
   | "stale completion"
   | "second child with the id of a living one"
@@ -41,7 +49,7 @@ export type Difference =
  * The machine as a live XState actor with its children, on a simulated clock. Where a durable actor differs on purpose
  * (docs/internals/decisions/0010-where-we-differ-from-xstate.md) the live one is made to do the same, in its
  * surroundings; nothing of XState's own steps is changed:
- * - the states of regions are put into document order after each step,
+ * - the states of regions are put into document order after each step, and those that were left out are added,
  * - a delayed event with an id that waits already takes its place,
  * - completions of children that were stopped or replaced are dropped,
  * - a second child with the id of a living one stops it,
@@ -197,11 +205,14 @@ export class Oracle {
   }
 
   #ordered(snapshot: AnyMachineSnapshot): AnyMachineSnapshot {
-    const own = snapshot as unknown as { _nodes?: Array<{ order: number }> };
-    if (own._nodes?.some((node, index, nodes) => index > 0 && (nodes[index - 1] as { order: number }).order > node.order)) {
-      this.reached.add("regions in document order");
-      own._nodes = [...own._nodes].sort((left, right) => left.order - right.order);
-    }
+    const own = snapshot as unknown as { _nodes?: Array<StateNode>; tags: Set<string> };
+    if (own._nodes === undefined) return snapshot;
+    const active = new Set(own._nodes.flatMap(withAncestors));
+    if (active.size > own._nodes.length) this.reached.add("state that is left out");
+    else if (own._nodes.some((node, index, nodes) => index > 0 && (nodes[index - 1] as StateNode).order > node.order)) this.reached.add("regions in document order");
+    else return snapshot;
+    own._nodes = [...active].sort((left, right) => left.order - right.order);
+    own.tags = new Set(own._nodes.flatMap((node) => node.tags));
     return snapshot;
   }
 
