@@ -43,6 +43,19 @@ export const childrenFirst = (first: Step): Step => {
   };
 };
 
+/** As in XState, an actor that is under way acts and logs while it steps, before anybody hears what it sends. */
+export const actionsFirst = (result: Step): Step => {
+  const { commands } = result;
+  const first = commands.findIndex((command) => !isInline(command));
+  if (first < 0 || !commands.some((command, index) => index > first && isInline(command))) return result;
+  return { ...result, commands: [...commands.filter(isInline), ...commands.filter((command) => !isInline(command))] };
+};
+const isInline = ({ type }: Command): boolean => type === "act" || type === "log";
+
+/** A deadline that only passes its event on to another actor. As in XState, whose clock sends it then, the one that set it is at rest. */
+export const passesOn = (event: Event | EngineEvent, { commands, microsteps }: Step): boolean =>
+  event.type === "taskwright.timer" && microsteps.length === 0 && commands.length === 1 && commands[0]?.type === "send";
+
 /**
  * Which child one of a step's commands means by an id. A state that is left may still tell its child goodbye: then the
  * child stands in the state before, and where the step starts another one under its id, that one is meant from there on.

@@ -5,7 +5,7 @@ import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { DeadLetterRow, EffectRow, EntryWrite, HistoryRow, KeyRow, MachineRow, MailRow, NameRow } from "../journal/index.ts";
 import { checkCommands, isLast, limitOf, type Load, Overload } from "./bounds.ts";
-import { childMeant, childOf, childrenFirst, completionOf, snapshotFor, takesEvents } from "./child.ts";
+import { actionsFirst, childMeant, childOf, childrenFirst, completionOf, passesOn, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
 import { type Delivery, envelopeOf, type Receipt, withInput } from "./intake.ts";
@@ -423,7 +423,9 @@ export class Turn implements Load {
     this.#touch(actor);
     this.#record(actor, delivery, result.outcome, result);
     if (kept.length > 0 && result.outcome === "handled") this.#offerKept(actor, kept);
-    if (result.commands.length > 0 || actor.status !== before) this.#follow(actor, event, result, before);
+    actor.processing = !passesOn(event, result);
+    if (result.commands.length > 0 || actor.status !== before) this.#follow(actor, event, actionsFirst(result), before);
+    actor.processing = true;
   }
 
   /** An event as its receiver's schema makes it. One that it refuses leaves no trace in the receiver. */
