@@ -337,7 +337,7 @@ export class Turn implements Load {
       return;
     }
     const owner = creation.parent === undefined ? undefined : this.#world.residents.get(creation.parent);
-    const isDisplaced = owner !== undefined && owner.id !== creation.parentId;
+    const isDisplaced = owner === undefined ? this.#displaced.some(({ id }) => id === creation.parentId) : owner.id !== creation.parentId;
     if (existing?.created === true && !isDisplaced) {
       this.#undo.changes(existing);
       // Both are made by this turn: the earlier one never stands at the address that the later one takes.
