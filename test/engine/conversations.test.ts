@@ -77,6 +77,36 @@ const swapper = setup({ types, actions: { keep: assign({ words: kept }) }, actor
   },
 });
 
+/** Tells its parent to replace it, and starts a child with one of its own meanwhile. */
+const nest = setup({
+  actors: { kid: setup({ actors: { grandchild: setup({}).createMachine({ id: "grandchild" }) } }).createMachine({ id: "kid", invoke: { src: "grandchild", id: "grandchild" } }) },
+}).createMachine({
+  id: "nest",
+  on: { GO: { actions: [sendParent({ type: "AGAIN" }), spawnChild("kid", { id: "kid" })] } },
+});
+const keeper = setup({ actors: { nest } }).createMachine({
+  id: "keeper",
+  initial: "with",
+  states: { with: { invoke: { src: "nest", id: "nest" }, on: { AGAIN: { target: "with", reenter: true } } } },
+});
+
+const rung: Array<string> = [];
+const knocker = setup({ types, actions: { keep: assign({ words: kept }), knock: () => void rung.push("knock") } }).createMachine({
+  id: "knocker",
+  context: { words: [] },
+  on: { SAY: { actions: "keep" }, KNOCK: { actions: "knock" }, ASK: { actions: [sendParent({ type: "ASKED" }), sendTo(({ self }) => self, say("to myself"))] } },
+});
+/** Asks its child later, and answers what that asks back. */
+const host = setup({ actors: { knocker }, actions: { ring: () => void rung.push("ring") } }).createMachine({
+  id: "host",
+  invoke: { src: "knocker", id: "knocker" },
+  on: {
+    LATER: { actions: sendTo("knocker", { type: "ASK" }, { delay: 5 }) },
+    ASKED: { actions: sendTo("knocker", say("answer")) },
+    RING: { actions: [sendTo("knocker", { type: "KNOCK" }), "ring"] },
+  },
+});
+
 const wordsOf = (view: { readonly context: unknown }) => (view.context as { words: ReadonlyArray<string> }).words;
 
 describe("engine > conversations", () => {
@@ -109,6 +139,31 @@ describe("engine > conversations", () => {
     await it.send("swapper/1", { type: "SPAWN" });
     await it.advance(5);
     expect(wordsOf(await it.snapshot("swapper/1/echo"))).toEqual(["early", "to myself", "later"]);
+  });
+
+  inThreeModes("whom a child starts while it is replaced leaves its place to those of the next one", async ({ engine }) => {
+    const it = await engine({ machines: [keeper] });
+    await it.start("keeper", "1");
+    for (let time = 0; time < 3; time++) await it.send("keeper/1/nest", { type: "GO" });
+    const running = await it.taskwright.list({ status: "active" });
+    expect(running.map(({ address }) => address)).toEqual(["keeper/1", "keeper/1/nest"]);
+  });
+
+  inThreeModes("an actor is at rest when its deadline sends to another, and answers at once", async ({ engine }) => {
+    const it = await engine({ machines: [host] });
+    await it.start("host", "1");
+    await it.send("host/1", { type: "LATER" });
+    await it.advance(5);
+    expect(wordsOf(await it.snapshot("host/1/knocker"))).toEqual(["answer", "to myself"]);
+  });
+
+  inThreeModes("an actor acts before anybody hears what it sends", async ({ engine }) => {
+    rung.length = 0;
+    const it = await engine({ machines: [host] });
+    await it.start("host", "1");
+    await it.send("host/1", { type: "RING" });
+    await it.settled();
+    expect(rung).toEqual(["ring", "knock"]);
   });
 
   inThreeModes("the children of a first state start before anything else is sent", async ({ engine }) => {
