@@ -8,35 +8,36 @@ interface Configuration {
 }
 
 /**
- * Puts the active states of a snapshot into document order, in place, and adds what XState left out of them.
+ * Makes the active states of a snapshot those that its value says, in document order, in place.
  * XState keeps them in the order of their last entry, takes transitions of several regions in that order, and loses it
  * when it restores a snapshot. What a machine does next must follow from what is stored, so between two events the
- * order is always the document's, as SCXML has it. Where transitions of several regions conflict, XState may also leave
- * a state out although one inside it is active; a restored snapshot has it.
+ * order is always the document's, as SCXML has it. Where transitions of several regions overlap, XState may also leave
+ * active states out of its list; a restored snapshot has them.
  */
 export const putInDocumentOrder = (snapshot: AnyMachineSnapshot): void => {
   const configuration = snapshot as unknown as Configuration;
+  const { root } = snapshot.machine;
   const nodes = configuration._nodes;
-  if (isAsRestored(nodes)) return;
-  const active = new Set<AnyStateNode>();
-  for (const node of nodes) for (let at: AnyStateNode | undefined = node; at !== undefined && !active.has(at); at = at.parent) active.add(at);
-  configuration._nodes = [...active].sort((left, right) => left.order - right.order);
-  configuration.value = orderedValue(snapshot.machine.root, configuration.value);
+  if (matched(root, configuration.value, nodes, 0) === nodes.length) return;
+  configuration.value = orderedValue(root, configuration.value);
+  configuration._nodes = nodesOf(root, configuration.value);
   configuration.tags = new Set(configuration._nodes.flatMap((node) => node.tags));
 };
 
-/** In document order with all their ancestors: then each one's parent is the one before it, or around that. */
-const isAsRestored = (nodes: ReadonlyArray<AnyStateNode>): boolean => {
-  if (nodes[0]?.parent !== undefined) return false;
-  for (let i = 1; i < nodes.length; i++) {
-    const node = nodes[i] as AnyStateNode;
-    let around = nodes[i - 1];
-    if ((around as AnyStateNode).order >= node.order) return false;
-    while (around !== undefined && around !== node.parent) around = around.parent;
-    if (around === undefined) return false;
+/** How far `nodes` are, from `at` on, the node and those inside it that the value says; -1 where they are others. */
+const matched = (node: AnyStateNode, value: StateValue, nodes: ReadonlyArray<AnyStateNode>, at: number): number => {
+  if (nodes[at] !== node) return -1;
+  if (typeof value === "string") return nodes[at + 1] === node.states[value] ? at + 2 : -1;
+  let next = at + 1;
+  for (const key in value) {
+    next = matched(node.states[key] as AnyStateNode, value[key] as StateValue, nodes, next);
+    if (next < 0) return -1;
   }
-  return true;
+  return next;
 };
+
+const nodesOf = (node: AnyStateNode, value: StateValue): ReadonlyArray<AnyStateNode> =>
+  typeof value === "string" ? [node, node.states[value] as AnyStateNode] : [node, ...Object.entries(value).flatMap(([key, inside]) => nodesOf(node.states[key] as AnyStateNode, inside as StateValue))];
 
 /** The same value with regions in document order; `value` itself if they are. */
 export const orderedValue = (node: AnyStateNode, value: StateValue): StateValue => {

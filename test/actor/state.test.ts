@@ -33,6 +33,24 @@ describe("step > the stored state", () => {
     expect(encode(begin(define(setup({}).createMachine({ id: "bare" }))).state)).toBe('{"status":"active","value":{},"context":{}}');
   });
 
+  test("has every state that its value names, also where XState leaves one out until the snapshot is restored", () => {
+    for (const target of [["#torn.a.p", "#torn.b"], "#torn.b", "#torn.a"] as const) {
+      const back = { initial: "one", states: { one: { on: { GO: "past" } }, past: { type: "history" } } } as const;
+      const torn = define(
+        setup({}).createMachine({
+          id: "torn",
+          type: "parallel",
+          states: { a: { type: "parallel", tags: ["t"], states: { p: {}, q: back, r: { on: { GO: { target: target as never } } } } }, b: {} },
+        }),
+      );
+      const { state } = step(torn, begin(torn).state, { type: "GO" }, at);
+      const restored = decode(torn, "torn/1", undefined, encode(state));
+      const shown = ({ snapshot }: typeof state) => [(snapshot as unknown as { _nodes: ReadonlyArray<{ id: string }> })._nodes.map(({ id }) => id), [...snapshot.tags], JSON.stringify(snapshot.value)];
+      expect(shown(state)).toEqual(shown(restored));
+      expect(encode(restored)).toBe(encode(state));
+    }
+  });
+
   test("is read as it was written, and goes on from there", () => {
     const back = read(text);
     expect(encode(back)).toBe(text);

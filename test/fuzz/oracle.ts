@@ -30,15 +30,17 @@ interface Told {
 
 interface StateNode {
   readonly order: number;
-  readonly tags: ReadonlyArray<string>;
-  readonly parent?: StateNode;
 }
-const withAncestors = (node: StateNode): ReadonlyArray<StateNode> => (node.parent === undefined ? [node] : [node, ...withAncestors(node.parent)]);
+/** The active states of a snapshot as XState keeps them. */
+interface Nodes {
+  _nodes?: ReadonlyArray<StateNode>;
+  tags: Set<string>;
+}
 
 /** Where a durable actor differs on purpose, counted as the live one is made to do the same. */
 export type Difference =
   | "regions in document order"
-  | "state that is left out"
+  | "states that are left out"
   | "delayed id again"
   | "stale completion"
   | "second child with the id of a living one"
@@ -205,14 +207,15 @@ export class Oracle {
   }
 
   #ordered(snapshot: AnyMachineSnapshot): AnyMachineSnapshot {
-    const own = snapshot as unknown as { _nodes?: Array<StateNode>; tags: Set<string> };
+    const own = snapshot as unknown as Nodes;
     if (own._nodes === undefined) return snapshot;
-    const active = new Set(own._nodes.flatMap(withAncestors));
-    if (active.size > own._nodes.length) this.reached.add("state that is left out");
+    const { value, context, machine } = snapshot;
+    const restored = machine.resolveState({ value, context } as never) as unknown as Required<Nodes>;
+    if (restored._nodes.length !== own._nodes.length) this.reached.add("states that are left out");
     else if (own._nodes.some((node, index, nodes) => index > 0 && (nodes[index - 1] as StateNode).order > node.order)) this.reached.add("regions in document order");
     else return snapshot;
-    own._nodes = [...active].sort((left, right) => left.order - right.order);
-    own.tags = new Set(own._nodes.flatMap((node) => node.tags));
+    own._nodes = [...restored._nodes].sort((left, right) => left.order - right.order);
+    own.tags = restored.tags;
     return snapshot;
   }
 
