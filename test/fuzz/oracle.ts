@@ -1,4 +1,4 @@
-import { type AnyActorRef, type AnyMachineSnapshot, type AnyStateMachine, createActor } from "xstate";
+import { type AnyActorRef, type AnyMachineSnapshot, type AnyStateMachine, type AnyStateNode, createActor, type StateValue } from "xstate";
 import { performed, placeOf } from "./build.ts";
 import { Clock } from "./clock.ts";
 
@@ -34,8 +34,18 @@ interface StateNode {
 /** The active states of a snapshot as XState keeps them. */
 interface Nodes {
   _nodes?: ReadonlyArray<StateNode>;
+  value: StateValue;
   tags: Set<string>;
 }
+
+const inOrder = ({ states }: AnyStateNode, value: StateValue): StateValue =>
+  typeof value === "string"
+    ? value
+    : Object.fromEntries(
+        Object.keys(states)
+          .filter((key) => key in value)
+          .map((key) => [key, inOrder(states[key] as AnyStateNode, value[key] as StateValue)]),
+      );
 
 /** Where a durable actor differs on purpose, counted as the live one is made to do the same. */
 export type Difference =
@@ -211,10 +221,13 @@ export class Oracle {
     if (own._nodes === undefined) return snapshot;
     const { value, context, machine } = snapshot;
     const restored = machine.resolveState({ value, context } as never) as unknown as Required<Nodes>;
-    if (restored._nodes.length !== own._nodes.length) this.reached.add("states that are left out");
-    else if (own._nodes.some((node, index, nodes) => index > 0 && (nodes[index - 1] as StateNode).order > node.order)) this.reached.add("regions in document order");
-    else return snapshot;
-    own._nodes = [...restored._nodes].sort((left, right) => left.order - right.order);
+    const nodes = [...restored._nodes].sort((left, right) => left.order - right.order);
+    const known = own._nodes;
+    const ordered = inOrder(machine.root, value);
+    if (JSON.stringify(ordered) === JSON.stringify(value) && nodes.length === known.length && nodes.every((node, index) => node === known[index])) return snapshot;
+    this.reached.add(nodes.length === known.length && nodes.every((node) => known.includes(node)) ? "regions in document order" : "states that are left out");
+    own._nodes = nodes;
+    own.value = ordered;
     own.tags = restored.tags;
     return snapshot;
   }
