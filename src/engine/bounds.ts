@@ -76,3 +76,6 @@ export const limitOf = (error: unknown): keyof Limits | undefined => {
 
 /** What an actor is told although its history is full: the last things that it can be told. */
 export const isLast = ({ type }: Event | EngineEvent): boolean => type === "taskwright.stop" || type === "taskwright.fail" || type === "taskwright.hold" || type === "taskwright.cancel";
+
+/** What a machine threw itself. */
+export const causeOf = (error: unknown): unknown => (error instanceof Error && error.name === "TransitionFailed" ? error.cause : error);

@@ -4,7 +4,7 @@ import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { DeadLetterRow, EffectRow, EntryWrite, HistoryRow, KeyRow, MachineRow, MailRow, NameRow } from "../journal/index.ts";
-import { checkCommands, isLast, limitOf, type Load, Overload } from "./bounds.ts";
+import { causeOf, checkCommands, isLast, limitOf, type Load, Overload } from "./bounds.ts";
 import { actionsFirst, childMeant, childOf, childrenFirst, completionOf, passesOn, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
@@ -697,5 +697,3 @@ export class Turn implements Load {
     this.deadLetters.push({ address: delivery.to, at: this.at, envelope: envelopeOf({ ...delivery, event: delivery.sent ?? delivery.event }), error: JSON.stringify(error) });
   }
 }
-
-const causeOf = (error: unknown): unknown => (error instanceof Error && error.name === "TransitionFailed" ? error.cause : error);
