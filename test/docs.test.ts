@@ -264,7 +264,8 @@ describe("docs > code that is run", () => {
   });
   const runnable = pages.flatMap(snippetsOf).filter(({ runs, text }) => runs && !text.includes("vitest"));
 
-  test("there is some", () => expect(runnable.map(({ where }) => where.replace(/:\d+$/, "")).sort()).toEqual(["docs/guides/effect.md", "docs/guides/embed.md", "docs/guides/outbox.md", "docs/start.md"]));
+  test("there is some", () =>
+    expect(runnable.map(({ where }) => where.replace(/:\d+$/, "")).sort()).toEqual(["docs/guides/effect.md", "docs/guides/embed.md", "docs/guides/outbox.md", "docs/start.md"]));
 
   test.each(runnable)("$where prints what it should", async ({ where, text }) => {
     const printed = vi.spyOn(console, "log").mockImplementation(() => {});
