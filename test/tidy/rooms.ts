@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { codeOf, lineAt, type SourceFile, type Violation } from "./source.ts";
 
 const upToEngine = ["domain", "machines", "actor", "journal", "engine"];
-const services = ["dispatch", "delivery", "replay"];
+const services = ["dispatch", "delivery", "orchestration", "broker", "analysis", "replay"];
 
 /** What each room may import from, besides itself. Arrows point one way; docs/internals/architecture.md draws them. */
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -11,9 +11,12 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   actor: ["domain"],
   journal: ["domain"],
   engine: ["domain", "machines", "actor", "journal"],
-  dispatch: upToEngine,
   delivery: upToEngine,
-  replay: upToEngine,
+  dispatch: [...upToEngine, "delivery"],
+  orchestration: [...upToEngine, "delivery", "dispatch"],
+  broker: [...upToEngine, "delivery"],
+  analysis: upToEngine,
+  replay: [...upToEngine, "analysis"],
   inspector: [...upToEngine, ...services],
   server: [...upToEngine, ...services],
   cluster: [...upToEngine, ...services],
