@@ -11,7 +11,7 @@ import type { Limits } from "../domain/limits.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
 import type { ActivityPool } from "./activities.ts";
 import type { Audience } from "./audience.ts";
-import type { ActorView, AskOptions, Engine, EngineStatus, SentEvent } from "./engine.ts";
+import type { ActorView, AskOptions, Engine, EngineStatus, SendOptions, SentEvent, StartOptions } from "./engine.ts";
 import { limitOf } from "./bounds.ts";
 import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
@@ -38,8 +38,8 @@ export interface EngineCore extends Engine {
   readonly forget: () => void;
   readonly registry: Registry;
   readonly post: {
-    readonly send: (address: Address, event: SentEvent, key: string | undefined, settle: Settle) => void;
-    readonly start: (machine: string, id: string, input: unknown, settle: Settle) => void;
+    readonly send: (address: Address, event: SentEvent, options: SendOptions | undefined, settle: Settle) => void;
+    readonly start: (machine: string, id: string, input: unknown, options: StartOptions | undefined, settle: Settle) => void;
   };
 }
 
@@ -75,7 +75,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     refusals.reached("waitersMax");
     return new EngineBusy({ limit: "waitersMax", waiting, waitingMax: limits.waitersMax });
   });
-  const postStart = (machine: string, id: string, input: unknown, settle: Settle): void => {
+  const postStart = (machine: string, id: string, input: unknown, startOptions: StartOptions | undefined, settle: Settle): void => {
     try {
       const registered = registry.byId.get(machine);
       if (registered === undefined || registered.internal) {
@@ -84,8 +84,9 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       const wrong = wrongId(id);
       if (wrong !== undefined) throw new InvalidAddress({ address: `${machine}/${String(id)}`, detail: wrong });
       const address = rootAddress(machine, id);
+      const from = nameOf(address, startOptions?.by);
       const { value, json } = admit(address, input === undefined ? { type: "taskwright.start" as const } : { type: "taskwright.start" as const, input: input as never }, limits);
-      loop.post({ to: address, event: value, json, from: "", create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false }, settle });
+      loop.post({ to: address, event: value, json, from, create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false }, settle });
     } catch (error) {
       settle(refused(error), undefined);
     }
@@ -95,15 +96,16 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     checkAddress(address);
     return admitEvent(address, event, limits);
   };
-  const postSend = (address: Address, event: SentEvent, key: string | undefined, settle: Settle, replyTo?: ActorReference): void => {
+  const postSend = (address: Address, event: SentEvent, { key, by }: SendOptions = {}, settle: Settle, replyTo?: ActorReference): void => {
     try {
+      const from = nameOf(address, by);
       const wrong = key === undefined ? undefined : wrongKey(key);
       if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
       const { value, json } = admitted(address, event);
-      if (replyTo === undefined) loop.post({ to: address, event: value, json, from: "", key, settle });
+      if (replyTo === undefined) loop.post({ to: address, event: value, json, from, key, settle });
       else {
         const told = { ...value, replyTo };
-        loop.post({ to: address, event: told, json: JSON.stringify(told), from: "", key, settle });
+        loop.post({ to: address, event: told, json: JSON.stringify(told), from, key, settle });
       }
     } catch (error) {
       settle(refused(error), undefined);
@@ -167,9 +169,9 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     post: { send: postSend, start: postStart },
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),
-    start: (machine, id, input) => receive((settle) => postStart(machine, id, input, settle)),
-    startAll: (actors) => Effect.forEach(actors, ({ machine, id, input }) => receive((settle) => postStart(machine, id, input, settle)), { concurrency: "unbounded" }),
-    send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions?.key, settle)),
+    start: (machine, id, input, startOptions) => receive((settle) => postStart(machine, id, input, startOptions, settle)),
+    startAll: (actors) => Effect.forEach(actors, (actor) => receive((settle) => postStart(actor.machine, actor.id, actor.input, actor, settle)), { concurrency: "unbounded" }),
+    send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions, settle)),
     report: (address, event) => {
       try {
         const { value, json } = admitted(address, event);
@@ -186,7 +188,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
           postSend(
             address,
             event,
-            askOptions.key,
+            askOptions,
             (error, receipt) => {
               if (error !== undefined) resume(Effect.fail(error as SendError));
               else if (receipt?.duplicate === true) resume(new Unanswered({ address, event: event.type, outcome: "handled by an earlier call with the same key" }));
@@ -235,6 +237,8 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       Effect.map(journal.history(address, after, limit), (rows) =>
         rows.map(({ seq, at, event, outcome, from, stateHash }) => ({ seq, at, event: JSON.parse(event) as SentEvent, outcome, from, stateHash })),
       ),
+    changes: ({ after = 0, limit = 1_000 } = {}) =>
+      Effect.map(journal.changes(after, limit), (rows) => rows.map(({ actor: _, type: _type, event, ...row }) => ({ ...row, event: JSON.parse(event) as SentEvent }))),
     historyStart: (address) =>
       Effect.map(journal.checkpoint(address), (row) => {
         if (row === undefined) return undefined;
@@ -318,6 +322,13 @@ const inEffects: Mapping<"effect"> = { one: (call, change) => Effect.map(call, c
 const checkAddress = (address: Address): void => {
   if (typeof address !== "string" || !/^[^/]+(?:\/[^/]+)+$/.test(address)) throw new InvalidAddress({ address: String(address), detail: "a machine's id, a slash and the actor's id are needed" });
   if (isReserved(address) || address.startsWith("ask/")) throw new InvalidAddress({ address, detail: "this address belongs to the engine" });
+};
+
+/** Who the host says sent it. A slash would make an address of the name. */
+const nameOf = (address: Address, by: string | undefined): string => {
+  const wrong = by === undefined ? undefined : wrongId(by);
+  if (wrong !== undefined) throw new InvalidEvent({ address, path: "by", detail: `the name of a sender is like an id: ${wrong}` });
+  return by ?? "";
 };
 
 /** What a host's code threw, as it is; where it can't even be looked at, an error in its stead. */

@@ -31,7 +31,7 @@ export type { Transition } from "./turn.ts";
  */
 export interface Engine {
   /** Starts an actor. The same address again answers with `duplicate: true` and changes nothing. */
-  readonly start: (machine: string, id: string, input?: unknown) => Effect.Effect<Receipt, SendError>;
+  readonly start: (machine: string, id: string, input?: unknown, options?: StartOptions) => Effect.Effect<Receipt, SendError>;
   /** Starts many actors in as few transactions as possible; receipts in the order of the list. */
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Effect.Effect<ReadonlyArray<Receipt>, SendError>;
   /** Sends one event. The receipt tells what became of it, also when the state ignored it. */
@@ -56,6 +56,8 @@ export interface Engine {
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Effect.Effect<ActorView, SendError | JournalError | TimedOut>;
   /** What happened to the actor, from `after` (a sequence number, exclusive). */
   readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<HistoryEntry>, JournalError>;
+  /** What happened to all actors, in the order in which it was stored, from `after` (the id of a change, exclusive). */
+  readonly changes: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<Change>, JournalError>;
   /** From where its history goes on, if retention has cut it; nothing where it is whole, or nobody is there. */
   readonly historyStart: (address: Address) => Effect.Effect<HistoryStart | undefined, JournalError>;
   /** The actor's snapshots from now on, the present one first. */
@@ -107,8 +109,14 @@ export interface ActorToStart {
   readonly machine: string;
   readonly id: string;
   readonly input?: unknown;
+  /** Who asked for it, as the history will say. */
+  readonly by?: string;
 }
-export interface SendOptions {
+export interface StartOptions {
+  /** Who asked for it, as the history will say: a name without a slash, at most 200 characters. */
+  readonly by?: string;
+}
+export interface SendOptions extends StartOptions {
   /** An idempotency key: the same key for the same actor is handled once; the later call gets the first receipt. */
   readonly key?: string;
 }
@@ -147,10 +155,18 @@ export interface HistoryEntry {
   readonly at: number;
   readonly event: SentEvent;
   readonly outcome: Outcome;
-  /** The sending actor; empty for the host. */
-  readonly from: Address;
+  /** The sending actor; for what the host sent, the name that it gave with `by`, or empty. */
+  readonly from: string;
   /** Fingerprint of the state after this entry. */
   readonly stateHash: string;
+}
+
+/** A history entry of some actor. */
+export interface Change extends HistoryEntry {
+  /** Grows with everything that is stored; gaps mean nothing. */
+  readonly id: number;
+  readonly address: Address;
+  readonly machine: string;
 }
 
 /** The state after the last history entry that was removed: a replay begins here. */

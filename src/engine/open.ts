@@ -13,6 +13,7 @@ import {
   type ActorToStart,
   type ActorView,
   type AskOptions,
+  type Change,
   type DeadLetter,
   Engine,
   type EngineStatus,
@@ -22,6 +23,7 @@ import {
   type LetterFilter,
   type SendOptions,
   type SentEvent,
+  type StartOptions,
   type WaitOptions,
   type WrittenBy,
 } from "./engine.ts";
@@ -45,7 +47,7 @@ export interface OpenOptions extends EngineOptions {
 
 /** The engine for hosts that don't use Effect: the same calls, as promises that reject with the same typed errors. */
 export interface Taskwright {
-  readonly start: (machine: string | AnyStateMachine, id: string, input?: unknown) => Promise<Receipt>;
+  readonly start: (machine: string | AnyStateMachine, id: string, input?: unknown, options?: StartOptions) => Promise<Receipt>;
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Promise<ReadonlyArray<Receipt>>;
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Promise<Receipt>;
   readonly report: (address: Address, event: SentEvent) => void;
@@ -56,6 +58,7 @@ export interface Taskwright {
   readonly snapshot: (address: Address) => Promise<ActorView>;
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Promise<ActorView>;
   readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<HistoryEntry>>;
+  readonly changes: (options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<Change>>;
   readonly historyStart: (address: Address) => Promise<HistoryStart | undefined>;
   readonly watch: (address: Address) => AsyncIterable<ActorView>;
   readonly list: (filter?: Partial<ActorFilter>) => Promise<ReadonlyArray<ActorView>>;
@@ -105,9 +108,9 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     await runtime.dispose();
   };
   const taskwright: Taskwright = {
-    start: (machine, id, input) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, settle)),
-    startAll: (actors) => Promise.all(actors.map(({ machine, id, input }) => receipt((settle) => core.post.start(machine, id, input, settle)))),
-    send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions?.key, settle)),
+    start: (machine, id, input, startOptions) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, startOptions, settle)),
+    startAll: (actors) => Promise.all(actors.map((actor) => receipt((settle) => core.post.start(actor.machine, actor.id, actor.input, actor, settle)))),
+    send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions, settle)),
     report: core.report,
     ask: (address, event, askOptions) => run(core.ask(address, event, askOptions)),
     can: (address, event) => run(core.can(address, event)),
@@ -118,6 +121,7 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     snapshot: (address) => run(core.snapshot(address)),
     waitFor: (address, predicate, waitOptions) => run(core.waitFor(address, predicate, waitOptions)),
     history: (address, historyOptions) => run(core.history(address, historyOptions)),
+    changes: (changeOptions) => run(core.changes(changeOptions)),
     historyStart: (address) => run(core.historyStart(address)),
     watch: (address) => Stream.toAsyncIterable(core.watch(address)),
     list: (filter) => run(core.list(filter ?? {})),

@@ -519,6 +519,7 @@ export class Turn implements Load {
     }
     if (this.#world.observed()) {
       this.transitions.push({
+        id: this.#world.ids.history,
         address: actor.address,
         machine: actor.registered.definition.id,
         seq,

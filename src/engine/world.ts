@@ -9,6 +9,8 @@ import type { Resident, Residents } from "./resident.ts";
 
 /** What one event did, for everybody who listens after the commit. */
 export interface Transition {
+  /** The id of its history row: grows with everything that is stored. */
+  readonly id: number;
   readonly address: Address;
   readonly machine: string;
   readonly seq: number;

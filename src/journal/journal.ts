@@ -47,12 +47,14 @@ export interface Journal {
   /** Custom actions that were not carried out yet, oldest first, with an id above `after`. */
   readonly effects: (after: number, limit: number) => Effect.Effect<ReadonlyArray<EffectRow>, JournalError>;
 
-  /** Actors by filter, in order of their row id; page with `after`. */
+  /** Actors by filter, in order of their row id, or against it; page with `after`. */
   readonly list: (filter: ActorFilter) => Effect.Effect<ReadonlyArray<ActorRow>, JournalError>;
   /** How many actors there are per machine and status. */
   readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
   /** The history of one actor in order, from `after` (a seq, exclusive), at most `limit`. */
   readonly history: (address: Address, after: number, limit: number) => Effect.Effect<ReadonlyArray<HistoryRow & { readonly id: number }>, JournalError>;
+  /** The history of all actors in the order in which it was stored, from `after` (an id, exclusive), at most `limit`. */
+  readonly changes: (after: number, limit: number) => Effect.Effect<ReadonlyArray<ChangeRow>, JournalError>;
   /** Dead letters by filter, oldest first; page with `after`. */
   readonly deadLetters: (filter: DeadLetterFilter) => Effect.Effect<ReadonlyArray<StoredDeadLetter>, JournalError>;
   readonly deadLetterCount: Effect.Effect<number, JournalError>;
@@ -211,10 +213,16 @@ export interface HistoryRow {
   /** The event as JSON. */
   readonly event: string;
   readonly outcome: Outcome;
-  /** Who sent it: an address, or empty for the host. */
+  /** Who sent it: an address, a name that the host gave, or empty for the host. */
   readonly from: string;
   /** Fingerprint of the state after this row. */
   readonly stateHash: string;
+}
+/** A history row with the actor that it is about. */
+export interface ChangeRow extends HistoryRow {
+  readonly id: number;
+  readonly address: Address;
+  readonly machine: string;
 }
 
 export interface KeyWanted {
@@ -396,7 +404,10 @@ export interface ActorFilter {
   readonly machine?: string | undefined;
   readonly status?: string | undefined;
   readonly parent?: number | undefined;
+  /** Row ids beyond this one, in the order that is asked for. */
   readonly after?: number | undefined;
+  /** Latest first. */
+  readonly descending?: boolean | undefined;
   readonly limit: number;
 }
 export interface CountRow {

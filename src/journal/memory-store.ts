@@ -6,6 +6,7 @@ import type {
   AttemptRow,
   AgeRow,
   BuildRow,
+  ChangeRow,
   CheckpointRow,
   Counters,
   CountRow,
@@ -90,12 +91,13 @@ export class MemoryStore {
     return next;
   }
 
-  list({ machine, status, parent, after = 0, limit }: ActorFilter): ReadonlyArray<ActorRow> {
+  list({ machine, status, parent, after = 0, descending = false, limit }: ActorFilter): ReadonlyArray<ActorRow> {
     const found: Array<ActorRow> = [];
-    for (const row of this.#actors.values()) {
+    const isBeyond = (id: number) => (descending ? after === 0 || id < after : id > after);
+    for (const row of descending ? [...this.#actors.values()].reverse() : this.#actors.values()) {
       if (found.length >= limit) break;
       const fits = (machine === undefined || row.machine === machine) && (status === undefined || row.status === status) && (parent === undefined || row.parent === parent);
-      if (fits && row.id > after) found.push({ ...row, wake: this.#wakes.get(row.id) });
+      if (fits && isBeyond(row.id)) found.push({ ...row, wake: this.#wakes.get(row.id) });
     }
     return found;
   }
@@ -114,6 +116,12 @@ export class MemoryStore {
     const id = this.#ids.get(address);
     const rows = id === undefined ? undefined : this.#history.get(id);
     return id === undefined || rows === undefined ? [] : rows.filter((row) => row.seq > Math.max(after, this.#cutOf(id))).slice(0, limit);
+  }
+
+  changes(after: number, limit: number): ReadonlyArray<ChangeRow> {
+    const found: Array<ChangeRow> = [];
+    for (const { id, address, machine } of this.#actors.values()) for (const row of this.#history.get(id) ?? []) if (row.id > after) found.push({ ...row, address, machine });
+    return found.sort((a, b) => a.id - b.id).slice(0, limit);
   }
 
   openedBy(epoch: number, { build = "", now }: OwnerInfo): void {

@@ -97,6 +97,7 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       list: (filter) => reading(() => store.list(filter)),
       counts: reading(() => store.counts()),
       history: (address, after, limit) => reading(() => store.historyOf(address, after, limit)),
+      changes: (after, limit) => reading(() => store.changes(after, limit)),
       deadLetters: (filter) => reading(() => store.lettersBy(filter)),
       deadLetterCount: reading(() => store.deadLetters.size),
       attempts: reading(() => [...store.attempts.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)),

@@ -11,6 +11,7 @@ import type {
   DeadLetterFilter,
   AgeRow,
   BuildRow,
+  ChangeRow,
   CheckpointRow,
   EffectRow,
   HistoryRow,
@@ -98,22 +99,24 @@ const kinds = (connection: Connection): Read<ReadonlyArray<Kind>> =>
   );
 
 export const list = (connection: Connection, filter: ActorFilter): Read<ReadonlyArray<ActorRow>> => {
-  const { machine, status, parent, after = 0, limit } = filter;
+  const { machine, status, parent, after = 0, descending = false, limit } = filter;
+  const beyond = !descending ? "a.id > ?" : after > 0 ? "a.id < ?" : "a.id > ?";
+  const order = descending ? "DESC" : "ASC";
   if (parent !== undefined && parent > 0) {
     // "parent > 0" again, so that SQLite may use the partial index.
     const more = `${machine === undefined ? "" : "AND a.machine = ?"} ${status === undefined ? "" : "AND a.status = ?"}`;
     const values = [machine, status].filter((value) => value !== undefined);
-    return actorRows(connection, `WHERE a.parent = ? AND a.parent > 0 AND a.id > ? ${more} ORDER BY a.id LIMIT ?`, [parent, after, ...values, limit]);
+    return actorRows(connection, `WHERE a.parent = ? AND a.parent > 0 AND ${beyond} ${more} ORDER BY a.id ${order} LIMIT ?`, [parent, after, ...values, limit]);
   }
   const roots = parent === 0 ? "AND a.parent = 0" : "";
-  if (machine === undefined && status === undefined) return actorRows(connection, `WHERE a.id > ? ${roots} ORDER BY a.id LIMIT ?`, [after, limit]);
+  if (machine === undefined && status === undefined) return actorRows(connection, `WHERE ${beyond} ${roots} ORDER BY a.id ${order} LIMIT ?`, [after, limit]);
   // One page costs at most `limit` index entries per kind, however many actors there are.
   return Effect.flatMap(kinds(connection), (all) => {
     const wanted = all.filter((kind) => (machine === undefined || kind.machine === machine) && (status === undefined || kind.status === status));
     if (wanted.length === 0) return Effect.succeed([]);
-    const page = `SELECT * FROM (SELECT a.id FROM actors a WHERE a.machine = ? AND a.status = ? AND a.id > ? ${roots} ORDER BY a.id LIMIT ?)`;
+    const page = `SELECT * FROM (SELECT a.id FROM actors a WHERE a.machine = ? AND a.status = ? AND ${beyond} ${roots} ORDER BY a.id ${order} LIMIT ?)`;
     const params = wanted.flatMap((kind) => [kind.machine, kind.status, after, limit]);
-    return actorRows(connection, `WHERE a.id IN (SELECT id FROM (${wanted.map(() => page).join(" UNION ALL ")}) ORDER BY id LIMIT ?) ORDER BY a.id`, [...params, limit]);
+    return actorRows(connection, `WHERE a.id IN (SELECT id FROM (${wanted.map(() => page).join(" UNION ALL ")}) ORDER BY id ${order} LIMIT ?) ORDER BY a.id ${order}`, [...params, limit]);
   });
 };
 
@@ -126,6 +129,13 @@ export const history = (connection: Connection, address: Address, after: number,
      WHERE actor = (SELECT id FROM actors WHERE address = ?)
        AND seq > max(?, coalesce((SELECT seq FROM checkpoints WHERE actor = history.actor AND cut = 1), 0)) ORDER BY seq LIMIT ?`,
     [address, after, limit],
+  );
+
+export const changes = (connection: Connection, after: number, limit: number): Read<ReadonlyArray<ChangeRow>> =>
+  connection.read(
+    `SELECT h.id, h.actor, h.seq, h.at, h.type, h.event, h.outcome, h.source AS "from", h.state_hash AS stateHash, a.address, a.machine
+     FROM history h CROSS JOIN actors a ON a.id = h.actor WHERE h.id > ? ORDER BY h.id LIMIT ?`,
+    [after, limit],
   );
 
 export const deadLetters = (connection: Connection, { ids, address, prefix, type, kind, since, before, after = 0, limit }: DeadLetterFilter): Read<ReadonlyArray<StoredDeadLetter>> => {

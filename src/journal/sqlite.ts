@@ -262,6 +262,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       list: (filter) => reading((open) => Reads.list(open, filter)),
       counts: reading(Reads.counts),
       history: (address, after, limit) => reading((open) => Reads.history(open, address, after, limit)),
+      changes: (after, limit) => reading((open) => Reads.changes(open, after, limit)),
       deadLetters: (filter) => reading((open) => Reads.deadLetters(open, filter)),
       deadLetterCount: reading(Reads.deadLetterCount),
       attempts: reading(Reads.attempts),

@@ -236,6 +236,45 @@ export const readConformance = (harness: JournalHarness): void => {
     );
   });
 
+  describe("changes", () => {
+    it(
+      "are the histories of all actors, in the order in which they were stored, page by page",
+      onJournal(harness, (journal) =>
+        Effect.gen(function* () {
+          yield* journal.commit(turn({ created: [actor(1), actor(2)] }));
+          let id = 0;
+          for (const seq of range(5)) yield* journal.commit(turn({ history: [entry(++id, 1, seq), entry(++id, 2, seq)] }));
+          const first = yield* journal.changes(0, 3);
+          expect(first.map(({ id, address, machine, seq }) => [id, address, machine, seq])).toEqual([
+            [1, "task/1", "task", 1],
+            [2, "task/2", "task", 1],
+            [3, "task/1", "task", 2],
+          ]);
+          expect(first[1]).toEqual({ ...entry(2, 2, 1), address: "task/2", machine: "task" });
+          expect((yield* journal.changes(8, 100)).map((row) => row.id)).toEqual([9, 10]);
+          expect(yield* journal.changes(10, 100)).toEqual([]);
+        }),
+      ),
+    );
+  });
+
+  describe("lists against the order", () => {
+    it(
+      "begin with the latest, and go on before the one that is named",
+      onJournal(harness, (journal) =>
+        Effect.gen(function* () {
+          yield* journal.commit(turn({ created: range(9).map((id) => actor(id)) }));
+          const ids = (filter: Partial<ActorFilter>) => Effect.map(journal.list({ limit: 3, descending: true, ...filter }), (rows) => rows.map((row) => row.id));
+          expect(yield* ids({})).toEqual([9, 8, 7]);
+          expect(yield* ids({ after: 7 })).toEqual([6, 5, 4]);
+          expect(yield* ids({ machine: "task" })).toEqual([9, 8, 7]);
+          expect(yield* ids({ machine: "task", after: 3 })).toEqual([2, 1]);
+          expect(yield* ids({ parent: 0, after: 2 })).toEqual([1]);
+        }),
+      ),
+    );
+  });
+
   describe("history", () => {
     it(
       "is read per actor in order of seq, page by page, also where turns mix actors",
