@@ -4,6 +4,7 @@
  */
 export { type ActivityContext, type ActivityInput, type ActivityOutput, activity } from "./activity.ts";
 export { type AssignmentContext, type AssignmentEvent, type AssignmentInput, type AssignmentOutput, assignment } from "./assignment.ts";
+export { type ClarificationContext, type ClarificationEvent, type ClarificationInput, type ClarificationOutput, clarification } from "./clarification.ts";
 export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
 export { type InboxContext, type InboxEvent, type InboxInput, inbox } from "./inbox.ts";
 export { type LiveContext, type LiveEvent, type LiveInput, type LiveOutput, live } from "./live.ts";

@@ -1,0 +1,1 @@
+export { taskIdOf, taskKeyOf, type Work } from "./task-key.ts";
