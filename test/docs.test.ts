@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { AnyStateMachine } from "xstate";
 import * as machines from "../machines/index.ts";
+import { graphOf, mermaidOf } from "../src/analysis/index.ts";
 import { invoke } from "../src/cli/invoke.ts";
 import { taskLineKeys } from "../src/cli/task-line.ts";
 import { defaultLimits } from "../src/domain/limits.ts";
@@ -13,7 +14,6 @@ import * as Connection from "../src/journal/connection.ts";
 import * as Driver from "../src/journal/driver.ts";
 import * as journalErrors from "../src/journal/errors.ts";
 import * as Schema from "../src/journal/schema.ts";
-import { mermaidOf } from "./docs/chart.ts";
 import { blocksOf, brokenLinks, codeIn, linksOf, readPage, readPages, root, tableAfter } from "./docs/page.ts";
 import { compile, type Snippet, snippetsOf, workFolder, writeModule } from "./docs/snippet.ts";
 
@@ -52,7 +52,7 @@ describe("docs > charts", () => {
 
   test.each(charts)("$page draws $chart as it is", ({ chart, text }) => {
     const name = /^machines\/(\w+)\.ts$/.exec(chart ?? "")?.[1];
-    expect(text).toBe(mermaidOf((machines as unknown as Record<string, AnyStateMachine>)[name ?? ""] as AnyStateMachine));
+    expect(text).toBe(mermaidOf(graphOf((machines as unknown as Record<string, AnyStateMachine>)[name ?? ""] as AnyStateMachine)));
   });
 });
 

@@ -77,12 +77,7 @@ export interface DefineOptions {
 export const define = (machine: AnyStateMachine, options: DefineOptions = {}): Definition => {
   if (!(machine instanceof StateMachine)) throw new MachineRefused("?", ["this is not an XState machine: pass what createMachine() or setup().createMachine() returned"]);
   const limits = options.limits ?? defaultLimits;
-  const sources = new Map<string, Source>();
-  for (const [name, logic] of Object.entries(machine.implementations.actors as Record<string, unknown>)) {
-    const actual = (typeof logic === "object" && logic !== null && "src" in logic ? logic.src : logic) as AnyActorLogic;
-    sources.set(name, { name, kind: kindOf(actual), logic: actual });
-  }
-  for (const { name, logic } of inlineInvokes(machine.root)) sources.set(name, { name, kind: kindOf(logic), logic });
+  const sources = sourcesOf(machine);
   const problems = [...checkMachine(machine, { sources, actions: new Set(options.actions ?? []) }), ...checkEarly(machine, options.early ?? {})];
   if (problems.length > 0) throw new MachineRefused(machine.id, problems);
   const system = makeStepSystem();
@@ -92,14 +87,13 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
   } as never) as unknown as AnyStateMachine;
   const declared = stubbed.options.maxIterations ?? Number.POSITIVE_INFINITY;
   stubbed.options = { ...stubbed.options, maxIterations: Math.min(declared, limits.microstepsMax) };
-  const version = machine.version ?? "1";
-  const chart = chartOf(machine);
+  const { version, chart, hash } = formOf(machine);
   const templates = new Map<string, AnyMachineSnapshot>();
   const idMap = (stubbed.root.machine as unknown as { idMap: Map<string, AnyStateNode> }).idMap;
   return {
     id: machine.id,
     version,
-    hash: createHash("sha256").update(`${version}\n${chart}`).digest("hex").slice(0, 16),
+    hash,
     chart,
     machine: stubbed,
     original: machine,
@@ -141,6 +135,24 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     },
     childReference: (self, id, src) => new ActorReference(childAddress(self.address, id), { parent: self, src, id, system: system.system }),
   };
+};
+
+/** Everything that a machine can invoke or spawn, by its name. */
+export const sourcesOf = (machine: AnyStateMachine): ReadonlyMap<string, Source> => {
+  const sources = new Map<string, Source>();
+  for (const [name, logic] of Object.entries(machine.implementations.actors as Record<string, unknown>)) {
+    const actual = (typeof logic === "object" && logic !== null && "src" in logic ? logic.src : logic) as AnyActorLogic;
+    sources.set(name, { name, kind: kindOf(actual), logic: actual });
+  }
+  for (const { name, logic } of inlineInvokes(machine.root)) sources.set(name, { name, kind: kindOf(logic), logic });
+  return sources;
+};
+
+/** What tells one form of a machine from another: a machine without a version has the version "1". */
+export const formOf = (machine: AnyStateMachine): Pick<Definition, "version" | "chart" | "hash"> => {
+  const version = machine.version ?? "1";
+  const chart = chartOf(machine);
+  return { version, chart, hash: createHash("sha256").update(`${version}\n${chart}`).digest("hex").slice(0, 16) };
 };
 
 const isWithin = (node: AnyStateNode, ancestor: AnyStateNode | undefined): boolean => {

@@ -1,6 +1,6 @@
 export { snapshotToTell } from "./child-snapshot.ts";
 export type { Command, Target } from "./command.ts";
-export { chartOf, type Definition, type DefineOptions, define, MachineRefused, type Source, type SourceKind } from "./definition.ts";
+export { chartOf, type Definition, type DefineOptions, define, formOf, MachineRefused, type Source, type SourceKind, sourcesOf } from "./definition.ts";
 export { type Hint, hintsOf, isMachine } from "./hints.ts";
 export { misfits, type Settled, settle } from "./fit.ts";
 export { ActorReference, parseJson } from "./reference.ts";
