@@ -39,6 +39,15 @@ const choice = {
 };
 const who = Args.text({ name: "ID" }).pipe(Args.withDescription('The id of a task, or the address of an actor ("task/a/assignment").'));
 
+const whichMachine = Args.text({ name: "MACHINE" }).pipe(
+  Args.withDescription('A module that exports a machine, "machines.ts#order" where it exports several, or the name of a machine that comes with the package.'),
+);
+const pictureFormat = Options.choice("format", ["mermaid", "scxml", "stately", "json"]).pipe(
+  Options.withDescription("A diagram, the standard, the config that Stately's tools read, or the graph as data."),
+  Options.withDefault("mermaid" as const),
+);
+const takenBy = Options.text("taken").pipe(Options.withDescription("A task's id or an actor's address: shows the edges that it took."), Options.optional);
+
 const fileFormat =
   'A task per line: {"id", "command": ["program", "argument"] or "a line for the shell", "cwd", "env", "retries", "timeout", "needs": ["id"], "priority"}; only id and command are needed. Relative folders begin at the folder of the file. "-" reads standard input.';
 
@@ -106,8 +115,14 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       takeLetters("drop", "Removes dead letters for good."),
     ]),
   );
+  const graph = Command.make("graph", { machine: whichMachine, format: pictureFormat, taken: takenBy, database }, (options) =>
+    Effect.gen(function* () {
+      const { graph } = yield* Effect.promise(() => import("./graph.ts"));
+      yield* graph({ ...options, taken: Option.getOrUndefined(options.taken) }, streams);
+    }),
+  ).pipe(Command.withDescription("Draws a machine: its states and transitions, and those that an actor took."));
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, graph, sample]),
   );
 };

@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect";
-import type { HistoryRow, JournalError } from "../journal/index.ts";
+import type { Address } from "../domain/address.ts";
+import type { HistoryRow, Journal, JournalError } from "../journal/index.ts";
 import { findActor } from "./address.ts";
 import type { Refused } from "./refused.ts";
 import { timeText } from "./standing.ts";
@@ -22,18 +23,24 @@ export const history = ({ id, database, json }: HistoryOptions, streams: Streams
     Effect.gen(function* () {
       const journal = yield* openReader(database);
       const { address } = yield* findActor(journal, id, database);
-      const rows: Array<HistoryRow> = [];
-      for (let after = 0; ; ) {
-        const page = yield* journal.history(address, after, pageSize);
-        rows.push(...page);
-        const last = page.at(-1);
-        if (last === undefined || page.length < pageSize) break;
-        after = last.seq;
-      }
+      const rows = yield* historyOf(journal, address);
       if (json) for (const row of rows) streams.out(`${jsonText(row)}\n`);
       else streams.out(historyText(rows, streams.isTerminal ? streams.columns() : undefined));
     }),
   );
+
+/** The whole of an actor's history that is there, read in pages. */
+export const historyOf = (journal: Journal, address: Address): Effect.Effect<ReadonlyArray<HistoryRow>, JournalError> =>
+  Effect.gen(function* () {
+    const rows: Array<HistoryRow> = [];
+    for (let after = 0; ; ) {
+      const page = yield* journal.history(address, after, pageSize);
+      rows.push(...page);
+      const last = page.at(-1);
+      if (last === undefined || page.length < pageSize) return rows;
+      after = last.seq;
+    }
+  });
 
 const jsonText = ({ seq, at, type, event, outcome, from, stateHash }: HistoryRow): string => JSON.stringify({ seq, at, type, event: JSON.parse(event), outcome, from, stateHash });
 

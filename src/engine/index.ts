@@ -55,7 +55,7 @@ export { actionOf, envelopeOfLetter, idsOf, letterView, storedFilter } from "./l
 export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
 export type { Doors, Follower, Plugin } from "./plugin.ts";
-export { type ActionInfo, type ActivityOptions, type DurableMachine, type MachineOptions, makeRegistry, type Registered, type WithinTurn } from "./registry.ts";
+export { type ActionInfo, type ActivityOptions, type DurableMachine, isDurable, type MachineOptions, makeRegistry, type Registered, type WithinTurn } from "./registry.ts";
 export type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
 export type { MigratedState, ParkedReason, StoredActor } from "./versions.ts";
 export { systemTime, Time } from "./time.ts";
