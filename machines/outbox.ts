@@ -13,23 +13,28 @@ import { type Attempt, defaultOutboxPolicy, type EntryStatus, type NewEntry, typ
  *     │                  │                     ├──▶ pacing ──pace──▶ choosing
  *     └──────────────────┴──────cooldown───────┴──▶ broken: too many failures in a row
  *
- * What ends a drain early (PAUSE, CLOSE, another outbox that takes over) waits in a state of its own until what is under
- * way was heard of: pausing, closing, leaving.
- *
  * A drain is one run of the destination's code over a batch. It is known by its number: what an earlier one reports
- * comes too late, because its process is gone.
+ * comes too late, because its process is gone. Where some of its attempts take long and other lanes could go on, it
+ * reports what it has and looks for more beside them:
+ *
+ *   sending ──progressed──▶ looking ──▶ sending (more is due)
+ *      ▲                       ├──▶ deferring ──untilNext──▶ looking
+ *      └───────────────────────┘ (no moment is known)
+ *
+ * What ends a drain early (PAUSE, CLOSE, another outbox that takes over) waits in a state of its own until what is under
+ * way was heard of: pausing, closing, leaving. Where nothing is sent, a drain that only looks at the bound is trimming.
  */
 export interface OutboxInput {
   readonly destination: string;
   readonly policy?: Partial<OutboxPolicy>;
 }
 
-/** What is left in the store, as whoever drains saw it after its batch. */
+/** What is left in the store, as whoever drains saw it when it reported. */
 export interface Rest {
   readonly pending: number;
   readonly poisoned: number;
   readonly unknown: number;
-  /** When the next of those that the batch did not try is due; null where there is none. */
+  /** When the next of those that were not tried, and could be, is due; null where there is none. */
   readonly nextDue: number | null;
   /** Entries with a higher number may have come after this was counted. */
   readonly lastSeq: number;
@@ -42,6 +47,10 @@ export interface OutboxContext {
   readonly lastSeq: number;
   /** The last number given to a drain. */
   readonly drain: number;
+  /** How often this drain looked for more beside what it has under way. */
+  readonly looks: number;
+  /** How often this drain reported and went on. */
+  readonly reports: number;
   /** Entries up to this number may be under way while a drain runs: nothing takes their place. */
   readonly takenTo: number;
   /**
@@ -56,7 +65,7 @@ export interface OutboxContext {
   readonly dropped: number;
   /** Attempts in a row that failed. */
   readonly failures: number;
-  /** When something is due, in milliseconds since 1970; null where nothing waits for a moment. */
+  /** When something is due, in milliseconds since 1970; null where nothing waits for a moment. While a drain runs: as far as it has reported since it looked. */
   readonly dueAt: number | null;
   /** The latest moment that this machine was told; its deadlines are counted from it. */
   readonly at: number;
@@ -66,6 +75,8 @@ export interface OutboxContext {
   readonly brokenTo: number;
   /** New entries came, or somebody asked for a drain, while one ran. */
   readonly again: boolean;
+  /** Somebody asked for a drain of everything while one ran: back-offs may be over. */
+  readonly isForced: boolean;
   /** Send one entry only, to see whether the destination is back. */
   readonly isProbe: boolean;
   /** The address of the outbox that takes over. */
@@ -74,8 +85,10 @@ export interface OutboxContext {
 
 export type OutboxEvent =
   | { readonly type: "ENQUEUE"; readonly entries: ReadonlyArray<NewEntry> }
-  /** A drain has ended: each attempt, and what is left. `over` are entries beyond the bound or their time. */
-  | { readonly type: "taskwright.outbox.drained"; readonly drain: number; readonly attempts: ReadonlyArray<Attempt>; readonly rest: Rest; readonly over: ReadonlyArray<Dropped>; readonly at: number }
+  /** A drain has ended: nothing of it is under way any more. */
+  | ({ readonly type: "taskwright.outbox.drained"; readonly at: number } & Report)
+  /** A drain has attempts that take long, and could go on with other lanes. */
+  | ({ readonly type: "taskwright.outbox.progressed"; readonly at: number } & Report)
   /** The destination is back, or an operator wants it now: back-offs are over. */
   | { readonly type: "FORCE"; readonly at: number }
   /** The engine was opened; the drain that ran with this number is gone with its process. */
@@ -95,6 +108,17 @@ export type OutboxEvent =
   | { readonly type: "TAKE"; readonly seqOffset: number }
   | { readonly type: "SURRENDERED" }
   | { readonly type: "CLOSE" };
+
+/** What a drain came to since it began, or since its last report: each attempt that ended, and what is left. */
+export type Report = {
+  readonly drain: number;
+  readonly attempts: ReadonlyArray<Attempt>;
+  /** How many attempts began, those that have not ended included. */
+  readonly begun: number;
+  readonly rest: Rest;
+  /** Entries beyond the bound or their time. */
+  readonly over: ReadonlyArray<Dropped>;
+};
 
 export interface Dropped {
   readonly seq: number;
@@ -116,10 +140,28 @@ type Emitted =
 /** In the engine, an actor's session is its address. */
 const addressOf = (self: { readonly sessionId: string }): string => self.sessionId;
 const isDue = (context: OutboxContext): boolean => context.dueAt !== null && context.dueAt <= context.at;
+const isTooEarly = (context: OutboxContext): boolean => context.pacedTo > context.at;
+const isBroken = ({ policy, failures }: OutboxContext): boolean => policy.breaker !== undefined && failures >= policy.breaker.failuresMax;
+/** The next moment at which a drain that goes on should look for more; null where it need not look. */
+const nextOf = (context: OutboxContext): number | null =>
+  isBroken(context) || context.isProbe || (context.dueAt === null && !context.again) ? null : Math.max(context.again ? context.at : (context.dueAt ?? context.at), context.pacedTo);
+const isReport = (event: OutboxEvent): event is Extract<OutboxEvent, Report> => event.type === "taskwright.outbox.drained" || event.type === "taskwright.outbox.progressed";
 const roomFor = (context: OutboxContext, count: number): boolean => context.policy.whenFull === "dropOldest" || context.pending + count <= context.policy.entriesMax;
 /** More is held than may be, and nobody sends anything that would make it less. */
 const isOverBound = ({ policy, pending, poisoned }: OutboxContext, count: number): boolean => policy.whenFull === "dropOldest" && pending + poisoned + count > policy.entriesMax;
 const momentOf = (context: OutboxContext, event: OutboxEvent): number => ("at" in event ? Math.max(event.at, context.at) : context.at);
+
+/** What a drain that sends is told. */
+const goingOn = {
+  "taskwright.outbox.drained": { guard: "isThisDrain", target: "#outbox.open.choosing", actions: "recordReport" },
+  "taskwright.outbox.progressed": { guard: "isThisDrain", target: "looking", actions: ["recordReport", "goOn"] },
+  ENQUEUE: { guard: "hasRoom", actions: "store" },
+  // Its process is gone, and with it everything that it had under way.
+  "taskwright.outbox.opened": [{ guard: "isThisDrain", target: "#outbox.draining", reenter: true, actions: "forgetIfAsked" }, { actions: "forgetIfAsked" }],
+  PAUSE: "pausing",
+  CLOSE: "closing",
+  SURRENDER: { target: "leaving", actions: "recordHeir" },
+} as const;
 
 export const outbox = setup({
   types: { input: {} as OutboxInput, context: {} as OutboxContext, events: {} as OutboxEvent, emitted: {} as Emitted },
@@ -127,9 +169,12 @@ export const outbox = setup({
     // Without room no transition takes the event, and its sender is refused.
     hasRoom: ({ context, event }) => event.type !== "ENQUEUE" || roomFor(context, event.entries.length),
     exceedsBound: ({ context, event }) => event.type === "ENQUEUE" && isOverBound(context, event.entries.length),
-    isThisDrain: ({ context, event }) => (event.type === "taskwright.outbox.drained" || event.type === "taskwright.outbox.opened") && event.drain === context.drain,
-    failedTooOften: ({ context }) => context.policy.breaker !== undefined && context.failures >= context.policy.breaker.failuresMax,
-    isTooEarly: ({ context }) => context.pacedTo > context.at,
+    isThisDrain: ({ context, event }) => (isReport(event) || event.type === "taskwright.outbox.opened") && event.drain === context.drain,
+    isCooling: ({ context }) => isBroken(context) && context.brokenTo > context.at,
+    failedTooOften: ({ context }) => isBroken(context),
+    isTooEarly: ({ context }) => isTooEarly(context),
+    mayLookNow: ({ context }) => (nextOf(context) ?? Number.POSITIVE_INFINITY) <= context.at,
+    mayLookLater: ({ context }) => nextOf(context) !== null,
     moreIsDue: ({ context }) => context.again || isDue(context),
     startsPaused: ({ context }) => context.policy.startsPaused,
     somethingWaits: ({ context }) => context.dueAt !== null,
@@ -142,12 +187,15 @@ export const outbox = setup({
       enqueue.assign({ lastSeq: lastSeq + entries.length, pending: context.pending + entries.length, again: true });
       enqueue({ type: "storeEntries", params: { entries, takenTo: context.takenTo } });
     }),
-    beginDrain: assign({ drain: ({ context }) => context.drain + 1, takenTo: ({ context }) => context.lastSeq, again: false }),
+    beginDrain: assign({ drain: ({ context }) => context.drain + 1, looks: 0, reports: 0, takenTo: ({ context }) => context.lastSeq, dueAt: null, again: false, isForced: false }),
     forgetDrain: assign({ takenTo: 0, isProbe: false }),
+    lookAgain: assign({ looks: ({ context }) => context.looks + 1, takenTo: ({ context }) => context.lastSeq, dueAt: null, again: false, isForced: false }),
+    goOn: assign({ reports: ({ context }) => context.reports + 1 }),
     probe: assign({ isProbe: true }),
     recordReport: enqueueActions(({ context, event, enqueue, self }) => {
-      if (event.type !== "taskwright.outbox.drained") return;
-      const { attempts, rest, over } = event;
+      if (!isReport(event)) return;
+      const { attempts, begun, rest, over } = event;
+      const isOver = event.type === "taskwright.outbox.drained";
       const at = momentOf(context, event);
       const settled = settle(self.id, context.policy, attempts, at, context.failures);
       const gone = new Set(over.map(({ seq }) => seq));
@@ -159,13 +207,11 @@ export const outbox = setup({
       const [poisoned, unknown] = [count("poisoned"), count("unknown")];
       // Those behind one that is given up, or that was dropped after it failed, are free to go.
       const again = context.again || poisoned + unknown > 0 || changed.length < settled.changed.length;
-      const dues = [rest.nextDue, settled.retryAt].filter((moment) => moment !== null);
+      const dues = [context.dueAt, rest.nextDue, settled.retryAt].filter((moment) => moment !== null);
       const { perSecondMax } = context.policy;
-      const sent = attempts.filter(({ verdict }) => verdict !== "superseded").length;
       enqueue.assign({
         at,
-        takenTo: 0,
-        isProbe: false,
+        ...(isOver ? { takenTo: 0, isProbe: false } : {}),
         pending: Math.max(0, rest.pending - poisoned - unknown) + Math.max(0, context.lastSeq - rest.lastSeq),
         poisoned: rest.poisoned + poisoned,
         unknown: rest.unknown + unknown,
@@ -176,7 +222,7 @@ export const outbox = setup({
         again,
         dueAt: dues.length === 0 ? null : Math.min(...dues),
         // The pace is kept by waiting after a batch, not within it.
-        pacedTo: perSecondMax === undefined ? 0 : at + Math.ceil((1_000 * sent) / perSecondMax),
+        pacedTo: perSecondMax === undefined ? 0 : Math.max(context.pacedTo, at + Math.ceil((1_000 * begun) / perSecondMax)),
       });
       for (const tried of attempts) {
         if (tried.verdict === "refused") enqueue.emit({ type: "outbox.refused", key: tried.key, reason: tried.reason });
@@ -192,23 +238,23 @@ export const outbox = setup({
     }),
     forget: enqueueActions(({ context, event, enqueue }) => {
       const at = momentOf(context, event);
-      enqueue.assign({ at, failures: 0, isProbe: false, again: true });
+      enqueue.assign({ at, failures: 0, isProbe: false, again: true, isForced: true });
       enqueue({ type: "clearBackoff", params: { at } });
     }),
     forgetIfAsked: enqueueActions(({ context, event, enqueue }) => {
       const at = momentOf(context, event);
-      enqueue.assign({ at, again: true });
+      enqueue.assign({ at, again: true, isForced: true });
       if (context.policy.restartClearsBackoff) enqueue({ type: "clearBackoff", params: { at } });
     }),
     requeue: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== "REQUEUE") return;
       const at = momentOf(context, event);
-      enqueue.assign({ at, again: true });
+      enqueue.assign({ at, again: true, isForced: true });
       enqueue({ type: "requeueEntries", params: { seqs: event.seqs, at } });
     }),
     drop: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== "DROP") return;
-      enqueue.assign({ again: true, dropped: context.dropped + event.seqs.length });
+      enqueue.assign({ again: true, isForced: true, dropped: context.dropped + event.seqs.length });
       enqueue({ type: "removeEntries", params: { seqs: event.seqs } });
     }),
     askForAll: sendTo(
@@ -235,10 +281,11 @@ export const outbox = setup({
     forgetHeir: assign({ heir: null, again: true }),
     // What came with a back-off is due at once: the new scope may reach whom the old one could not.
     adopt: enqueueActions(({ context, enqueue }) => {
-      enqueue.assign({ again: true });
+      enqueue.assign({ again: true, isForced: true });
       enqueue({ type: "clearBackoff", params: { at: context.at } });
     }),
     recordMoment: assign({ at: ({ context }) => Math.max(context.at, context.dueAt ?? 0) }),
+    recordNext: assign({ at: ({ context }) => Math.max(context.at, nextOf(context) ?? 0) }),
     recordPace: assign({ at: ({ context }) => Math.max(context.at, context.pacedTo) }),
     // Not counted from the latest moment: that may have moved on meanwhile, and a moment ahead of the clock makes everything due.
     recordCooldown: assign({ at: ({ context }) => Math.max(context.at, context.brokenTo), failures: ({ context }) => (context.policy.breaker?.failuresMax ?? 1) - 1, again: true }),
@@ -258,7 +305,8 @@ export const outbox = setup({
     pace: ({ context }) => Math.max(0, context.pacedTo - context.at),
     // Its heir answers in the same turn, or a few turns later; one that was closed meanwhile never does.
     surrenderTimeout: 60_000,
-    cooldown: ({ context }) => context.policy.breaker?.cooldownMs ?? 0,
+    cooldown: ({ context }) => Math.max(0, context.brokenTo - context.at),
+    untilNext: ({ context }) => Math.max(0, (nextOf(context) ?? context.at) - context.at),
   },
 }).createMachine({
   id: "outbox",
@@ -269,6 +317,8 @@ export const outbox = setup({
     policy: { ...defaultOutboxPolicy, ...input.policy },
     lastSeq: 0,
     drain: 0,
+    looks: 0,
+    reports: 0,
     takenTo: 0,
     pending: 0,
     poisoned: 0,
@@ -282,6 +332,7 @@ export const outbox = setup({
     pacedTo: 0,
     brokenTo: 0,
     again: false,
+    isForced: false,
     isProbe: false,
     heir: null,
   }),
@@ -308,7 +359,8 @@ export const outbox = setup({
         choosing: {
           description: "What is next?",
           always: [
-            { guard: "failedTooOften", target: "broken" },
+            { guard: "isCooling", target: "broken" },
+            { guard: "failedTooOften", target: "broken", actions: ["breakUp", "tellBroken"] },
             { guard: "isTooEarly", target: "pacing" },
             { guard: "moreIsDue", target: "#outbox.draining" },
             { guard: "somethingWaits", target: "waiting" },
@@ -323,7 +375,10 @@ export const outbox = setup({
         pacing: {
           description: "As much was sent as the destination takes in its time. What comes is stored.",
           on: {
-            ENQUEUE: { guard: "hasRoom", actions: "store" },
+            ENQUEUE: [
+              { guard: "exceedsBound", target: "#outbox.draining.trimming", actions: "store" },
+              { guard: "hasRoom", actions: "store" },
+            ],
             FORCE: { actions: "forget" },
             "taskwright.outbox.opened": { actions: "forgetIfAsked" },
             REQUEUE: { actions: "requeue" },
@@ -334,9 +389,11 @@ export const outbox = setup({
         },
         broken: {
           description: "The destination failed too often in a row: it is left alone for a while, then one entry is tried.",
-          entry: ["breakUp", "tellBroken"],
           on: {
-            ENQUEUE: { guard: "hasRoom", actions: "store" },
+            ENQUEUE: [
+              { guard: "exceedsBound", target: "#outbox.draining.trimming", actions: "store" },
+              { guard: "hasRoom", actions: "store" },
+            ],
             "taskwright.outbox.opened": { actions: "forgetIfAsked" },
             REQUEUE: { actions: "requeue" },
             DROP: { actions: "drop" },
@@ -362,11 +419,23 @@ export const outbox = setup({
       states: {
         sending: {
           description: "No limit but that of the batch: entry after entry.",
+          on: goingOn,
+        },
+        looking: {
+          description: "Some attempts take long. Is anything else due?",
+          always: [{ guard: "mayLookNow", target: "sending", actions: "lookAgain" }, { guard: "mayLookLater", target: "deferring" }, { target: "sending" }],
+        },
+        deferring: {
+          description: "Some attempts take long, and what else there is has its moment.",
+          on: goingOn,
+          after: { untilNext: { target: "looking", actions: "recordNext" } },
+        },
+        trimming: {
+          description: "More is held than may be, and nothing may be sent now. No limit: the drain only looks what goes.",
           on: {
             "taskwright.outbox.drained": { guard: "isThisDrain", target: "#outbox.open.choosing", actions: "recordReport" },
+            "taskwright.outbox.opened": { guard: "isThisDrain", target: "#outbox.open.choosing", actions: ["forgetDrain", "forgetIfAsked"] },
             ENQUEUE: { guard: "hasRoom", actions: "store" },
-            // Its process is gone, and with it everything that it had under way.
-            "taskwright.outbox.opened": [{ guard: "isThisDrain", target: "#outbox.draining", reenter: true, actions: "forgetIfAsked" }, { actions: "forgetIfAsked" }],
             PAUSE: "pausing",
             CLOSE: "closing",
             SURRENDER: { target: "leaving", actions: "recordHeir" },
@@ -376,6 +445,7 @@ export const outbox = setup({
           description: "Nothing new is begun. No limit but that of an attempt: what is under way ends, and is recorded.",
           on: {
             "taskwright.outbox.drained": { guard: "isThisDrain", target: "#outbox.paused", actions: "recordReport" },
+            "taskwright.outbox.progressed": { guard: "isThisDrain", actions: ["recordReport", "goOn"] },
             "taskwright.outbox.opened": { guard: "isThisDrain", target: "#outbox.paused", actions: "forgetDrain" },
             ENQUEUE: { guard: "hasRoom", actions: "store" },
             CONTINUE: { target: "sending", actions: "forgetIfAsked" },
@@ -388,6 +458,7 @@ export const outbox = setup({
           description: "Nothing new is begun. No limit but that of an attempt: what is under way ends, and is recorded.",
           on: {
             "taskwright.outbox.drained": { guard: "isThisDrain", target: "#outbox.closed", actions: "recordReport" },
+            "taskwright.outbox.progressed": { guard: "isThisDrain", actions: ["recordReport", "goOn"] },
             "taskwright.outbox.opened": { guard: "isThisDrain", target: "#outbox.closed" },
             SURRENDER: { target: "leaving", actions: "recordHeir" },
           },
@@ -396,6 +467,7 @@ export const outbox = setup({
           description: "Another outbox takes over. No limit but that of an attempt: what is under way ends, and is recorded.",
           on: {
             "taskwright.outbox.drained": { guard: "isThisDrain", target: "#outbox.surrendering", actions: "recordReport" },
+            "taskwright.outbox.progressed": { guard: "isThisDrain", actions: ["recordReport", "goOn"] },
             "taskwright.outbox.opened": { guard: "isThisDrain", target: "#outbox.surrendering", actions: "forgetDrain" },
             ENQUEUE: { guard: "hasRoom", actions: "store" },
           },

@@ -84,7 +84,10 @@ const shown = (result: Step): Step => (result.state.sync === true && result.stat
  * `at` is the moment of the event in milliseconds since 1970: deadlines are counted from it.
  */
 export const step = (definition: Definition, state: ActorState, event: Event | EngineEvent, at: number): Step => {
-  if (state.snapshot.status !== "active") return unmoved(state, "ended");
+  if (state.snapshot.status !== "active") {
+    if (definition.early?.get(event.type) === "refuse") throw new EarlyEvent(`it has ended, and takes no "${event.type}" any more`);
+    return unmoved(state, "ended");
+  }
   let base = state;
   let told: { readonly type: string };
   switch (event.type) {

@@ -9,7 +9,7 @@ import { type Attempt, defaultOutboxPolicy, type NewEntry, OutboxPolicy } from "
 import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
 import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
 import type { Destination } from "./destination.ts";
-import { drain, type Report, unreadableMs } from "./drain.ts";
+import { Drain, unreadableMs } from "./drain.ts";
 import { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
 import { derivedKey } from "./key.ts";
 import { outboxRows } from "./rows.ts";
@@ -99,6 +99,7 @@ interface Run {
   readonly incarnation: number;
   readonly number: number;
   readonly controller: AbortController;
+  drain: Drain | undefined;
   /** Nothing new is begun: the outbox is paused, closed or handed over. */
   isEnding: boolean;
 }
@@ -106,6 +107,7 @@ interface Run {
 /** Somebody who waits for the first attempt of an entry. */
 interface Waiter {
   readonly key: string;
+  readonly lane: string;
   isStored: boolean;
   readonly settle: (attempt: Attempt | undefined) => void;
 }
@@ -119,9 +121,8 @@ const keyed = (outbox: Address, entry: NewEntry, at: number) => {
 interface Standing {
   run: Run | undefined;
   isDraining: boolean;
-  lastSeq: number;
   /** What a drain said, until that is stored. */
-  report: { readonly drain: number; readonly attempts: ReadonlyArray<Attempt> } | undefined;
+  report: { readonly drain: number; readonly reports: number; readonly attempts: ReadonlyArray<Attempt> } | undefined;
   readonly waiters: Set<Waiter>;
 }
 
@@ -137,7 +138,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
   const standingOf = (address: Address): Standing => {
     const known = standings.get(address);
     if (known !== undefined) return known;
-    const standing: Standing = { run: undefined, isDraining: false, lastSeq: 0, report: undefined, waiters: new Set() };
+    const standing: Standing = { run: undefined, isDraining: false, report: undefined, waiters: new Set() };
     standings.set(address, standing);
     return standing;
   };
@@ -169,14 +170,13 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
       const standing = standingOf(outboxAddress(name));
       let waiter: Waiter | undefined;
       const attempted = Effect.async<Attempt | undefined>((resume) => {
-        waiter = { key: entry.key, isStored: false, settle: (attempt) => resume(Effect.succeed(attempt)) };
+        waiter = { key: entry.key, lane: entry.lane ?? entry.type, isStored: false, settle: (attempt) => resume(Effect.succeed(attempt)) };
         standing.waiters.add(waiter);
       });
       const stored = Effect.map(enqueue(name, entry), () => {
         if (waiter === undefined) return;
         waiter.isStored = true;
-        // It is paused or broken: nothing is about to be tried.
-        if (!standing.isDraining) waiter.settle(undefined);
+        settleIdle(standing);
       });
       return Effect.zipRight(stored, attempted, { concurrent: true }).pipe(
         Effect.ensuring(Effect.sync(() => waiter !== undefined && standing.waiters.delete(waiter))),
@@ -187,6 +187,11 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         }),
       );
     });
+
+  /** Who waits for what nobody is about to try: it is paused or broken, or an earlier entry of its lane waits. */
+  const settleIdle = ({ isDraining, run, waiters }: Standing) => {
+    for (const waiter of waiters) if (waiter.isStored && (!isDraining || run?.drain?.holdsUp(waiter) === true)) waiter.settle(undefined);
+  };
 
   const makeFollower = ({ journal, time, report, log }: Doors): Follower => {
     let isClosing = false;
@@ -202,39 +207,31 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     }
     standings.clear();
     const begin = (address: Address, incarnation: number, context: OutboxContext, standing: Standing, isEnding: boolean) => {
-      const run: Run = { incarnation, number: context.drain, controller: new AbortController(), isEnding };
+      const run: Run = { incarnation, number: context.drain, controller: new AbortController(), drain: undefined, isEnding };
       standing.run = run;
       const destination = options[context.destination]?.destination;
       if (destination === undefined)
         log({ level: "error", message: `nothing implements the destination "${context.destination}", its entries wait; pass it to makeOutboxes and open the engine again`, address });
+      let reports = 0;
       const onUnreadable = (error: unknown) => log({ level: "error", message: "the entries of an outbox can't be read; it tries again", address, data: failureOf(error) });
-      const done = (said: Report) => {
-        if (standing.run !== run) return;
-        standing.run = undefined;
-        standing.report = { drain: run.number, attempts: said.attempts };
-        report(address, { type: "taskwright.outbox.drained", drain: run.number, at: time.now(), ...said }, incarnation);
-      };
-      Effect.runCallback(
-        drain({
-          journal,
-          time,
-          outbox: address,
-          context,
-          destination,
-          lastSeq: () => standing.lastSeq,
-          signal: run.controller.signal,
-          isEnding: () => isClosing || run.isEnding,
-          onUnreadable,
-        }),
-        {
-          onExit: (exit) => {
-            if (exit._tag === "Success") return done(exit.value);
-            onUnreadable(Cause.squash(exit.cause));
-            const { pending, poisoned, unknown, lastSeq } = context;
-            done({ attempts: [], over: [], rest: { pending, poisoned, unknown, lastSeq, nextDue: time.now() + unreadableMs } });
-          },
+      run.drain = new Drain({
+        journal,
+        time,
+        outbox: address,
+        context,
+        destination,
+        signal: run.controller.signal,
+        isEnding: () => isClosing || run.isEnding,
+        isAwaited: (key) => standing.waiters.size > 0 && [...standing.waiters].some((waiter) => waiter.key === key),
+        onLooked: () => settleIdle(standing),
+        report: (kind, said) => {
+          if (standing.run !== run) return;
+          if (kind === "drained") standing.run = undefined;
+          standing.report = { drain: run.number, reports: kind === "drained" ? Number.POSITIVE_INFINITY : ++reports, attempts: said.attempts };
+          report(address, { type: `taskwright.outbox.${kind}`, at: time.now(), ...said }, incarnation);
         },
-      );
+        onUnreadable,
+      });
     };
     return {
       follow: (actor) => {
@@ -244,22 +241,23 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         const standing = standingOf(address);
         const drainState = status === "active" ? (value as { readonly draining?: string }).draining : undefined;
         const isDraining = drainState !== undefined;
-        const isEnding = drainState !== "sending";
+        const isEnding = drainState !== "sending" && drainState !== "deferring";
         standing.isDraining = !isEnding;
-        standing.lastSeq = context.lastSeq;
         const said = standing.report;
-        if (said !== undefined && (context.drain !== said.drain || !isDraining)) {
+        if (said !== undefined && (context.drain !== said.drain || !isDraining || context.reports >= said.reports)) {
           standing.report = undefined;
           if (standing.waiters.size > 0) {
             const attempts = new Map(said.attempts.map((attempt) => [attempt.key, attempt]));
             for (const waiter of standing.waiters) if (attempts.has(waiter.key)) waiter.settle(attempts.get(waiter.key));
           }
         }
-        if (!standing.isDraining) for (const waiter of standing.waiters) if (waiter.isStored) waiter.settle(undefined);
         const { run } = standing;
         if (run !== undefined && isEnding) run.isEnding = true;
         // Between its report and the turn that stores it, a drain is over and still the one that is asked for.
-        if (run === undefined ? said?.drain === context.drain && isDraining : run.incarnation === id && run.number === context.drain) return;
+        const isGoingOn = run !== undefined && run.incarnation === id && run.number === context.drain;
+        if (isGoingOn) run.drain?.follow(context);
+        settleIdle(standing);
+        if (isGoingOn || (run === undefined && said?.drain === context.drain && isDraining)) return;
         if (run !== undefined && context.drain > run.number) stop(standing, "another drain began");
         if (isDraining && !isClosing && standing.run === undefined) begin(address, id, context, standing, isEnding);
       },

@@ -47,7 +47,7 @@ export interface MachineOptions extends Schemas {
   readonly actions?: Readonly<Record<string, (info: ActionInfo) => unknown>>;
   /**
    * What happens to an event that comes before the state that takes it, by event type. `drop` (the default): it is
-   * ignored. `refuse`: the sender gets `EventRefused`. `keep`: it waits, in order, until a state takes it.
+   * ignored. `refuse`: the sender gets `EventRefused`, also when the actor has ended. `keep`: it waits, in order, until a state takes it.
    */
   readonly early?: Readonly<Record<string, Early>>;
   /** New actors start with this version. Default: the highest version that is registered. */

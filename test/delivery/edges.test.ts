@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
-import { delivered, type Destination, retry } from "../../src/delivery/index.ts";
+import { sendTo, setup } from "xstate";
+import { delivered, type Destination, outboxRef, retry } from "../../src/delivery/index.ts";
 import type { OutboxPolicy, Verdict } from "../../src/domain/outbox.ts";
 import { type Journal, JournalError } from "../../src/journal/index.ts";
 import { type Bench, inBothJournals, inMemory, inThreeModes, inTwoModes } from "../../src/testing/index.ts";
@@ -107,6 +108,25 @@ describe("delivery > close", () => {
     receiver.last.answer(delivered);
     await host.engine.settled();
     expect([await stateOf(host), await host.keys("box"), receiver.keys]).toEqual(["closed", ["2"], ["1"]]);
+  });
+
+  inThreeModes("what an actor sends to a closed one is among the dead letters, and the actor goes on", async (bench) => {
+    const receiver = new Receiver(() => delivered);
+    const worker = setup({ types: { events: {} as { type: "WORK" } } }).createMachine({
+      id: "worker",
+      on: { WORK: { actions: sendTo(outboxRef("box"), { type: "ENQUEUE", entries: [message("late")] }) } },
+    });
+    const host = await Host.open(bench, { outboxes: { box: { destination: receiver.destination } }, machines: [worker] });
+    await host.engine.start(worker, "1");
+    await host.call(host.outboxes.close("box"));
+    await host.engine.send("worker/1", { type: "WORK" });
+    await host.engine.settled();
+    const [letter, ...more] = await host.engine.taskwright.deadLetters();
+    expect([letter, more]).toMatchObject([
+      { address: "outbox/box", from: "worker/1", event: { type: "ENQUEUE", entries: [{ key: "late" }] }, error: { name: "EventRefused", code: "event_refused" } },
+      [],
+    ]);
+    expect((await host.engine.snapshot("worker/1")).status).toBe("active");
   });
 
   inBothJournals("an engine that closes lets attempts end within the grace, and records them", async (bench) => {

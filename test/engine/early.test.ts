@@ -104,6 +104,19 @@ describe("engine > early events", () => {
     expect(await engine.taskwright.deadLetters()).toMatchObject([{ address: "till/1", from: "payer/1", event: { type: "PAY" }, error: { name: "EventRefused" } }]);
   });
 
+  inThreeModes("what is refused is refused by one that has ended, too: no sender takes it for taken", async (bench) => {
+    const payer = setup({ types: { events: {} as { type: "GO" } } }).createMachine({ id: "payer", on: { GO: { actions: sendTo(actorRef("till/1"), { type: "PAY", amount: 10 }) } } });
+    const engine = await bench.engine({ machines: [till({ PAY: "refuse" }), payer] });
+    await engine.start("till", "1");
+    await engine.start("payer", "1");
+    await engine.send("till/1", { type: "END" });
+    await expect(engine.send("till/1", { type: "PAY", amount: 10 })).rejects.toMatchObject({ _tag: "EventRefused", message: expect.stringContaining("has ended") });
+    expect(await engine.send("till/1", { type: "OPEN" })).toMatchObject({ outcome: "ended" });
+    await engine.send("payer/1", { type: "GO" });
+    await engine.settled();
+    expect(await engine.taskwright.deadLetters()).toMatchObject([{ address: "till/1", from: "payer/1", error: { name: "EventRefused" } }]);
+  });
+
   inBothJournals("what no state took before the actor ended is among the dead letters", async (bench) => {
     const engine = await bench.engine({ machines: [till({ PAY: "keep" })] });
     await engine.start("till", "1");

@@ -23,7 +23,9 @@ const enqueue = { type: "ENQUEUE", entries: [{ key: "a", type: "message", payloa
 const restOf = (rest: Partial<Rest> = {}): Rest => ({ pending: 0, poisoned: 0, unknown: 0, nextDue: null, lastSeq: 1, ...rest });
 const attemptOf = (verdict: Verdict, seq = 1, attempt = 1): Attempt => ({ seq, key: `key ${seq}`, attempt, lane: "message", occurredAt: at, ...verdict });
 const drained = (drain: number, verdicts: ReadonlyArray<Verdict> = [{ verdict: "delivered" }], rest: Partial<Rest> = {}) =>
-  ({ type: "taskwright.outbox.drained", drain, attempts: verdicts.map((verdict, index) => attemptOf(verdict, index + 1)), rest: restOf(rest), over: [], at }) as const;
+  ({ type: "taskwright.outbox.drained", drain, attempts: verdicts.map((verdict, index) => attemptOf(verdict, index + 1)), begun: verdicts.length, rest: restOf(rest), over: [], at }) as const;
+const progressed = (drain: number, verdicts: ReadonlyArray<Verdict> = [{ verdict: "delivered" }], rest: Partial<Rest> = {}) =>
+  ({ ...drained(drain, verdicts, { pending: 1, ...rest }), type: "taskwright.outbox.progressed" }) as const;
 const failedOnce = (drain = 1) => drained(drain, [{ verdict: "retry", reason: "down" }], { pending: 1 });
 const opened = (drain = 1) => ({ type: "taskwright.outbox.opened", drain, at: at + 60_000 }) as const;
 const force = { type: "FORCE", at: at + 10 } as const;
@@ -41,6 +43,7 @@ const close = { type: "CLOSE" } as const;
 const samples = {
   ENQUEUE: enqueue,
   "taskwright.outbox.drained": drained(1),
+  "taskwright.outbox.progressed": progressed(1),
   FORCE: force,
   "taskwright.outbox.opened": opened(),
   PAUSE: pause,
@@ -56,14 +59,22 @@ const samples = {
 } as const;
 
 const noDrain: Case = ignored("no drain runs: its process is gone", drained(7));
+const noProgress: Case = ignored("no drain runs: its process is gone", progressed(7));
 const notAsked: Case = ignored("nothing was offered to anybody", take);
 const inSending = (drain = 1) => ({
   "taskwright.outbox.drained": [to("open.idle", drained(drain)), to("open.waiting", failedOnce(drain)), ignored("an earlier drain's report comes too late", drained(drain - 1))],
+  "taskwright.outbox.progressed": [
+    to("draining.sending", progressed(drain)),
+    to("draining.sending", progressed(drain, [], { nextDue: at })),
+    to("draining.deferring", progressed(drain, [{ verdict: "retry", reason: "down" }])),
+    ignored("an earlier drain's report comes too late", progressed(drain - 1)),
+  ],
 });
 /** What is the same in each state of `open`; `state` is where those go on that ask for another look. */
 const inOpen = (state: string) => ({
   ENQUEUE: to(state, enqueue),
   "taskwright.outbox.drained": noDrain,
+  "taskwright.outbox.progressed": noProgress,
   FORCE: to(state, force),
   "taskwright.outbox.opened": to(state, opened()),
   PAUSE: to("paused", pause),
@@ -85,7 +96,8 @@ const inDraining = (state: string) => ({
   TAKE: notAsked,
   SURRENDERED: to(state, surrendered),
 });
-const ends = (state: string) => ({
+const ends = (state: string, from: string) => ({
+  "taskwright.outbox.progressed": [to(from, progressed(1)), ignored("an earlier drain's report comes too late", progressed(0))],
   "taskwright.outbox.drained": [to(state, drained(1)), ignored("an earlier drain's report comes too late", drained(0))],
   "taskwright.outbox.opened": [to(state, opened()), ignored("this drain began after the engine was opened", opened(0))],
 });
@@ -104,7 +116,15 @@ describe("machines > outbox", () => {
       "open.pacing": {
         way: [enqueue, drained(1)],
         input: paced,
-        on: { ...inOpen("open.pacing"), ADOPT: to("open.pacing", adopt), OFFERED: to("open.pacing", offered) },
+        on: {
+          ...inOpen("open.pacing"),
+          ENQUEUE: [
+            to("open.pacing", enqueue),
+            to("draining.trimming", enqueue, { input: withPolicy({ perSecondMax: 1, entriesMax: 1 }), way: [enqueue, drained(1, [{ verdict: "delivered" }], { pending: 1 })] }),
+          ],
+          ADOPT: to("open.pacing", adopt),
+          OFFERED: to("open.pacing", offered),
+        },
         after: {
           pace: [
             to("open.idle", elapsed("pace")),
@@ -118,6 +138,7 @@ describe("machines > outbox", () => {
         input: fragile,
         on: {
           ...inOpen("open.broken"),
+          ENQUEUE: [to("open.broken", enqueue), to("draining.trimming", enqueue, { input: { ...fragile, policy: { ...fragile.policy, entriesMax: 1 } } })],
           FORCE: to("draining.sending", force),
           ADOPT: to("open.broken", adopt),
           OFFERED: to("open.broken", offered),
@@ -137,11 +158,46 @@ describe("machines > outbox", () => {
           CLOSE: to("draining.closing", close),
         },
       },
+      "draining.deferring": {
+        way: [enqueue, progressed(1, [{ verdict: "retry", reason: "down" }])],
+        on: {
+          ...inDraining("draining.deferring"),
+          ...inSending(),
+          "taskwright.outbox.drained": [to("open.waiting", drained(1)), ignored("an earlier drain's report comes too late", drained(0))],
+          "taskwright.outbox.progressed": [
+            to("draining.deferring", progressed(1)),
+            to("draining.sending", progressed(1, [], { nextDue: at })),
+            ignored("an earlier drain's report comes too late", progressed(0)),
+          ],
+          ENQUEUE: [to("draining.deferring", enqueue), ignored("there is no room, its sender is refused", enqueue, { input: small })],
+          "taskwright.outbox.opened": [to("draining.sending", opened()), to("draining.deferring", opened(0))],
+          PAUSE: to("draining.pausing", pause),
+          CONTINUE: ignored("it is not paused", resume),
+          SURRENDER: to("draining.leaving", surrender),
+          CLOSE: to("draining.closing", close),
+        },
+        after: { untilNext: to("draining.sending", elapsed("untilNext")) },
+      },
+      "draining.trimming": {
+        way: [enqueue, failedOnce(), enqueue],
+        input: { ...fragile, policy: { ...fragile.policy, entriesMax: 1 } },
+        on: {
+          ...inDraining("draining.trimming"),
+          "taskwright.outbox.drained": [to("open.broken", drained(2, [])), ignored("an earlier drain's report comes too late", drained(1))],
+          "taskwright.outbox.progressed": ignored("it sends nothing, so nothing of it takes long", progressed(2)),
+          "taskwright.outbox.opened": [to("open.broken", { ...opened(2), at: at + 1 }), ignored("this drain began after the engine was opened", opened(0))],
+          ENQUEUE: to("draining.trimming", enqueue),
+          PAUSE: to("draining.pausing", pause),
+          CONTINUE: ignored("it is not paused", resume),
+          SURRENDER: to("draining.leaving", surrender),
+          CLOSE: to("draining.closing", close),
+        },
+      },
       "draining.pausing": {
         way: [enqueue, pause],
         on: {
           ...inDraining("draining.pausing"),
-          ...ends("paused"),
+          ...ends("paused", "draining.pausing"),
           ENQUEUE: to("draining.pausing", enqueue),
           PAUSE: ignored("it is about to", pause),
           CONTINUE: to("draining.sending", resume),
@@ -153,7 +209,7 @@ describe("machines > outbox", () => {
         way: [enqueue, close],
         on: {
           ...inDraining("draining.closing"),
-          ...ends("closed"),
+          ...ends("closed", "draining.closing"),
           ENQUEUE: ignored("it takes nothing any more, its sender is refused", enqueue),
           PAUSE: ignored("it is about to end", pause),
           CONTINUE: ignored("it was closed, that is for good", resume),
@@ -165,7 +221,7 @@ describe("machines > outbox", () => {
         way: [enqueue, surrender],
         on: {
           ...inDraining("draining.leaving"),
-          ...ends("surrendering"),
+          ...ends("surrendering", "draining.leaving"),
           ENQUEUE: to("draining.leaving", enqueue),
           PAUSE: ignored("its heir decides", pause),
           CONTINUE: ignored("its heir decides", resume),
@@ -183,6 +239,7 @@ describe("machines > outbox", () => {
             ignored("there is no room, its sender is refused", enqueue, { input: { ...small, policy: { ...small.policy, startsPaused: true } }, way: [enqueue] }),
           ],
           "taskwright.outbox.drained": noDrain,
+          "taskwright.outbox.progressed": noProgress,
           FORCE: to("paused", force),
           "taskwright.outbox.opened": ignored("it was stopped, a restart does not change that", opened()),
           PAUSE: ignored("it is paused", pause),
@@ -374,10 +431,10 @@ describe("machines > outbox", () => {
       { weight: 1, arbitrary: plain.map((event) => () => event) },
       {
         weight: 8,
-        arbitrary: fc.tuple(fc.constantFrom(0, 0, 0, 1), fc.array(verdict, { maxLength: 4 }), fc.option(fc.nat(3_000))).map(
-          ([behind, verdicts, next]) =>
+        arbitrary: fc.tuple(fc.constantFrom(drained, drained, progressed), fc.constantFrom(0, 0, 0, 1), fc.array(verdict, { maxLength: 4 }), fc.option(fc.nat(3_000))).map(
+          ([report, behind, verdicts, next]) =>
             (context: OutboxContext): OutboxEvent => ({
-              ...drained(context.drain - behind, verdicts, { pending: verdicts.length, lastSeq: context.lastSeq, nextDue: next === null ? null : context.at + next }),
+              ...report(context.drain - behind, verdicts, { pending: verdicts.length, lastSeq: context.lastSeq, nextDue: next === null ? null : context.at + next }),
               at: context.at + 5,
             }),
         ),
@@ -397,6 +454,7 @@ describe("machines > outbox", () => {
         return new Set(seqs).size === seqs.length && seqs.every((seq) => seq <= context.lastSeq);
       },
       "each drain is begun once": ({ actor, context }) => actor.acts.filter((act) => act === "drainEntries").length === context.drain,
+      "a drain that goes on waits only for a moment that there is": ({ state, context }) => state !== "draining.deferring" || context.dueAt !== null || context.again,
       "only while a drain runs something is under way": ({ state, context }) => context.takenTo === 0 || state.startsWith("draining") || state === "closed",
       "counts are never below nothing": ({ context }) => context.pending >= 0 && context.poisoned >= 0 && context.unknown >= 0,
       "it waits only for a moment that there is": ({ state, context }) => state !== "open.waiting" || context.dueAt !== null,
