@@ -9,6 +9,7 @@ export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
 export { type InboxContext, type InboxEvent, type InboxInput, inbox } from "./inbox.ts";
 export { type LiveContext, type LiveEvent, type LiveInput, type LiveOutput, live } from "./live.ts";
 export { type OutboxContext, type OutboxEvent, type OutboxInput, outbox } from "./outbox.ts";
+export { schedule, type ScheduleContext, type ScheduleEvent, type ScheduleInput } from "./schedule.ts";
 export { type SupervisorContext, type SupervisorEvent, type SupervisorInput, supervisor } from "./supervisor.ts";
 export { type TaskContext, type TaskEvent, type TaskInput, task } from "./task.ts";
 export { type WorkerContext, type WorkerEvent, type WorkerInput, worker } from "./worker.ts";

@@ -20,4 +20,5 @@ export {
   Time,
 } from "./engine/index.ts";
 export { type Inboxes, makeInboxes, makeOutboxes, type Outboxes } from "./delivery/index.ts";
+export { makeSchedules, type Schedules } from "./orchestration/index.ts";
 export { Journal, MemoryJournal, MemoryStore, SqliteJournal } from "./journal/index.ts";

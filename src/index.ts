@@ -126,5 +126,19 @@ export {
   retry,
   unknownOutcome,
 } from "./delivery/index.ts";
+export {
+  InvalidSchedule,
+  makeSchedulesInPromises as makeSchedules,
+  type NewSchedule,
+  scheduleAddress,
+  ScheduleExists,
+  ScheduleFull,
+  type ScheduleView,
+  UnknownSchedule,
+} from "./orchestration/index.ts";
+export type { DueRun, ScheduleSpec, When } from "./domain/schedule.ts";
+export { type Receipt as WorkerReceipt, receiptFor, receiptsIn } from "./domain/receipt.ts";
+export { withContract, withoutContract } from "./domain/result-contract.ts";
+export { workerOutcomeOf } from "./domain/worker-outcome.ts";
 export type { Acknowledgement, Command, Cursor } from "./domain/inbox.ts";
 export type { NewEntry, OutboxPolicy, Verdict } from "./domain/outbox.ts";

@@ -4,4 +4,4 @@ export { type DeliverError, type Delivered, type EntryView, makeOutboxes, type O
 export { type InboxOptions, type Inboxes, inboxAddress, makeInboxes } from "./inboxes.ts";
 export { type HttpAnswer, httpDestination, type HttpOptions } from "./http.ts";
 export type { Lookup, ResolvedAddress } from "./http-addresses.ts";
-export { type InPromises, makeInboxes as makeInboxesInPromises, makeOutboxes as makeOutboxesInPromises } from "./promises.ts";
+export { inPromises, type InPromises, makeInboxes as makeInboxesInPromises, makeOutboxes as makeOutboxesInPromises } from "./promises.ts";

@@ -19,7 +19,7 @@ const settled = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
   throw Cause.squash(exit.cause);
 };
 
-const inPromises = <Part extends Plugin>(part: Part): InPromises<Part> => {
+export const inPromises = <Part extends Plugin>(part: Part): InPromises<Part> => {
   const calls = Object.entries(part).map(([name, member]) => {
     if (typeof member !== "function" || name === "opened") return [name, member] as const;
     const call = (...args: ReadonlyArray<unknown>) => {
