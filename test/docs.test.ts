@@ -264,8 +264,7 @@ describe("docs > code that is run", () => {
   });
   const runnable = pages.flatMap(snippetsOf).filter(({ runs, text }) => runs && !text.includes("vitest"));
 
-  test("there is some", () =>
-    expect(runnable.map(({ where }) => where.replace(/:\d+$/, "")).sort()).toEqual(["docs/guides/effect.md", "docs/guides/embed.md", "docs/guides/outbox.md", "docs/start.md"]));
+  test("there is some", () => expect(runnable.map(({ where }) => where.replace(/:\d+$/, "")).sort()).toEqual(Object.keys(expected).sort()));
 
   test.each(runnable)("$where prints what it should", async ({ where, text }) => {
     const printed = vi.spyOn(console, "log").mockImplementation(() => {});
@@ -285,6 +284,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/start.md": ["handled open", "1 taskwright.start handled", "2 OPEN handled", "3 taskwright.timer handled"],
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],
+  "docs/guides/replay.md": ["4 true", '{"paid":4}', "1 taskwright.start start → open", "2 PAY open → open", "3 PAY open → open", "4 SHIP open → shipped"],
   "docs/guides/effect.md": ['{"outcome":"handled","status":"done"}'],
 };
 

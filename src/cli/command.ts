@@ -81,6 +81,62 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       yield* history(options, streams);
     }),
   ).pipe(Command.withDescription("Lists every event that a task or another actor was told, and what became of it."));
+  const machines = Options.text("machines").pipe(
+    Options.withAlias("m"),
+    Options.withDescription("A module, or a folder of modules, that exports the machines. Those of Taskwright itself are known."),
+    Options.optional,
+  );
+  const replay = Command.make(
+    "replay",
+    {
+      id: who.pipe(Args.optional),
+      all: Options.boolean("all").pipe(Options.withDescription("All actors of the journal; only says where one differs.")),
+      to: Options.integer("to").pipe(Options.withDescription("Up to this entry, whose state is shown. Default: to the end."), Options.optional),
+      verify: Options.boolean("verify").pipe(Options.withDescription("Only say whether it leads to what is stored.")),
+      machines,
+      database,
+      json,
+    },
+    ({ id, to, machines, ...options }) =>
+      Effect.gen(function* () {
+        const { replayCommand } = yield* Effect.promise(() => import("./replay.ts"));
+        exit(yield* replayCommand({ ...options, id: Option.getOrUndefined(id), to: Option.getOrUndefined(to), machines: Option.getOrUndefined(machines) }, streams));
+      }),
+  ).pipe(
+    Command.withDescription("Steps the history of an actor again, and compares the state after each entry with what is stored. Exit code: 0 all the same, 1 something differs, 2 it can't be done."),
+  );
+  const exportFile = Command.make(
+    "export",
+    {
+      ids: Args.text({ name: "ID" }).pipe(Args.withDescription("The ids of tasks, or addresses of actors."), Args.repeated),
+      all: Options.boolean("all").pipe(Options.withDescription("All actors of the journal.")),
+      machine: Options.text("machine").pipe(Options.withDescription("All actors of this machine."), Options.optional),
+      redact: Options.text("redact").pipe(Options.withDescription("What must not be in it, by path: event.card.number,state.context.customer.*"), Options.optional),
+      machines,
+      out: Options.text("out").pipe(Options.withAlias("o"), Options.withDescription("The file to write. Default: standard output."), Options.optional),
+      database,
+    },
+    ({ machine, machines, out, redact, ...options }) =>
+      Effect.gen(function* () {
+        const { exportCommand } = yield* Effect.promise(() => import("./history-files.ts"));
+        yield* exportCommand(
+          {
+            ...options,
+            redact: Option.match(redact, { onNone: () => [], onSome: (paths) => paths.split(",") }),
+            machine: Option.getOrUndefined(machine),
+            machines: Option.getOrUndefined(machines),
+            out: Option.getOrUndefined(out),
+          },
+          streams,
+        );
+      }),
+  ).pipe(Command.withDescription("Writes histories as JSON lines: for a test, a bug report, another journal."));
+  const importFile = Command.make("import", { file: Args.text({ name: "FILE" }).pipe(Args.withDescription('What export wrote. "-" reads standard input.')), database }, (options) =>
+    Effect.gen(function* () {
+      const { importCommand } = yield* Effect.promise(() => import("./history-files.ts"));
+      yield* importCommand(options, streams);
+    }),
+  ).pipe(Command.withDescription("Puts the actors of a history file into a journal that has none at their addresses. An engine on it goes on with those that have not ended."));
   const folder = Options.text("folder").pipe(Options.withDescription("Where its task file and journal are kept."), Options.withDefault(".work/sample"));
   const sample = Command.make("sample", { folder, slots, json }, (options) =>
     Effect.gen(function* () {
@@ -123,6 +179,6 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   ).pipe(Command.withDescription("Draws a machine: its states and transitions, and those that an actor took."));
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, graph, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, graph, replay, exportFile, importFile, sample]),
   );
 };

@@ -1,5 +1,6 @@
 export type { EngineCore } from "./calls.ts";
 export { viewOfStored } from "./view.ts";
+export { hashOf } from "./resident.ts";
 export { type ActivityInfo, currentActivity } from "./activities.ts";
 export { type Checked, checkMachines } from "./check-machines.ts";
 export { ContractBroken, type EventSchemas, type Schemas } from "./contract.ts";

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { matchesState, type StateValue } from "xstate";
+import { type AnyStateMachine, matchesState, type StateValue } from "xstate";
 import type { Outcome } from "../domain/envelope.ts";
-import type { ActorView } from "../engine/index.ts";
+import type { ActorView, DurableMachine } from "../engine/index.ts";
+import { type History, replayOn } from "../replay/index.ts";
 
 interface Verdict {
   readonly pass: boolean;
@@ -30,6 +31,14 @@ export const matchers = {
       `wait until ${new Date(due).toISOString()}`,
       Object.fromEntries(Object.entries(view.timers ?? {}).map(([id, timer]) => [id, new Date(timer.due).toISOString()])),
     ),
+  /** The machine, told what stands in the history, goes the same way, state by state, whatever form of it wrote that. */
+  toReplayOn: (history: History, machine: AnyStateMachine | DurableMachine): Verdict => {
+    const { verified, difference } = replayOn(history, [machine]);
+    if (difference === undefined) return { pass: true, message: () => `expected the history of ${history.address} not to replay; all its ${verified} entries do` };
+    const { seq, event, detail, why, fields } = difference;
+    const places = fields.map(({ path, left, right }) => `\n  ${path}: stored ${JSON.stringify(left) ?? "-"}, now ${JSON.stringify(right) ?? "-"}`).join("");
+    return { pass: false, message: () => `expected the history of ${history.address} to replay; entry ${seq} (${event}) differs: ${detail}\n  ${why}${places}` };
+  },
 };
 
 interface Matchers<R> {
@@ -38,6 +47,7 @@ interface Matchers<R> {
   toHaveEndedWith(output: unknown): R;
   toHaveBeen(outcome: Outcome): R;
   toWaitUntil(due: number): R;
+  toReplayOn(machine: AnyStateMachine | DurableMachine): R;
 }
 
 declare module "vitest" {

@@ -1,0 +1,10 @@
+export * from "./errors.ts";
+export type { Cause } from "./explain.ts";
+export { type FieldDifference, fieldDifferences } from "./fields.ts";
+export { Forms, formsOf, type Machines } from "./forms.ts";
+export { eachHistory, type History, type HistoryFilter, historyOf, historyOfRow, historyOfRows, type HistoryRows, readHistory, type VersionOf, versionsIn } from "./history.ts";
+export { type ChartLine, type ExportOptions, type HistoryFile, historyFileVersion, historyLines, readHistories, writeHistories } from "./history-file.ts";
+export { type Imported, importHistories } from "./import.ts";
+export type { Redaction, RedactionPath } from "./redact.ts";
+export { type Difference, type Replay, type ReplayOptions, type ReplayStep, replay, replayOn, replaySteps, stateAt } from "./replay.ts";
+export { type Stepped, type Stepper, stepThrough, type Wrong } from "./step-through.ts";
