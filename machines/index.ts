@@ -8,6 +8,7 @@ export { type ClarificationContext, type ClarificationEvent, type ClarificationI
 export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
 export { type InboxContext, type InboxEvent, type InboxInput, inbox } from "./inbox.ts";
 export { type LiveContext, type LiveEvent, type LiveInput, type LiveOutput, live } from "./live.ts";
+export { type ObligationsContext, type ObligationsEvent, type ObligationsInput, obligations, type Reading } from "./obligations.ts";
 export { type OutboxContext, type OutboxEvent, type OutboxInput, outbox } from "./outbox.ts";
 export { schedule, type ScheduleContext, type ScheduleEvent, type ScheduleInput } from "./schedule.ts";
 export { type SupervisorContext, type SupervisorEvent, type SupervisorInput, supervisor } from "./supervisor.ts";

@@ -19,6 +19,6 @@ export {
   systemTime,
   Time,
 } from "./engine/index.ts";
-export { type Inboxes, makeInboxes, makeOutboxes, type Outboxes } from "./delivery/index.ts";
 export { makeSchedules, type Schedules } from "./orchestration/index.ts";
+export { type Inboxes, makeInboxes, makeObligations, makeOutboxes, type Obligations, type Outboxes } from "./delivery/index.ts";
 export { Journal, MemoryJournal, MemoryStore, SqliteJournal } from "./journal/index.ts";

@@ -283,6 +283,7 @@ describe("docs > code that is run", () => {
 const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/start.md": ["handled open", "1 taskwright.start handled", "2 OPEN handled", "3 taskwright.timer handled"],
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
+  "docs/guides/obligations.md": ['["reply to anna"] true', "[] true"],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],
   "docs/guides/replay.md": ["4 true", '{"paid":4}', "1 taskwright.start start → open", "2 PAY open → open", "3 PAY open → open", "4 SHIP open → shipped"],
   "docs/guides/effect.md": ['{"outcome":"handled","status":"done"}'],

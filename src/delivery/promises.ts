@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { Plugin } from "../engine/index.ts";
 import { type Inboxes, makeInboxes as inboxesInEffects } from "./inboxes.ts";
+import { makeObligations as obligationsInEffects, type Obligations } from "./obligations.ts";
 import { makeOutboxes as outboxesInEffects, type OutboxOptions, type Outboxes } from "./outboxes.ts";
 
 /** The calls of a part of the engine as promises that reject with the same typed errors; what the engine needs of it stays. */
@@ -36,3 +37,6 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
 
 /** Inboxes by name, for `openEngine({ plugins: [inboxes] })`. */
 export const makeInboxes = (...args: Parameters<typeof inboxesInEffects>): InPromises<Inboxes> => inPromises(inboxesInEffects(...args));
+
+/** Obligations by name, for `openEngine({ plugins: [obligations] })`. */
+export const makeObligations = (...args: Parameters<typeof obligationsInEffects>): InPromises<Obligations> => inPromises(obligationsInEffects(...args));

@@ -4,7 +4,7 @@ import { assign, setup } from "xstate";
 import { delivered, retry } from "../../src/delivery/index.ts";
 import type { Command } from "../../src/domain/inbox.ts";
 import type { NewEntry, OutboxPolicy, Verdict } from "../../src/domain/outbox.ts";
-import { type Bench, inBothJournals, inThreeModes } from "../../src/testing/index.ts";
+import { type Bench, inBothJournals, inThreeModes, inTwoModes } from "../../src/testing/index.ts";
 import { Receiver } from "../delivery/receiver.ts";
 import { Host, message, verdictOf } from "./host.ts";
 
@@ -92,7 +92,7 @@ describe("scenarios > conductor", () => {
     expect(moments.map((moment) => moment / 1_000)).toEqual([1, 3, 7, 15, 31, 63, 95, 127]);
   });
 
-  inBothJournals("A4 one drain at a time: a second request joins the one that runs", async (bench) => {
+  inTwoModes("A4 one drain at a time: a second request joins the one that runs", async (bench) => {
     const receiver = new Receiver();
     const host = await Host.open(bench, { outboxes: { up: { destination: receiver.destination, policy } } });
     await host.enqueue("up", message("m1"), message("m2"));
@@ -247,7 +247,7 @@ describe("scenarios > conductor", () => {
     expect(await host.call(host.inboxes.cursor("down"))).toEqual({ createdAt: 7, requestId: "x" });
   });
 
-  inBothJournals("A10 closing stops what runs, and loses nothing", async (bench) => {
+  inThreeModes("A10 closing stops what runs, and loses nothing", async (bench) => {
     const receiver = new Receiver(({ type }) => (type === "status" ? retry("down") : undefined));
     const host = await Host.open(bench, { outboxes: { up: { destination: receiver.destination, policy } } });
     await host.enqueue("up", message("hangs"), message("behind"), message("fails", { type: "status" }));

@@ -1,7 +1,20 @@
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { AnyStateMachine } from "xstate";
-import { delivered, type Inboxes, type InboxOptions, makeInboxes, makeOutboxes, type Outboxes, type OutboxOptions, refused, retry } from "../../src/delivery/index.ts";
+import {
+  delivered,
+  type Inboxes,
+  type InboxOptions,
+  makeInboxes,
+  makeObligations,
+  makeOutboxes,
+  type Obligations,
+  type ObligationsOptions,
+  type Outboxes,
+  type OutboxOptions,
+  refused,
+  retry,
+} from "../../src/delivery/index.ts";
 import type { NewEntry, Verdict } from "../../src/domain/outbox.ts";
 import type { Bench, TestEngine } from "../../src/testing/index.ts";
 
@@ -17,6 +30,7 @@ export const message = (key: string, more: Partial<NewEntry> = {}): NewEntry => 
 export interface HostOptions {
   readonly outboxes: Readonly<Record<string, OutboxOptions>>;
   readonly inboxes?: Readonly<Record<string, InboxOptions>>;
+  readonly obligations?: Readonly<Record<string, ObligationsOptions>>;
   readonly machines?: ReadonlyArray<AnyStateMachine>;
 }
 
@@ -25,18 +39,20 @@ export class Host {
   readonly engine: TestEngine;
   readonly outboxes: Outboxes;
   readonly inboxes: Inboxes;
+  readonly obligations: Obligations;
   /** Everything that outboxes and inboxes emitted, over all restarts. */
   readonly heard: Array<{ readonly type: string; readonly [key: string]: unknown }> = [];
   #listensTo: unknown;
 
-  private constructor(engine: TestEngine, outboxes: Outboxes, inboxes: Inboxes) {
+  private constructor(engine: TestEngine, outboxes: Outboxes, inboxes: Inboxes, obligations: Obligations) {
     this.engine = engine;
     this.outboxes = outboxes;
     this.inboxes = inboxes;
+    this.obligations = obligations;
   }
 
-  static async open(bench: Bench, { outboxes, inboxes = {}, machines = [] }: HostOptions): Promise<Host> {
-    const plugins = [makeOutboxes(outboxes), makeInboxes(inboxes)] as const;
+  static async open(bench: Bench, { outboxes, inboxes = {}, obligations = {}, machines = [] }: HostOptions): Promise<Host> {
+    const plugins = [makeOutboxes(outboxes), makeInboxes(inboxes), makeObligations(obligations)] as const;
     const engine = await bench.engine({ machines, plugins });
     const host = new Host(engine, ...plugins);
     await engine.settled();

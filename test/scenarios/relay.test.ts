@@ -40,7 +40,7 @@ describe("scenarios > relay", () => {
     expect(receiver.keys.slice(-6)).toEqual(["head", "append 1", "append 2", "append 3", "coalesce 3", "mood 3"]);
   });
 
-  inBothJournals("B2 an entry that is being sent is not replaced", async (bench) => {
+  inTwoModes("B2 an entry that is being sent is not replaced", async (bench) => {
     const receiver = new Receiver();
     const host = await openLog(bench, receiver.destination);
     await host.enqueue("log", message("1", { replaces: "progress" }));
@@ -148,7 +148,7 @@ describe("scenarios > relay", () => {
     expect(await host.keys("log")).toEqual(["1", "2"]);
   });
 
-  inBothJournals("B7 a restart clears the back-off and keeps the attempts", async (bench) => {
+  inThreeModes("B7 a restart clears the back-off and keeps the attempts", async (bench) => {
     const receiver = new Receiver(() => down);
     const host = await openLog(bench, receiver.destination);
     await host.enqueue("log", message("a"));
@@ -234,6 +234,88 @@ describe("scenarios > relay", () => {
     await host.advance(60);
     expect(receiver.keys.slice(before)).toEqual(["status 5"]);
     expect(await host.keys("status")).toEqual([]);
+  });
+
+  /** A server whose open obligations somebody reads. */
+  class Server {
+    value: ReadonlyArray<string> = ["reply to anna"];
+    isUp = true;
+    readings = 0;
+    /** Answers only when it is told to. */
+    answer: (() => void) | undefined;
+    isSlow = false;
+    readonly read = async (): Promise<ReadonlyArray<string>> => {
+      this.readings++;
+      const { value } = this;
+      if (!this.isUp) throw new Error("connect ECONNREFUSED");
+      if (this.isSlow)
+        await new Promise<void>((resolve) => {
+          this.answer = resolve;
+        });
+      return value;
+    };
+  }
+  const openObligations = (bench: Bench, server: Server, refreshMs?: number) =>
+    Host.open(bench, { outboxes: {}, obligations: { server: { read: server.read, ...(refreshMs === undefined ? {} : { refreshMs }) } } });
+
+  inThreeModes("B11 a snapshot of remote obligations is there at once, and refreshed in the background and on a hint", async (bench) => {
+    const server = new Server();
+    const host = await openObligations(bench, server, 60_000);
+    const known = () => host.call(host.obligations.current("server"));
+    expect(await known()).toMatchObject({ value: ["reply to anna"], isCurrent: true });
+    const readings = server.readings;
+    for (let n = 0; n < 5; n++) await known();
+    expect(server.readings).toBe(readings);
+    server.value = [];
+    await host.advance(60);
+    expect((await known()).value).toEqual([]);
+    server.value = ["call ben"];
+    await host.call(host.obligations.hint("server"));
+    expect(await known()).toMatchObject({ value: ["call ben"], isCurrent: true, readAt: host.engine.time.now() });
+  });
+
+  inThreeModes("B11 while the server is down the last good value is served, and it is asked less and less often", async (bench) => {
+    const server = new Server();
+    const host = await openObligations(bench, server, 60_000);
+    server.isUp = false;
+    const readings = server.readings;
+    await host.advance(60 + 1 + 2 + 4 + 8 + 16 + 32 + 60);
+    expect(server.readings - readings).toBe(8);
+    await host.call(host.obligations.hint("server"));
+    expect(server.readings - readings).toBe(8);
+    expect(await host.call(host.obligations.current("server"))).toMatchObject({ value: ["reply to anna"], isCurrent: false, error: "connect ECONNREFUSED" });
+    server.isUp = true;
+    server.value = ["call ben"];
+    await host.advance(60);
+    expect(await host.call(host.obligations.current("server"))).toMatchObject({ value: ["call ben"], isCurrent: true, error: undefined });
+  });
+
+  inBothJournals("B11 one reading at a time: any number of hints that come meanwhile are one more", async (bench) => {
+    const server = new Server();
+    const host = await openObligations(bench, server);
+    server.isSlow = true;
+    server.value = ["old"];
+    await host.call(host.obligations.hint("server"));
+    const readings = server.readings;
+    server.value = ["new"];
+    for (let n = 0; n < 5; n++) await host.call(host.obligations.hint("server"));
+    expect(server.readings).toBe(readings);
+    expect(await host.call(host.obligations.current("server"))).toMatchObject({ value: ["reply to anna"], isCurrent: false });
+    server.isSlow = false;
+    server.answer?.();
+    await host.engine.settled();
+    expect(server.readings).toBe(readings + 1);
+    expect(await host.call(host.obligations.current("server"))).toMatchObject({ value: ["new"], isCurrent: true });
+  });
+
+  inThreeModes("B11 the last good value is there after a restart, also where the server is down", async (bench) => {
+    const server = new Server();
+    const host = await openObligations(bench, server, 60_000);
+    server.isUp = false;
+    await host.restart();
+    await host.advance(120);
+    await host.restart();
+    expect(await host.call(host.obligations.current("server"))).toMatchObject({ value: ["reply to anna"], isCurrent: false });
   });
 
   inThreeModes("B12 an entry after the stop is a typed error; pending and poisoned ones are counted", async (bench) => {
