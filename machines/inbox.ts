@@ -124,7 +124,7 @@ export const inbox = setup({
     },
     handling: {
       // COMMAND, ADOPT and SURRENDER are not taken here, so they are kept until the handler has ended.
-      description: "The host's handler decides. Its activity is limited in time by its options.",
+      description: "The host's handler decides. No limit of its own: the options of its activity limit it.",
       invoke: {
         id: "handle",
         src: "handle",

@@ -219,7 +219,7 @@ export const schedule = setup({
   },
   states: {
     planning: {
-      description: "It is found out which moments are due. The activity that does so is limited in time by its options.",
+      description: "It is found out which moments are due. No limit of its own: the activity that does so is limited in time by its options.",
       invoke: {
         id: "plan",
         src: "plan",
@@ -256,7 +256,7 @@ export const schedule = setup({
       ],
     },
     starting: {
-      description: "A task is submitted. The activity that does so is limited in time and in attempts by its options.",
+      description: "A task is submitted. No limit of its own: the activity that does so is limited in time and in attempts by its options.",
       entry: "takeRun",
       invoke: {
         id: "submit",

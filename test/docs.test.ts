@@ -282,6 +282,10 @@ describe("docs > code that is run", () => {
 
 const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/start.md": ["handled open", "1 taskwright.start handled", "2 OPEN handled", "3 taskwright.timer handled"],
+  "docs/guides/check-machines.md": [
+    'machine "order", order.paid: nothing leads on from "paid", and it is not final; write type: "final", add a way out, or say why it may stay: description "No limit: …"',
+    'machine "order", order.charging: when "charge" (charge) fails, the actor itself fails; add onError to its invoke',
+  ],
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
   "docs/guides/obligations.md": ['["reply to anna"] true', "[] true"],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],

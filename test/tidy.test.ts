@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createMachine } from "xstate";
 import * as machines from "../machines/index.ts";
+import { checkCharts, findingText } from "../src/analysis/index.ts";
 import { chartViolations } from "./tidy/charts.ts";
 import { roomViolations } from "./tidy/rooms.ts";
 import { headingViolations, lengthViolations, limitViolations, linesMax, lockViolations, titleViolations, topLevelViolations } from "./tidy/shape.ts";
@@ -138,6 +139,14 @@ for (const { keeps, rule, planted, finds } of rules) {
     });
   });
 }
+
+describe("tidy > the machines", () => {
+  it("pass their own check", () => {
+    const { findings, machines: looked } = checkCharts(Object.values(machines).filter((value) => (value as { config?: unknown }).config !== undefined) as never);
+    expect(findings.map(findingText).join("\n"), "docs/guides/check-machines.md says what each of these means").toBe("");
+    expect(looked.filter(({ complete }) => !complete)).toEqual([]);
+  });
+});
 
 describe("tidy > the tree", () => {
   it("is read", () => {

@@ -20,10 +20,16 @@ export interface RawMicrostep {
   readonly _transitions: ReadonlyArray<RawTransition>;
 }
 
+export interface RawNode {
+  readonly id: string;
+  readonly parent?: RawNode | undefined;
+  readonly states: Readonly<Record<string, unknown>>;
+}
+
 export interface RawTransition {
-  readonly source: { readonly id: string };
+  readonly source: RawNode;
   readonly eventType: string;
-  readonly target?: ReadonlyArray<{ readonly id: string }> | undefined;
+  readonly target?: ReadonlyArray<RawNode> | undefined;
   readonly guard?: unknown;
   readonly reenter: boolean;
 }

@@ -1,5 +1,5 @@
 import type { AnyStateMachine } from "xstate";
-import { type ActorState, type Definition, decode, parseJson, type Step, start, step } from "../actor/index.ts";
+import { type ActorState, type Definition, decode, parseJson, type Step, start, step, takenOf } from "../actor/index.ts";
 import { type Address, parentAddress } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
@@ -91,7 +91,7 @@ export const edgesTaken = (machine: AnyStateMachine, history: ReadonlyArray<Take
 /** The edges that one step took, by their ids, in order. */
 export const edgesOfStep = (definition: Definition, { microsteps }: Step): ReadonlyArray<string> => {
   const ids = edgeIds(definition);
-  return microsteps.flatMap(({ _transitions }) => _transitions.flatMap((transition) => ids.get(transition) ?? []));
+  return microsteps.flatMap((microstep) => takenOf(microstep).flatMap((transition) => ids.get(transition) ?? []));
 };
 
 /** Ids of the states in which an actor stands, the outer ones first. */

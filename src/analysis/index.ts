@@ -5,3 +5,6 @@ export { mermaidOf } from "./mermaid.ts";
 export { type PictureFormat, pictureFormats, pictureOf } from "./picture.ts";
 export { scxmlOf } from "./scxml.ts";
 export { statelyOf } from "./stately.ts";
+export { type CheckedMachine, checkCharts, type CheckReport } from "./check.ts";
+export { type Finding, findingText, type Rule } from "./finding.ts";
+export { configurationsMax } from "./flow.ts";

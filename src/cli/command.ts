@@ -177,8 +177,18 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       yield* graph({ ...options, taken: Option.getOrUndefined(options.taken) }, streams);
     }),
   ).pipe(Command.withDescription("Draws a machine: its states and transitions, and those that an actor took."));
+  const check = Command.make("check", { paths: Args.text({ name: "PATH" }).pipe(Args.withDescription("Modules that export machines, or folders of such."), Args.atLeast(1)), json }, (options) =>
+    Effect.gen(function* () {
+      const { check } = yield* Effect.promise(() => import("./check.ts"));
+      exit(yield* check(options, streams));
+    }),
+  ).pipe(
+    Command.withDescription(
+      "Looks for what is wrong with machines: states without a bounded way out, leaks, dead transitions, names that are not there. Exit code: 0 nothing, 1 something, 2 nothing was checked.",
+    ),
+  );
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, graph, replay, exportFile, importFile, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, graph, replay, exportFile, importFile, check, sample]),
   );
 };

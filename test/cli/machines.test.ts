@@ -99,3 +99,38 @@ describe("cli > graph", () => {
     }
   });
 });
+
+describe("cli > check", () => {
+  it("finds nothing in our own machines, and says what it walked through", async () => {
+    const { code, out } = await taskwright("check", join(root, "machines"));
+    expect(out).toMatch(/^\d+ machines, \d+ states, \d+ transitions: nothing found\nstructural: every combination of states that the charts allow was walked through, whatever the guards say\n$/);
+    expect(code).toBe(0);
+  });
+
+  it("names what it finds with its file, and leaves with 1", async () => {
+    const { folder, remove } = workFolder();
+    try {
+      const file = join(folder, "lamp.ts");
+      writeFileSync(
+        file,
+        'import { createMachine } from "xstate";\nexport const lamp = createMachine({ id: "lamp", initial: "off", states: { off: { on: { ON: "on" } }, on: { type: "final" } } });\n',
+      );
+      const { code, out } = await taskwright("check", file);
+      expect(code).toBe(1);
+      expect(out).toMatch(/lamp\.ts: machine "lamp", lamp\.off: nothing ends it by itself.* \[unbounded\]\n/);
+      const { out: json } = await taskwright("check", file, "--json");
+      expect(JSON.parse(json)).toMatchObject({ findings: [{ rule: "unbounded", machine: "lamp", at: "lamp.off" }], machines: [{ machine: "lamp", complete: true }] });
+    } finally {
+      remove();
+    }
+  });
+
+  it("leaves with 2 where there is nothing to check", async () => {
+    expect(await taskwright("check", join(root, "docs"))).toMatchObject({ code: 2, error: expect.stringContaining("no machine is exported by") });
+    expect(await taskwright("check", "gone")).toMatchObject({ code: 2, error: 'there is no file or folder "gone"\n' });
+  });
+
+  it("reads TypeScript with its imports as a program", async () => {
+    expect(await program("check", "machines")).toContain("nothing found");
+  });
+});
