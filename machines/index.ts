@@ -11,6 +11,7 @@ export { type LiveContext, type LiveEvent, type LiveInput, type LiveOutput, live
 export { type ObligationsContext, type ObligationsEvent, type ObligationsInput, obligations, type Reading } from "./obligations.ts";
 export { type OutboxContext, type OutboxEvent, type OutboxInput, outbox } from "./outbox.ts";
 export { schedule, type ScheduleContext, type ScheduleEvent, type ScheduleInput } from "./schedule.ts";
+export { type SubscriptionEvent, type SubscriptionInput, subscription } from "./subscription.ts";
 export { type SupervisorContext, type SupervisorEvent, type SupervisorInput, supervisor } from "./supervisor.ts";
 export { type TaskContext, type TaskEvent, type TaskInput, task } from "./task.ts";
 export { type WorkerContext, type WorkerEvent, type WorkerInput, worker } from "./worker.ts";

@@ -14,7 +14,11 @@ import * as Connection from "../src/journal/connection.ts";
 import * as Driver from "../src/journal/driver.ts";
 import * as journalErrors from "../src/journal/errors.ts";
 import * as Schema from "../src/journal/schema.ts";
+import * as serverErrors from "../src/server/errors.ts";
+import { defaultServerLimits } from "../src/server/limits.ts";
+import { openApi } from "../src/server/open-api.ts";
 import { blocksOf, brokenLinks, codeIn, linksOf, readPage, readPages, root, tableAfter } from "./docs/page.ts";
+import { httpApiPage } from "./docs/http-api.ts";
 import { compile, type Snippet, snippetsOf, workFolder, writeModule } from "./docs/snippet.ts";
 
 const pages = readPages();
@@ -84,6 +88,30 @@ describe("docs > errors", () => {
       const error = new journalErrors.JournalError({ reason: reason as "failed", where: "w", detail: "d" }) as unknown as Described;
       expect(rows.get(reason)).toEqual([...rowOf(error), /^w: d \((.*)\)$/.exec(error.message)?.[1]]);
     }
+  });
+});
+
+describe("docs > the server", () => {
+  type Described = { readonly _tag: string; readonly code: string; readonly status: number; readonly retryable: boolean };
+  test("has its errors in the table, with code, status and retryability", () => {
+    const found = Object.entries(serverErrors).map(([name, make]) => {
+      const { code, status, retryable } = new (make as unknown as new (fields: object, check: true) => Described)({ problems: [], issues: [], allowed: [] }, true);
+      return [`\`${name}\``, `\`${code}\``, String(status), retryable ? "yes" : "no"];
+    });
+    const told = tableAfter(readPage("docs/guides/errors.md"), "## Errors of the server").map((cells) => cells.slice(0, 4));
+    expect([...told].sort()).toEqual(found.sort());
+  });
+
+  test("has its limits in the table, with defaults and reasons", () => {
+    const reasons = [...source("src/server/limits.ts").matchAll(/\/\*\* (.*) \*\/\n {2}readonly (\w+): number;/g)];
+    expect(reasons).toHaveLength(Object.keys(defaultServerLimits).length);
+    expect(tableAfter(readPage("docs/operating/security.md"), "## Limits")).toEqual(
+      reasons.map(([, reason, name]) => [`\`${name}\``, defaultServerLimits[name as keyof typeof defaultServerLimits].toLocaleString("en-US"), reason]),
+    );
+  });
+
+  test("has every path and schema on its page, as the document says", () => {
+    expect(readPage("docs/reference/http-api.md").text).toBe(httpApiPage(openApi()));
   });
 });
 

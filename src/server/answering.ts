@@ -1,0 +1,41 @@
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse";
+import * as Effect from "effect/Effect";
+import { isTold, type Problem, problemOf } from "./problem.ts";
+import { sendable } from "./sendable.ts";
+
+type Headers = Readonly<Record<string, string>>;
+
+/** An answer in JSON. Not by the schema of the path: what the engine says has that shape, and is written once. */
+export const json = (value: unknown, { status = 200, headers = {} }: { readonly status?: number; readonly headers?: Headers } = {}): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(sendable(value), { status, headers, contentType: "application/json" });
+
+export const problem = (value: Problem, headers: Headers = {}): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.text(JSON.stringify(value), { status: value.status, headers, contentType: "application/problem+json" });
+
+/** Fails with the problem that the error is; what is no error of ours stays a defect. */
+export const told = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Problem, R> => Effect.catchAll(effect, (error) => (isTold(error) ? Effect.fail(problemOf(error)) : Effect.die(error)));
+
+/** A call that answers with a promise or throws. */
+export const calling = <A>(call: () => Promise<A> | A): Effect.Effect<A, Problem> => told(Effect.tryPromise({ try: async () => call(), catch: (error) => error }));
+
+/** Rows that are read page by page, one JSON object per line, as the reader takes them. */
+export const ndjson = <Row>(read: (after: number) => Promise<ReadonlyArray<Row>>, idOf: (row: Row) => number, from = 0): HttpServerResponse.HttpServerResponse => {
+  const encoder = new TextEncoder();
+  let after = from;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const rows = await read(after);
+        const last = rows.at(-1);
+        if (last === undefined) return controller.close();
+        after = idOf(last);
+        controller.enqueue(encoder.encode(rows.map((row) => `${sendable(row)}\n`).join("")));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return HttpServerResponse.raw(stream, { contentType: "application/x-ndjson" });
+};
+
+export const eventStream = (stream: ReadableStream<Uint8Array>): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.raw(stream, { contentType: "text/event-stream", headers: { "cache-control": "no-store", "x-accel-buffering": "no" } });

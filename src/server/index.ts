@@ -1,0 +1,30 @@
+export { api } from "./api/api.ts";
+export { type Caller, type Role, roles } from "./caller.ts";
+export {
+  BodyTooLarge,
+  ForeignOrigin,
+  InternalError,
+  InvalidRequest,
+  MethodNotAllowed,
+  NotServed,
+  RoleMissing,
+  ServerClosing,
+  SlowReader,
+  TooManyRequests,
+  TooManySubscribers,
+  Unauthenticated,
+  UnknownHost,
+  UnknownPath,
+  UnsafeServer,
+  UnsupportedBody,
+  UrlTooLong,
+} from "./errors.ts";
+export type { Head } from "./gate.ts";
+export { layerServer, ServerTag } from "./layer.ts";
+export { defaultServerLimits, type ServerLimits } from "./limits.ts";
+export { type Listening, listen, type ListenOptions } from "./listen.ts";
+export { nodeHandler } from "./node.ts";
+export { type Document, openApi } from "./open-api.ts";
+export type { Problem, ProblemStatus } from "./problem.ts";
+export { type From, makeServer, type Server, type ServerOptions } from "./server.ts";
+export { newToken, type StoredToken, TokenFile } from "./tokens.ts";

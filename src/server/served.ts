@@ -1,0 +1,24 @@
+import type { Outboxes } from "../delivery/index.ts";
+import type { EngineCore, LogEntry, Time } from "../engine/index.ts";
+import type { Caller } from "./caller.ts";
+import type { ServerLimits } from "./limits.ts";
+import type { Subscribers } from "./subscribers.ts";
+
+/** What the handlers of the API work with. */
+export interface Served {
+  readonly engine: EngineCore;
+  readonly outboxes: Outboxes | undefined;
+  readonly subscribers: Subscribers;
+  readonly limits: ServerLimits;
+  readonly time: Time;
+  readonly log: (entry: LogEntry) => void;
+  /** Who sent a request, as the gate found out. */
+  readonly callers: WeakMap<object, Caller>;
+  readonly isClosing: () => boolean;
+  /** The text of `/metrics`. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** Notes who did what, where no actor's history says it. */
+export const audit = ({ log }: Pick<Served, "log">, caller: Caller, what: string, data: object): void =>
+  log({ level: "info", message: `${caller.name}: ${what}`, data: { by: caller.name, what, ...data } });
