@@ -36,7 +36,8 @@ const malformed = (): Response =>
 
 const requestOf = (req: IncomingMessage, signal: AbortSignal): Request | undefined => {
   const { method = "GET", url = "/" } = req;
-  if (!url.startsWith("/")) return undefined;
+  // Of two hosts a proxy may have believed the other one.
+  if (!url.startsWith("/") || req.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length > 1) return undefined;
   try {
     const headers = new Headers();
     for (const [name, value] of Object.entries(req.headers)) if (value !== undefined && !name.startsWith(":")) headers.set(name, Array.isArray(value) ? value.join(", ") : value);

@@ -1,0 +1,40 @@
+import { connect, type Socket } from "node:net";
+
+export interface RawAnswer {
+  /** 0: the connection was closed without an answer. */
+  readonly status: number;
+  readonly text: string;
+  readonly ms: number;
+}
+
+/** Writes bytes as they are, as no HTTP library would, and reads until the other side closes. */
+export const raw = (port: number, bytes: string | Buffer, { patienceMs = 5_000 } = {}): Promise<RawAnswer> =>
+  new Promise((resolve) => {
+    const began = performance.now();
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    const end = () => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), text, ms: performance.now() - began });
+    };
+    const timer = setTimeout(end, patienceMs);
+    socket.on("data", (piece) => {
+      text += piece.toString("latin1");
+    });
+    socket.on("error", end).on("close", end);
+    socket.on("connect", () => socket.write(bytes));
+  });
+
+export const head = (lines: ReadonlyArray<string>): string => `${lines.join("\r\n")}\r\n\r\n`;
+
+/** A connection that stays open and reads nothing. */
+export const silent = (port: number, bytes: string): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.write(bytes);
+      resolve(socket);
+    });
+    socket.pause();
+    socket.on("error", reject);
+  });
