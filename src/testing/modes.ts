@@ -32,8 +32,8 @@ export const modes: ReadonlyArray<Mode> = ["normal", "json", "restart"];
 const journals: ReadonlyArray<StoreKind> = ["memory", "sqlite"];
 
 /** Registers a durable scenario six times: in three modes, over two journals. */
-export const inThreeModes = (name: string, scenario: (bench: Bench) => Promise<void>, which: ReadonlyArray<Mode> = modes): void => {
-  for (const journal of journals) for (const mode of which) test(`${name} (${mode}, ${journal})`, () => run(mode, journal, scenario));
+export const inThreeModes = (name: string, scenario: (bench: Bench) => Promise<void>, which: ReadonlyArray<Mode> = modes, over: ReadonlyArray<StoreKind> = journals): void => {
+  for (const journal of over) for (const mode of which) test(`${name} (${mode}, ${journal})`, () => run(mode, journal, scenario));
 };
 
 /** Without the restarts: for scenarios that count what a process did. */
