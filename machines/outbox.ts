@@ -84,7 +84,8 @@ export interface OutboxContext {
 }
 
 export type OutboxEvent =
-  | { readonly type: "ENQUEUE"; readonly entries: ReadonlyArray<NewEntry> }
+  /** `posted`: they waited in the store under this number, from which they go by the same transaction. */
+  | { readonly type: "ENQUEUE"; readonly entries: ReadonlyArray<NewEntry>; readonly posted?: number }
   /** A drain has ended: nothing of it is under way any more. */
   | ({ readonly type: "taskwright.outbox.drained"; readonly at: number } & Report)
   /** A drain has attempts that take long, and could go on with other lanes. */
@@ -185,7 +186,7 @@ export const outbox = setup({
       const { lastSeq } = context;
       const entries = event.entries.map((entry, index) => ({ ...entry, seq: lastSeq + index + 1, lane: context.policy.order === "fifo" ? "" : (entry.lane ?? entry.type) }));
       enqueue.assign({ lastSeq: lastSeq + entries.length, pending: context.pending + entries.length, again: true });
-      enqueue({ type: "storeEntries", params: { entries, takenTo: context.takenTo } });
+      enqueue({ type: "storeEntries", params: { entries, takenTo: context.takenTo, ...(event.posted === undefined ? {} : { posted: event.posted }) } });
     }),
     beginDrain: assign({ drain: ({ context }) => context.drain + 1, looks: 0, reports: 0, takenTo: ({ context }) => context.lastSeq, dueAt: null, again: false, isForced: false }),
     forgetDrain: assign({ takenTo: 0, isProbe: false }),

@@ -21,5 +21,5 @@ export {
 } from "./engine/index.ts";
 export { makeSchedules, type Schedules } from "./orchestration/index.ts";
 export { type Broker, makeBroker, type Session } from "./broker/index.ts";
-export { type Inboxes, makeInboxes, makeObligations, makeOutboxes, type Obligations, type Outboxes } from "./delivery/index.ts";
+export { type Inboxes, makeInboxes, makeObligations, makeOutboxes, type Obligations, type Outboxes, postEntries } from "./delivery/index.ts";
 export { Journal, MemoryJournal, MemoryStore, SqliteJournal } from "./journal/index.ts";

@@ -144,6 +144,7 @@ export {
 export { JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";
 export {
   type Answer,
+  type Collected,
   type Delivered,
   delivered,
   type DeliverError,
@@ -168,8 +169,11 @@ export {
   OutboxClosed,
   OutboxFull,
   type OutboxOptions,
+  type OutboxView,
   outboxAddress,
   outboxRef,
+  type PostStatement,
+  postStatement,
   refused,
   type ResolvedAddress,
   retry,

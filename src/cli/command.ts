@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { availableParallelism } from "node:os";
 import type { SignalSource } from "./interrupts.ts";
+import { outboxCommand } from "./outbox-command.ts";
 import type { Streams } from "./streams.ts";
 import { taskStates } from "./task-states.ts";
 
@@ -189,6 +190,6 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   );
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, graph, replay, exportFile, importFile, check, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, outboxCommand(streams), graph, replay, exportFile, importFile, check, sample]),
   );
 };

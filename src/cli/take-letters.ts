@@ -1,13 +1,10 @@
-import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
-import { actionOf, crashMark, envelopeOfLetter, idsOf, isAlive, type SentEvent, type UnknownDeadLetter, viewOfStored } from "../engine/index.ts";
-import { type EffectRow, emptyTurn, type Journal, type JournalError, type JournalFenced, type MailRow, SqliteJournal, type StoredDeadLetter, type Turn } from "../journal/index.ts";
+import { actionOf, envelopeOfLetter, idsOf, type SentEvent, type UnknownDeadLetter, viewOfStored } from "../engine/index.ts";
+import { type EffectRow, emptyTurn, type Journal, type JournalError, type JournalFenced, type MailRow, type StoredDeadLetter, type Turn } from "../journal/index.ts";
 import { childId } from "../domain/address.ts";
+import { claim } from "./claim.ts";
 import { countText, type LetterOptions } from "./dead-letters.ts";
 import { type Refused, refused } from "./refused.ts";
-import { openReader } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 
 export interface TakeOptions extends LetterOptions {
@@ -15,8 +12,6 @@ export interface TakeOptions extends LetterOptions {
   readonly all: boolean;
 }
 
-/** The claim holds for so long: a command that is ended in the middle hands the journal back soon. */
-const leaseMs = 10_000;
 const pageSize = 500;
 
 /**
@@ -29,19 +24,10 @@ export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, 
       const { database, filter, ids, all, json } = options;
       if (all === ids.length > 0) return yield* refused(`give the ids of dead letters, or --all: "taskwright dead-letters ${verb} 1 2" or "taskwright dead-letters ${verb} --all --machine order"`);
       if (!all && Object.keys(filter).length > 0) return yield* refused(`--${Object.keys(filter)[0]} chooses among all: use it with --all, or give ids alone`);
-      // An engine would make a file that is not there.
-      yield* Effect.scoped(openReader(database));
-      const journal = yield* SqliteJournal.make({ file: database });
-      const now = yield* Clock.currentTimeMillis;
-      const opened = yield* Effect.catchTag(journal.open({ id: randomUUID(), pid: process.pid, host: hostname(), now, leaseMs, isAlive }), "JournalOwned", (owned) =>
-        Effect.fail(refused(`${owned.message}; or ask that engine: engine.${verb}(${all ? "{ … }" : JSON.stringify(ids)})`)),
-      );
-      yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
+      const { journal, counters, attempts } = yield* claim(database, `engine.${verb}(${all ? "{ … }" : JSON.stringify(ids)})`);
       const wanted = yield* idsOf(journal, all ? { ...filter, limit: Number.MAX_SAFE_INTEGER } : ids);
-      let { mail, effect } = opened.counters;
+      let { mail, effect } = counters;
       let left = 0;
-      // Whoever opens it next must still know that the last engine crashed.
-      const attempts = opened.released ? undefined : [crashMark(yield* journal.attempts)];
       for (let next = 0; next < wanted.length; next += pageSize) {
         const page = wanted.slice(next, next + pageSize);
         const rows = yield* journal.deadLetters({ ids: page, limit: page.length });

@@ -8,10 +8,13 @@ import { failureOf } from "../domain/json.ts";
 import { type Attempt, defaultOutboxPolicy, type NewEntry, OutboxPolicy } from "../domain/outbox.ts";
 import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
 import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
+import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
 import type { Destination } from "./destination.ts";
 import { Drain, unreadableMs } from "./drain.ts";
 import { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
 import { derivedKey } from "./key.ts";
+import { NewEntrySchema } from "./new-entry.ts";
+import { type Collected, collectPosted } from "./posted.ts";
 import { outboxRows } from "./rows.ts";
 
 export interface OutboxOptions {
@@ -23,10 +26,6 @@ export type DeliverError = SendError | OutboxFull | OutboxClosed | DeliveryRefus
 
 /** What an entry came to while its sender waited. */
 export type Delivered = { readonly delivered: true } | { readonly delivered: false; readonly pending: true };
-
-export interface EntryView extends Omit<EntryRow, "payload" | "outbox"> {
-  readonly payload: unknown;
-}
 
 /**
  * The outboxes of one engine: what is put into one is stored first and delivered at least once.
@@ -60,28 +59,22 @@ export interface Outboxes extends Plugin {
     name: string,
     filter?: { readonly status?: EntryRow["status"]; readonly after?: number; readonly limit?: number },
   ) => Effect.Effect<ReadonlyArray<EntryView>, JournalError | EngineClosed>;
+  /** One entry by its number; undefined where it is gone, or never was. */
+  readonly entry: (name: string, seq: number) => Effect.Effect<EntryView | undefined, JournalError | EngineClosed>;
   readonly counts: (name: string) => Effect.Effect<EntryCounts, JournalError | EngineClosed>;
+  /** All outboxes, those that were closed included, by when they were made. */
+  readonly list: () => Effect.Effect<ReadonlyArray<OutboxView>, JournalError | EngineClosed>;
+  /** Takes what hosts stored with `postEntries` or `postStatement` in transactions of their own. So does every opening. */
+  readonly collect: () => Effect.Effect<Collected, JournalError | EngineClosed>;
 }
 
 /** The address of an outbox: `sendTo(outboxRef("orders"), { type: "ENQUEUE", entries: [...] })` stores entries with the transition. */
 export const outboxAddress = (name: string): Address => rootAddress(outboxMachine.id, name);
 export const outboxRef = (name: string) => actorRef(outboxAddress(name));
 
-// Some drivers cut a text at U+0000 when they read it, and two keys would become one.
-const Text = Schema.String.pipe(Schema.pattern(/^[^\0]*$/, { message: () => "a text without the character U+0000" }));
-const Word = Text.pipe(Schema.minLength(1));
-const NewEntrySchema = Schema.Struct({
-  key: Schema.optional(Word),
-  type: Word,
-  payload: Schema.Unknown,
-  lane: Schema.optional(Text),
-  replaces: Schema.optional(Word),
-  occurredAt: Schema.optional(Schema.Number),
-});
-
 /** What a host may tell an outbox; the rest is its own. */
 const HostEvents = Schema.Union(
-  Schema.Struct({ type: Schema.Literal("ENQUEUE"), entries: Schema.Array(NewEntrySchema) }),
+  Schema.Struct({ type: Schema.Literal("ENQUEUE"), entries: Schema.Array(NewEntrySchema), posted: Schema.optional(Schema.Number) }),
   Schema.Struct({ type: Schema.Literal("FORCE", "CONTINUE"), at: Schema.Number }),
   Schema.Struct({ type: Schema.Literal("PAUSE", "CLOSE") }),
   Schema.Struct({ type: Schema.Literal("REQUEUE"), seqs: Schema.Array(Schema.Number), at: Schema.Number }),
@@ -193,6 +186,16 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     for (const waiter of waiters) if (waiter.isStored && (!isDraining || run?.drain?.holdsUp(waiter) === true)) waiter.settle(undefined);
   };
 
+  const oneAtATime = Effect.unsafeMakeSemaphore(1).withPermits(1);
+  const collect = oneAtATime(
+    Effect.gen(function* () {
+      const { engine, doors } = yield* use;
+      const { isTransient, ...collected } = yield* collectPosted(engine, doors);
+      if (isTransient) doors.time.wakeAt(doors.time.now() + unreadableMs, () => Effect.runCallback(Effect.ignore(collect)));
+      return collected;
+    }),
+  ) as Effect.Effect<Collected, JournalError | EngineClosed>;
+
   const makeFollower = ({ journal, time, report, log }: Doors): Follower => {
     let isClosing = false;
     const stop = (standing: Standing, why: string) => {
@@ -301,6 +304,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
           }
           if (page.length < 1_000) break;
         }
+        yield* collect;
       });
       const run = () =>
         Effect.runCallback(openAll, {
@@ -324,11 +328,13 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     open: (name, destination, policy) => Effect.flatMap(use, ({ engine }) => engine.start(outboxMachine.id, name, { destination, ...(policy === undefined ? {} : { policy }) })),
     close: (name) => tell(name, () => ({ type: "CLOSE" })),
     entries: (name, { status, after, limit = 100 } = {}) =>
+      Effect.flatMap(use, ({ doors }) => Effect.map(doors.journal.entries({ outbox: outboxAddress(name), status, after, limit }), (rows) => rows.map(entryView))),
+    entry: (name, seq) =>
       Effect.flatMap(use, ({ doors }) =>
-        Effect.map(doors.journal.entries({ outbox: outboxAddress(name), status, after, limit }), (rows) =>
-          rows.map(({ outbox: _, payload, ...row }) => ({ ...row, payload: JSON.parse(payload) as unknown })),
-        ),
+        Effect.map(doors.journal.entries({ outbox: outboxAddress(name), after: seq - 1, upTo: seq, limit: 1 }), ([row]) => (row === undefined ? undefined : entryView(row))),
       ),
+    list: () => Effect.flatMap(use, ({ doors }) => listOutboxes(doors.journal)),
+    collect: () => collect,
     counts: (name) => Effect.flatMap(use, ({ doors }) => doors.journal.entryCounts(outboxAddress(name))),
   };
 };

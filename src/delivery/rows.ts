@@ -9,25 +9,28 @@ type StoredEntry = NewEntry & { readonly seq: number; readonly lane: string };
 /** What the actions of `machines/outbox.ts` do to the rows, in the transaction of their transition. */
 export const outboxRows: Readonly<Record<string, WithinTurn>> = {
   storeEntries: ({ address, at, params }) => {
-    const { entries, takenTo } = params as { readonly entries: ReadonlyArray<StoredEntry>; readonly takenTo: number };
-    return entries.map(({ seq, key, lane, replaces = "", type, payload, occurredAt = at }) => ({
-      write: "store",
-      takenTo,
-      entry: {
-        outbox: address,
-        seq,
-        key: key ?? derivedKey(address, { type, occurredAt, payload }),
-        lane,
-        replaces,
-        type,
-        payload: JSON.stringify(payload ?? null),
-        occurredAt,
-        due: at,
-        attempts: 0,
-        status: "pending",
-        error: "",
-      },
-    }));
+    const { entries, takenTo, posted } = params as { readonly entries: ReadonlyArray<StoredEntry>; readonly takenTo: number; readonly posted?: number };
+    const stores = entries.map(
+      ({ seq, key, lane, replaces = "", type, payload, occurredAt = at }): EntryWrite => ({
+        write: "store",
+        takenTo,
+        entry: {
+          outbox: address,
+          seq,
+          key: key ?? derivedKey(address, { type, occurredAt, payload }),
+          lane,
+          replaces,
+          type,
+          payload: JSON.stringify(payload ?? null),
+          occurredAt,
+          due: at,
+          attempts: 0,
+          status: "pending",
+          error: "",
+        },
+      }),
+    );
+    return posted === undefined ? stores : [...stores, { write: "collect", posted }];
   },
   changeEntries: ({ address, params }) => (params as { readonly changes: ReadonlyArray<EntryChange> }).changes.map((change) => ({ write: "change", outbox: address, ...change })),
   removeEntries: ({ address, params }) => removals(address, params),

@@ -4,7 +4,7 @@ import type { Address } from "../domain/address.ts";
 import * as Bulk from "./bulk.ts";
 import type { Connection } from "./connection.ts";
 import type { JournalError } from "./errors.ts";
-import type { EntryCounts, EntryFilter, EntryRow, EntryWrite } from "./journal.ts";
+import type { EntryCounts, EntryFilter, EntryRow, EntryWrite, PostedRow } from "./journal.ts";
 
 type Stored = Extract<EntryWrite, { readonly write: "store" }>;
 type Changed = Extract<EntryWrite, { readonly write: "change" }>;
@@ -67,6 +67,9 @@ export const write = (connection: Connection, writes: ReadonlyArray<EntryWrite>)
           for (const { outbox, at } of run as ReadonlyArray<Extract<EntryWrite, { write: "clear" }>>)
             yield* connection.run("UPDATE entries SET due = ? WHERE outbox = ? AND status = 'pending' AND due > ?", [at, outbox, at]);
           break;
+        case "collect":
+          for (const { posted } of run as ReadonlyArray<Extract<EntryWrite, { write: "collect" }>>) yield* connection.run("DELETE FROM posted_entries WHERE id = ?", [posted]);
+          break;
         case "move":
           for (const { outbox, to: next, seqOffset } of run as ReadonlyArray<Extract<EntryWrite, { write: "move" }>>) {
             // One that both hold is the same entry: the receiver's own stays.
@@ -83,6 +86,9 @@ export const read = (connection: Connection, { outbox, status, after = 0, upTo =
   status === undefined
     ? connection.read(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, limit])
     : connection.read(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? AND status = ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, status, limit]);
+
+export const posted = (connection: Connection, after: number, limit: number): Effect.Effect<ReadonlyArray<PostedRow>, JournalError> =>
+  connection.read("SELECT id, outbox, entries FROM posted_entries WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);
 
 export const counts = (connection: Connection, outbox: Address): Effect.Effect<EntryCounts, JournalError> =>
   Effect.map(connection.read<{ status: keyof EntryCounts; count: number }>("SELECT status, count(*) AS count FROM entries WHERE outbox = ? GROUP BY status", [outbox]), (rows) => ({

@@ -63,6 +63,8 @@ export interface Journal {
   /** Entries of an outbox in order of their numbers. */
   readonly entries: (filter: EntryFilter) => Effect.Effect<ReadonlyArray<EntryRow>, JournalError>;
   readonly entryCounts: (outbox: Address) => Effect.Effect<EntryCounts, JournalError>;
+  /** What hosts put beside their own rows for outboxes to take, oldest first, with an id above `after`. */
+  readonly posted: (after: number, limit: number) => Effect.Effect<ReadonlyArray<PostedRow>, JournalError>;
   /** Charts of all machines that ever wrote here, by hash. */
   readonly machines: Effect.Effect<ReadonlyArray<MachineRow>, JournalError>;
   /** Which build wrote the actor's state last; nothing where nobody is at this address. */
@@ -331,7 +333,18 @@ export type EntryWrite =
   /** All pending entries of the outbox that wait for later are due at `at`. */
   | { readonly write: "clear"; readonly outbox: Address; readonly at: number }
   /** All entries of one outbox go to another, behind `seqOffset`. */
-  | { readonly write: "move"; readonly outbox: Address; readonly to: Address; readonly seqOffset: number };
+  | { readonly write: "move"; readonly outbox: Address; readonly to: Address; readonly seqOffset: number }
+  /** A posted row was taken. */
+  | { readonly write: "collect"; readonly posted: number };
+
+/** Entries that a host stored in a transaction of its own. */
+export interface PostedRow {
+  readonly id: number;
+  /** The address of the outbox. */
+  readonly outbox: Address;
+  /** A JSON list of entries. */
+  readonly entries: string;
+}
 
 export interface EntryFilter {
   readonly outbox: Address;

@@ -21,6 +21,8 @@ export class MemoryEntries {
       case "clear":
         for (const row of this.#of(write.outbox).values()) if (row.status === "pending" && row.due > write.at) this.#of(write.outbox).set(row.seq, { ...row, due: write.at });
         return;
+      case "collect":
+        return;
       case "move": {
         const rows = this.list({ outbox: write.outbox, limit: Number.POSITIVE_INFINITY });
         this.#outboxes.delete(write.outbox);

@@ -89,6 +89,8 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       keys: (wanted) => reading(() => present(new Set(wanted.map((row) => store.keyOf(row))), (key) => store.keys.get(key))),
       entries: (filter) => reading(() => store.entries.list(filter)),
       entryCounts: (outbox) => reading(() => store.entries.counts(outbox)),
+      // Nobody else has a transaction in memory.
+      posted: () => reading(() => []),
       names: (wanted) => reading(() => present(new Set(wanted.map((row) => store.nameOf(row))), (name) => store.names.get(name))),
       due: (until, limit) => reading(() => store.due(until, limit)),
       nextWakeAfter: (after) => reading(() => store.nextWakeAfter(after)),

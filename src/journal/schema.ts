@@ -127,8 +127,11 @@ const outboxEntries: ReadonlyArray<string> = [
   "CREATE INDEX entries_replaces ON entries (outbox, replaces) WHERE replaces <> ''",
 ];
 
+/** What hosts store in transactions of their own. The ids must not come again: one that was taken is known by its id. */
+const postedEntries: ReadonlyArray<string> = ["CREATE TABLE posted_entries (id INTEGER PRIMARY KEY AUTOINCREMENT, outbox TEXT NOT NULL, entries TEXT NOT NULL)"];
+
 /** Exported for the tests of what an older file becomes. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention, outboxEntries];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention, outboxEntries, postedEntries];
 
 /** The layout that this version of Taskwright writes. */
 export const version = migrations.length;

@@ -254,6 +254,7 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       keys: (wanted) => reading((open) => Reads.keys(open, wanted)),
       entries: (filter) => reading((open) => Entries.read(open, filter)),
       entryCounts: (outbox) => reading((open) => Entries.counts(open, outbox)),
+      posted: (after, limit) => reading((open) => Entries.posted(open, after, limit)),
       names: (wanted) => reading((open) => Reads.names(open, wanted)),
       due: (until, limit) => reading((open) => Reads.due(open, until, limit)),
       nextWakeAfter: (after) => reading((open) => Reads.nextWakeAfter(open, after)),
