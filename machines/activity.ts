@@ -116,6 +116,7 @@ export const activity = setup({
   },
 }).createMachine({
   id: "activity",
+  meta: { senders: { SUCCEEDED: "its promise", FAILED: "its promise", HEARTBEAT: "its promise", INTERRUPTED: "the engine", SUSPENDED: "the engine", RESUMED: "the engine" } },
   version: "1",
   description: "A promise, carried out at least once and reported exactly once.",
   context: ({ input }) => ({

@@ -48,6 +48,7 @@ export const engine = setup({
   },
 }).createMachine({
   id: "engine",
+  meta: { senders: { RECOVERED: "its recovery", CLOSE: "its host", COMMITTED: "its journal", COMMIT_FAILED: "its journal", FENCED: "its journal", DRAINED: "its loop" } },
   version: "1",
   description: "The life of one engine.",
   context: { failures: 0, graceMs, cause: null },

@@ -112,6 +112,18 @@ export const live = setup({
   delays: { backoff: ({ context }) => context.delayMs ?? 0 },
 }).createMachine({
   id: "live",
+  meta: {
+    senders: {
+      "taskwright.live.sent": "its code",
+      "taskwright.live.emitted": "its code",
+      "taskwright.live.value": "its code",
+      "taskwright.live.ended": "its code",
+      "taskwright.live.failed": "its code",
+      "taskwright.live.interrupted": "the engine",
+      "taskwright.live.suspended": "the engine",
+      "taskwright.live.resumed": "the engine",
+    },
+  },
   version: "1",
   description: "A callback or an observable: it runs in one process at a time, and begins anew in the next.",
   context: ({ input }) => ({

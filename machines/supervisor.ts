@@ -47,6 +47,7 @@ export const supervisor = setup({
   },
 }).createMachine({
   id: "supervisor",
+  meta: { senders: { ACTOR_FAILED: "the engine" } },
   version: "1",
   description: "Decides what happens to an actor whose transition threw.",
   context: ({ input }) => ({ supervises: input.supervises, restarts: [], failures: 0, lastFailure: null }),

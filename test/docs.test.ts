@@ -314,6 +314,13 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     'machine "order", order.paid: nothing leads on from "paid", and it is not final; write type: "final", add a way out, or say why it may stay: description "No limit: …"',
     'machine "order", order.charging: when "charge" (charge) fails, the actor itself fails; add onError to its invoke',
   ],
+  "docs/guides/why-is-it-waiting.md": [
+    'waits: it waits for "PAY" from the customer, until its deadline "patience" at the latest',
+    "3600000",
+    'PAY depends: the guard "isEnough" looks at what it carries: amount',
+    'no: the guard "isEnough" says no',
+    "[]",
+  ],
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
   "docs/guides/obligations.md": ['["reply to anna"] true', "[] true"],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],

@@ -8,3 +8,6 @@ export { statelyOf } from "./stately.ts";
 export { type CheckedMachine, checkCharts, type CheckReport } from "./check.ts";
 export { type Finding, findingText, type Rule } from "./finding.ts";
 export { configurationsMax } from "./flow.ts";
+export { type AskedEdge, type Entry, type Move, moveOf, movesOf } from "./moves.ts";
+export { move, moveAt, moves, movesAt, stuck, stuckIn, type StuckOptions, why, whyAt, isItself } from "./questions.ts";
+export { type AwaitedChild, type AwaitedEvent, type Deadline, graceMs, type Surroundings, type Waiting, whyWaiting } from "./why.ts";

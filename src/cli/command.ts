@@ -49,6 +49,9 @@ const pictureFormat = Options.choice("format", ["mermaid", "scxml", "stately", "
 );
 const takenBy = Options.text("taken").pipe(Options.withDescription("A task's id or an actor's address: shows the edges that it took."), Options.optional);
 
+const askedEvent = Options.text("event").pipe(Options.withDescription("One event, as JSON: whether the actor takes it, and which guard refuses it."), Options.optional);
+const grace = Options.integer("grace").pipe(Options.withDescription("How many seconds late something may be."), Options.withDefault(5));
+
 const fileFormat =
   'A task per line: {"id", "command": ["program", "argument"] or "a line for the shell", "cwd", "env", "retries", "timeout", "needs": ["id"], "priority"}; only id and command are needed. Relative folders begin at the folder of the file. "-" reads standard input.';
 
@@ -178,6 +181,24 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       yield* graph({ ...options, taken: Option.getOrUndefined(options.taken) }, streams);
     }),
   ).pipe(Command.withDescription("Draws a machine: its states and transitions, and those that an actor took."));
+  const why = Command.make("why", { id: who, machines, database, json }, (options) =>
+    Effect.gen(function* () {
+      const { why } = yield* Effect.promise(() => import("./why.ts"));
+      yield* why({ ...options, machines: Option.getOrUndefined(options.machines) }, streams);
+    }),
+  ).pipe(Command.withDescription("Says what an actor waits for, who owes it, and when it must change by itself."));
+  const moves = Command.make("moves", { id: who, event: askedEvent, machines, database, json }, (options) =>
+    Effect.gen(function* () {
+      const { moves } = yield* Effect.promise(() => import("./why.ts"));
+      exit(yield* moves({ ...options, machines: Option.getOrUndefined(options.machines), event: Option.getOrUndefined(options.event) }, streams));
+    }),
+  ).pipe(Command.withDescription("Lists the events that an actor takes now, and of the others why not."));
+  const stuck = Command.make("stuck", { grace, machines, database, json }, ({ grace, ...options }) =>
+    Effect.gen(function* () {
+      const { stuck } = yield* Effect.promise(() => import("./why.ts"));
+      exit(yield* stuck({ ...options, graceMs: grace * 1_000, machines: Option.getOrUndefined(options.machines) }, streams));
+    }),
+  ).pipe(Command.withDescription("Lists actors of which something is overdue. Exit code: 0 none, 1 some, 2 it can't be looked at."));
   const check = Command.make("check", { paths: Args.text({ name: "PATH" }).pipe(Args.withDescription("Modules that export machines, or folders of such."), Args.atLeast(1)), json }, (options) =>
     Effect.gen(function* () {
       const { check } = yield* Effect.promise(() => import("./check.ts"));
@@ -190,6 +211,6 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   );
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, outboxCommand(streams), graph, replay, exportFile, importFile, check, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, outboxCommand(streams), graph, replay, exportFile, importFile, why, moves, stuck, check, sample]),
   );
 };

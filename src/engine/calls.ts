@@ -37,6 +37,8 @@ export interface EngineCore extends Engine {
   /** Drops all actors from memory, so that the next turn decodes what is stored. Between two turns only. */
   readonly forget: () => void;
   readonly registry: Registry;
+  /** The engine's clock: milliseconds since 1970. */
+  readonly now: () => number;
   readonly post: {
     readonly send: (address: Address, event: SentEvent, options: SendOptions | undefined, settle: Settle) => void;
     readonly start: (machine: string, id: string, input: unknown, options: StartOptions | undefined, settle: Settle) => void;
@@ -166,6 +168,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
 
   const core: EngineCore = {
     registry,
+    now: () => time.now(),
     post: { send: postSend, start: postStart },
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),

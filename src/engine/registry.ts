@@ -76,8 +76,10 @@ export interface Registered {
   readonly activities: Readonly<Record<string, ActivityOptions>>;
   readonly actions: ReadonlyMap<string, (info: ActionInfo) => unknown>;
   readonly within: ReadonlyMap<string, WithinTurn>;
-  /** Its schemas, if it has any. */
+  /** Its schemas made ready, if it has any. */
   readonly contract: Contract | undefined;
+  /** Its schemas as they were given. */
+  readonly schemas: Schemas;
   readonly current: boolean;
   readonly migrate: Migrate | undefined;
   readonly retention: Retention | undefined;
@@ -127,6 +129,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
     actions: new Map(),
     within: new Map(),
     contract: undefined,
+    schemas: {},
     current: false,
     migrate: undefined,
     retention: undefined,
@@ -167,6 +170,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
         actions,
         within: new Map(Object.entries(entry.within ?? {})),
         contract: wrong.length > 0 ? undefined : contractOf(entry, limits),
+        schemas: entry,
         current: entry.current ?? false,
         migrate: entry.migrate,
         retention: entry.retention,

@@ -2,10 +2,12 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import * as Effect from "effect/Effect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { invoke } from "../../src/cli/invoke.ts";
 import { openEngine } from "../../src/engine/index.ts";
+import { VirtualTime } from "../../src/testing/index.ts";
 import { task } from "../../machines/index.ts";
 import { root } from "../docs/page.ts";
 import { workFolder } from "../docs/snippet.ts";
@@ -134,3 +136,55 @@ describe("cli > check", () => {
     expect(await program("check", "machines")).toContain("nothing found");
   });
 });
+
+describe("cli > why", () => {
+  it("says what an actor waits for, and that nobody works with the journal", async () => {
+    const { code, out } = await taskwright("why", "a", "--database", database);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^address +task\/a\nstands in +queued\n/);
+    expect(out).toMatch(/because +it waits for .*"ASSIGN"/);
+    expect(out).toContain("no engine works with this journal");
+    expect(JSON.parse((await taskwright("why", "task/a", "--database", database, "--json")).out)).toMatchObject({ address: "task/a", verdict: "open", states: ["task.queued"] });
+  });
+
+  it("moves > lists what it takes, and says which guard refuses an event", async () => {
+    const { code, out } = await taskwright("moves", "a", "--database", database);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^EVENT +TAKEN +FROM +WHY NOT\n/);
+    expect(out).toMatch(/^ASSIGN +yes/m);
+    expect(out).toMatch(/^ACCEPTED +no .*no active state takes it; it is taken in active\.assigned/m);
+    expect((await taskwright("moves", "a", "--database", database, "--event", '{"type":"ASSIGN","worker":"w"}')).code).toBe(0);
+    expect(await taskwright("moves", "a", "--database", database, "--event", '{"type":"NOISE"}')).toMatchObject({ code: 1, out: expect.stringContaining("no state of the machine takes it") });
+    expect(await taskwright("moves", "a", "--database", database, "--event", "NOISE")).toMatchObject({ code: 2, error: expect.stringContaining("--event is no event") });
+  });
+
+  it("stuck > lists what is overdue, and leaves with 1", async () => {
+    expect(await taskwright("stuck", "--database", database)).toMatchObject({ code: 0, out: expect.stringContaining("nothing is overdue among 1 actors") });
+    const { folder, remove } = workFolder();
+    try {
+      const file = join(folder, "egg.ts");
+      writeFileSync(
+        file,
+        'import { setup } from "xstate";\nexport const egg = setup({ delays: { boil: 1 } }).createMachine({ id: "egg", version: "1", initial: "raw", states: { raw: { after: { boil: "done" } }, done: { type: "final" } } });\n',
+      );
+      const late = join(folder, "egg.db");
+      await bornLate(file, late);
+      const { code, out } = await taskwright("stuck", "--database", late, "--machines", file);
+      expect(out).toMatch(/^ADDRESS +STATE +OVERDUE SINCE +BECAUSE\negg\/1 +raw +.* ago\) +its deadline "boil" has passed/);
+      expect(code).toBe(1);
+      expect((await taskwright("why", "egg/1", "--database", late)).out).toMatch(/verdict +unknown\nbecause +the form of the machine "egg" that wrote it is not known here/);
+      expect(await taskwright("moves", "egg/1", "--database", late)).toMatchObject({ code: 2, error: expect.stringContaining("--machines") });
+    } finally {
+      remove();
+    }
+  });
+});
+
+/** A journal whose engine was closed, long ago, before a deadline was due. */
+const bornLate = async (file: string, database: string): Promise<void> => {
+  const { egg } = (await import(pathToFileURL(file).href)) as { readonly egg: typeof task };
+  const time = new VirtualTime(Date.UTC(2020, 0, 1));
+  const engine = await openEngine({ database, machines: [egg], time });
+  await engine.start(egg, "1");
+  await engine.close();
+};

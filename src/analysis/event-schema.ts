@@ -1,0 +1,36 @@
+import * as JSONSchema from "effect/JSONSchema";
+import * as Schema from "effect/Schema";
+import type { Json } from "../domain/json.ts";
+import type { AnySchema, EventSchemas } from "../engine/index.ts";
+
+/** What Standard Schema libraries that can say it have (https://standardschema.dev/json-schema). */
+interface WithJsonSchema {
+  readonly "~standard"?: { readonly jsonSchema?: { readonly input?: (options: { readonly target: string }) => unknown } };
+}
+
+/** What an event of this type carries, as JSON Schema; nothing where no schema says it. */
+export const eventSchemaOf = (schemas: EventSchemas | undefined, type: string): Json | undefined => {
+  if (schemas === undefined) return undefined;
+  const isOne = Schema.isSchema(schemas) || "~standard" in schemas;
+  const schema = isOne ? (schemas as AnySchema) : ((schemas as Readonly<Record<string, AnySchema>>)[type] ?? (schemas as Readonly<Record<string, AnySchema>>)["*"]);
+  if (schema === undefined) return undefined;
+  try {
+    const made = Schema.isSchema(schema) ? JSONSchema.make(schema as Schema.Schema.AnyNoContext) : (schema as WithJsonSchema)["~standard"]?.jsonSchema?.input?.({ target: "draft-2020-12" });
+    const plain = made === undefined ? undefined : (JSON.parse(JSON.stringify(made)) as Json);
+    return isOne ? memberOf(plain, type) : plain;
+  } catch {
+    // A schema that JSON Schema has no word for.
+    return undefined;
+  }
+};
+
+/** Of a union of all events the members of this type. */
+const memberOf = (schema: Json | undefined, type: string): Json | undefined => {
+  const members = (schema as { readonly anyOf?: ReadonlyArray<Json> } | undefined)?.anyOf;
+  if (members === undefined) return schema;
+  const own = members.filter((member) => {
+    const named = (member as { readonly properties?: { readonly type?: { readonly const?: unknown; readonly enum?: ReadonlyArray<unknown> } } }).properties?.type;
+    return named?.const === type || named?.enum?.includes(type) === true;
+  });
+  return own.length === 1 ? own[0] : own.length === 0 ? undefined : { anyOf: own as unknown as Json };
+};
