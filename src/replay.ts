@@ -6,7 +6,13 @@ export type { Command, Microstep, StoredState } from "./actor/index.ts";
 export type { HistoryEntry, HistoryStart } from "./engine/index.ts";
 export {
   type Cause,
+  type Change,
+  type ChangeGroup,
+  type ChangeKind,
   type ChartLine,
+  compare,
+  compareHistory,
+  type Comparison,
   type Difference,
   eachHistory,
   EntryMissing,
@@ -15,6 +21,9 @@ export {
   fieldDifferences,
   Forms,
   formsOf,
+  Gate,
+  type GateOptions,
+  type GateReport,
   type History,
   type HistoryFile,
   HistoryFileInvalid,
@@ -38,6 +47,7 @@ export {
   replayOn,
   replaySteps,
   stateAt,
+  type Witness,
   type Wrong,
   writeHistories,
 } from "./replay/index.ts";

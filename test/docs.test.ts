@@ -233,8 +233,8 @@ describe("docs > command line", () => {
   };
   const commands = async () =>
     [...(await help()).matchAll(/^ {2}- (.*?) {2,}(\S.*)$/gm)].map(([, usage = "", meaning = ""]) => {
-      // Without options, which stand in brackets, words are the command's name, but for its argument.
-      const words = usage.replace(/\[[^\]]*\]/g, "").split(/\s+/);
+      // Without options, which stand in brackets unless they must be given, words are the command's name, but for its argument.
+      const words = usage.replace(/\[[^\]]*\]|--[\w-]+ \w+/g, "").split(/\s+/);
       return { name: words.filter((word) => /^\w/.test(word)).join(" "), usage, meaning };
     });
 
@@ -324,6 +324,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
   "docs/guides/obligations.md": ['["reply to anna"] true', "[] true"],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],
+  "docs/guides/changing-a-machine.md": ["0 timer changed order/42 2"],
   "docs/guides/replay.md": ["4 true", '{"paid":4}', "1 taskwright.start start → open", "2 PAY open → open", "3 PAY open → open", "4 SHIP open → shipped"],
   "docs/guides/effect.md": ['{"outcome":"handled","status":"done"}'],
 };

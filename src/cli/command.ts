@@ -109,6 +109,21 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   ).pipe(
     Command.withDescription("Steps the history of an actor again, and compares the state after each entry with what is stored. Exit code: 0 all the same, 1 something differs, 2 it can't be done."),
   );
+  const compare = Command.make(
+    "compare",
+    {
+      machine: Options.text("machine").pipe(Options.withDescription("A module, or a folder of modules, that exports the changed machines.")),
+      machines,
+      histories: Options.text("histories").pipe(Options.withDescription("A history file, in place of the journal."), Options.optional),
+      database,
+      json,
+    },
+    ({ machines, histories, ...options }) =>
+      Effect.gen(function* () {
+        const { compareCommand } = yield* Effect.promise(() => import("./compare.ts"));
+        exit(yield* compareCommand({ ...options, machines: Option.getOrUndefined(machines), histories: Option.getOrUndefined(histories) }, streams));
+      }),
+  ).pipe(Command.withDescription("Says what a changed machine would have made of the stored histories, grouped by cause. Exit code: 0 the same, 1 something else, 2 it can't be done."));
   const exportFile = Command.make(
     "export",
     {
@@ -211,6 +226,6 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   );
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, outboxCommand(streams), graph, replay, exportFile, importFile, why, moves, stuck, check, sample]),
+    Command.withSubcommands([run, ps, show, history, deadLetters, outboxCommand(streams), graph, replay, compare, exportFile, importFile, why, moves, stuck, check, sample]),
   );
 };

@@ -1,10 +1,16 @@
+export { machineOfChart } from "./chart.ts";
+export type { CommandDifference } from "./command-differences.ts";
+export { type Change, type ChangeKind, type ComparedWith, compareHistory, type Comparison } from "./compare.ts";
 export * from "./errors.ts";
 export type { Cause } from "./explain.ts";
 export { type FieldDifference, fieldDifferences } from "./fields.ts";
 export { Forms, formsOf, type Machines } from "./forms.ts";
+export { type ChangeGroup, compare, Gate, type GateOptions, type GateReport, type Witness } from "./gate.ts";
 export { eachHistory, type History, type HistoryFilter, historyOf, historyOfRow, historyOfRows, type HistoryRows, readHistory, type VersionOf, versionsIn } from "./history.ts";
 export { type ChartLine, type ExportOptions, type HistoryFile, historyFileVersion, historyLines, readHistories, writeHistories } from "./history-file.ts";
 export { type Imported, importHistories } from "./import.ts";
+export { type Input, Recorded } from "./recorded.ts";
 export type { Redaction, RedactionPath } from "./redact.ts";
 export { type Difference, type Replay, type ReplayOptions, type ReplayStep, replay, replayOn, replaySteps, stateAt } from "./replay.ts";
+export { type Answer, type Mark, type RetellOptions, retell, type StandIn, type Tale, type Told } from "./retell.ts";
 export { type Stepped, type Stepper, stepThrough, type Wrong } from "./step-through.ts";

@@ -91,6 +91,11 @@ export class TestEngine {
     return this.#taskwright;
   }
 
+  /** With which it was opened last. */
+  get machines(): TestEngineOptions["machines"] {
+    return [...this.#options.machines, ...(this.#options.plugins ?? []).flatMap((plugin) => plugin.machines)];
+  }
+
   get #core(): EngineCore {
     return this.taskwright.effect as EngineCore;
   }
@@ -245,7 +250,7 @@ export class TestEngine {
 
   /** Says in words where the stored rows contradict each other; nothing if they don't. */
   async problems(): Promise<ReadonlyArray<string>> {
-    const registry = makeRegistry([...this.#options.machines, ...(this.#options.plugins ?? []).flatMap((plugin) => plugin.machines)], { ...defaultLimits, ...calmLimits, ...this.#options.limits });
+    const registry = makeRegistry(this.machines, { ...defaultLimits, ...calmLimits, ...this.#options.limits });
     return foldJournal(await this.reader(), ({ hash }) => registry.byHash.get(hash)?.definition);
   }
 

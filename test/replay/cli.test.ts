@@ -80,6 +80,20 @@ describe("cli > replay", () => {
   });
 });
 
+describe("cli > compare", () => {
+  it("says what a changed machine would do, and ends with 1 for that", async () => {
+    expect(await taskwright("compare", "--machine", machines, "-d", database)).toMatchObject({ code: 0, out: "1 of 1 actor does the same, 0 do not\n" });
+    const { code, out } = await taskwright("compare", "--machine", changedMachine(), "-m", machines, "-d", database);
+    expect(code).toBe(1);
+    expect(out).toMatch(/^other state: 1 actor of order\n {2}PAY in open leads to open instead of charging\n {2}shortest: order\/1, entry 3: taskwright\.start, PAY, PAY\n/);
+    expect(out).toContain('it ended in "shipping", and ends in "open" now\n  counterfactual in 1:');
+    const file = join(folder, "order.jsonl");
+    await taskwright("export", "order/1", "-o", file, "-d", database);
+    const read = await taskwright("compare", "--machine", changedMachine(), "--histories", file, "--json");
+    expect(JSON.parse(read.out)).toMatchObject({ actors: 1, same: 0, groups: [{ kind: "other state", cause: expect.stringContaining('the guard "isPaid"') }] });
+  });
+});
+
 describe("cli > export and import", () => {
   it("takes a history to another journal, redacted, where it replays", async () => {
     const file = join(folder, "order.jsonl");

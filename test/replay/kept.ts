@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect";
 import type { AnyStateMachine } from "xstate";
 import type { DurableMachine } from "../../src/engine/index.ts";
+import { MemoryJournal, type MemoryStore } from "../../src/journal/index.ts";
 import { eachHistory, type History } from "../../src/replay/index.ts";
 import { type TestEngine, type TestEngineOptions, testEngine } from "../../src/testing/index.ts";
 
@@ -33,4 +34,11 @@ export const historyAt = (histories: ReadonlyMap<string, History>, address: stri
   const history = histories.get(address);
   if (history === undefined) throw new Error(`nothing was left behind at ${address}; there is ${[...histories.keys()].join(", ")}`);
   return history;
+};
+
+/** All histories of a store in memory. */
+export const everyHistory = async (store: MemoryStore): Promise<ReadonlyArray<History>> => {
+  const histories: Array<History> = [];
+  await Effect.runPromise(Effect.flatMap(MemoryJournal.make({ store, reader: true }), (journal) => eachHistory(journal, {}, (history) => void histories.push(history))));
+  return histories;
 };

@@ -605,7 +605,7 @@ const simulated = (message: string): Error => Object.assign(new Error(message), 
 const openingErrors: ReadonlySet<string> = new Set(["JournalOwned", "JournalError", "JournalFenced", "EngineDegraded", "EngineClosed"]);
 
 const record = () => {};
-const machinesOf = (taskMachines: ReadonlyArray<DurableMachine>): ReadonlyArray<DurableMachine> => [
+export const machinesOf = (taskMachines: ReadonlyArray<DurableMachine>): ReadonlyArray<DurableMachine> => [
   { machine: account, actions: { record } },
   { machine: herald },
   { machine: alarm },
