@@ -4,16 +4,42 @@
  */
 export type { Hint, Status, StoredState, Timer } from "./actor/index.ts";
 export {
+  type AttemptReport,
+  type CommandInput,
   type CommandLine,
   type CommandResult,
   type Dispatcher,
   type DispatchMachines,
+  type DispatchMachinesOptions,
   type DispatchOptions,
   dispatchMachines,
+  InvalidTask,
+  type Kind,
+  type Kinds,
+  type Offer,
   openDispatcher,
+  type OrderReport,
+  QueueDraining,
+  type QueuePolicy,
+  type QueueView,
+  type Report,
+  type Revocation,
+  type RunContext,
+  type Submitted,
+  type TaskChoice,
+  type TaskDefaults,
+  type TaskFilter,
+  type TaskFunction,
+  type TaskPage,
   type TaskSpec,
   type TaskState,
   type TaskView,
+  UnknownTask,
+  type WorkerCard,
+  WorkerOwned,
+  type WorkerReport,
+  type WorkerTransport,
+  type WorkerView,
 } from "./dispatch/index.ts";
 export {
   AssignmentOver,
@@ -194,4 +220,5 @@ export { type Receipt as WorkerReceipt, receiptFor, receiptsIn } from "./domain/
 export { withContract, withoutContract } from "./domain/result-contract.ts";
 export { workerOutcomeOf } from "./domain/worker-outcome.ts";
 export type { Acknowledgement, Command, Cursor } from "./domain/inbox.ts";
+export type { Budget, FailureArtifact, NotificationPolicy, Order, Question, RunOutcome, TaskReceipt, Usage, VerificationPolicy } from "./domain/task.ts";
 export type { NewEntry, OutboxPolicy, Verdict } from "./domain/outbox.ts";

@@ -4,10 +4,10 @@ import * as Options from "@effect/cli/Options";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { availableParallelism } from "node:os";
+import { taskStates } from "../domain/task.ts";
 import type { SignalSource } from "./interrupts.ts";
 import { outboxCommand } from "./outbox-command.ts";
 import type { Streams } from "./streams.ts";
-import { taskStates } from "./task-states.ts";
 
 /** What the commands reach the world through, and where they leave the exit code of the process. */
 export interface Surroundings {

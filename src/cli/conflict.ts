@@ -1,4 +1,5 @@
-import type { CommandLine, TaskSpec, TaskView } from "../dispatch/index.ts";
+import type { TaskView } from "../dispatch/index.ts";
+import { commandOf, type CommandSpec, commandText } from "./command-task.ts";
 import type { Problem } from "./task-graph.ts";
 
 /** What a task file says differently from what the journal holds under the same ids. */
@@ -9,7 +10,7 @@ export interface Conflicts {
   readonly notes: ReadonlyArray<Problem>;
 }
 
-export const conflictsOf = (tasks: ReadonlyArray<TaskSpec>, lineOf: ReadonlyMap<string, number>, stored: ReadonlyMap<string, TaskView>): Conflicts => {
+export const conflictsOf = (tasks: ReadonlyArray<CommandSpec>, lineOf: ReadonlyMap<string, number>, stored: ReadonlyMap<string, TaskView>): Conflicts => {
   const problems: Array<Problem> = [];
   const notes: Array<Problem> = [];
   for (const spec of tasks) {
@@ -24,10 +25,19 @@ export const conflictsOf = (tasks: ReadonlyArray<TaskSpec>, lineOf: ReadonlyMap<
   return { problems, notes };
 };
 
-const workOf = ({ command, cwd, env }: TaskSpec) => ({ command: commandText(command), cwd: cwd ?? "", env: sorted(env ?? {}) });
+interface Given {
+  readonly kind?: string;
+  readonly input?: unknown;
+  readonly priority?: number;
+  readonly executionTimeoutMs?: number;
+  readonly retry?: { readonly attemptsMax?: number };
+}
+const workOf = (spec: Given) => {
+  const { command, cwd, env } = commandOf({ spec }) ?? { command: { shell: `(${spec.kind})` } };
+  return { command: commandText(command), cwd: cwd ?? "", env: sorted(env ?? {}) };
+};
 
-/** Of `needs` the journal keeps only those that are still to be met, so they can't be compared. */
-const optionsOf = ({ retries, timeoutMs, priority }: TaskSpec) => ({ retries: retries ?? 0, timeoutMs, priority: priority ?? 0 });
+const optionsOf = ({ retry, executionTimeoutMs, priority }: Given) => ({ retries: (retry?.attemptsMax ?? 1) - 1, timeoutMs: executionTimeoutMs, priority: priority ?? 0 });
 
 const sorted = (record: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
@@ -37,6 +47,3 @@ const differences = (stored: Readonly<Record<string, unknown>>, given: Readonly<
     const [was, is] = [stored[key], given[key]].map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
     return was === is ? [] : [`the ${key} ${was} (the file says ${is})`];
   });
-
-/** A command as one would type it. */
-export const commandText = (command: CommandLine): string => ("shell" in command ? command.shell : command.argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word))).join(" "));

@@ -5,7 +5,7 @@ import { type TaskEvent, taskEvent } from "./task-event.ts";
 export interface Tally {
   readonly total: number;
   readonly done: number;
-  /** Dead. */
+  /** Dead, failed, expired. */
   readonly failed: number;
   readonly cancelled: number;
   readonly running: number;
@@ -21,6 +21,8 @@ const countOf = (task: TaskView | undefined): Count => {
     case "cancelled":
       return task.state;
     case "dead":
+    case "failed":
+    case "expired":
       return "failed";
     case "assigned":
     case "running":

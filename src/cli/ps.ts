@@ -1,13 +1,12 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import { endedStates, type TaskState, type TaskView } from "../dispatch/index.ts";
+import { endedStates, type TaskState, taskStates, type TaskView } from "../dispatch/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { ownerText, standingText } from "./standing.ts";
 import { openReader, storedTasks } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { printable } from "./summary.ts";
 import { table } from "./table.ts";
-import { taskStates } from "./task-states.ts";
 
 export interface PsOptions {
   readonly database: string;

@@ -4,7 +4,7 @@ import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
 import { readFile } from "node:fs/promises";
 import * as path from "node:path";
-import { type Dispatcher, endedStates, type TaskView } from "../dispatch/index.ts";
+import { type Dispatcher, endedStates, type TaskPage, type TaskView } from "../dispatch/index.ts";
 import { JournalError } from "../journal/index.ts";
 import { conflictsOf } from "./conflict.ts";
 import { exitCodeOfSignal, type Interrupts, makeInterrupts, type SignalSource, type StopSignal } from "./interrupts.ts";
@@ -72,7 +72,7 @@ export const run = (options: RunOptions, surroundings: RunSurroundings): Effect.
         Effect.raceFirst(failing(work, reporter)),
       );
       if (typeof outcome !== "string") yield* finishOthers(work, interrupts, others, reporter);
-      progress.recall(yield* attempt(() => dispatcher.tasks()));
+      progress.recall(yield* attempt(() => tasksOf(dispatcher, ids)));
       reporter.end(summaryOf(progress.tasks, progress.tally, endedBefore, yield* elapsed));
       return exitCodeOf(progress.tally) ?? (typeof outcome === "string" ? exitCodeOfSignal(outcome) : 1);
     }),
@@ -85,6 +85,18 @@ export const run = (options: RunOptions, surroundings: RunSurroundings): Effect.
 
 /** A promise of the engine or the dispatcher, with the typed error that it rejects with. */
 const attempt = <A>(call: () => Promise<A>): Effect.Effect<A, unknown> => Effect.tryPromise({ try: call, catch: (error) => error });
+
+/** How the tasks of the file stand; those that are not stored yet are absent. */
+const tasksOf = async (dispatcher: Dispatcher, ids: ReadonlyArray<string>): Promise<ReadonlyArray<TaskView>> => {
+  const wanted = new Set(ids);
+  const tasks: Array<TaskView> = [];
+  for (let cursor: string | undefined = "0"; cursor !== undefined; ) {
+    const page: TaskPage = await dispatcher.list({ cursor, limit: 1_000 });
+    tasks.push(...page.tasks.filter(({ id }) => wanted.has(id)));
+    cursor = page.cursor;
+  }
+  return tasks;
+};
 
 const readTaskFile = (file: string, streams: Streams): Effect.Effect<TaskFile, Refused> =>
   Effect.gen(function* () {
@@ -124,7 +136,7 @@ const compare = (file: string, { tasks, lineOf }: TaskFile, stored: ReadonlyMap<
 const follow = (dispatcher: Dispatcher, ids: ReadonlyArray<string>, reporter: Reporter): Effect.Effect<Progress, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const progress = new Progress(ids);
-    progress.recall(yield* attempt(() => dispatcher.tasks()));
+    progress.recall(yield* attempt(() => tasksOf(dispatcher, ids)));
     const observe = Effect.sync(() =>
       dispatcher.observe((task) => {
         const event = progress.update(task);

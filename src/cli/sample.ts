@@ -116,7 +116,7 @@ const introduction = (
 
 const conclusion = (tasks: ReadonlyMap<string, TaskView>, count: number, database: string): string => {
   const [twice, never] = [tasks.get(failsTwice), tasks.get(neverAnswers)] as [TaskView, TaskView];
-  const limit = durationText(never.spec.timeoutMs ?? 0);
+  const limit = durationText(never.spec.executionTimeoutMs);
   return `
 What happened
   ${count} files were checked, each by a process of its own. What a task returned is stored and is not done again.

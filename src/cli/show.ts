@@ -4,7 +4,7 @@ import type { TaskView } from "../dispatch/index.ts";
 import { type ActorView, viewOfStored } from "../engine/index.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
 import { findActor } from "./address.ts";
-import { commandText } from "./conflict.ts";
+import { commandOf, commandResultOf, workText } from "./command-task.ts";
 import { durationText } from "./duration.ts";
 import type { Refused } from "./refused.ts";
 import { ownerText, type Surrounding, standingText, timeText } from "./standing.ts";
@@ -43,7 +43,7 @@ export const show = ({ id, database, json }: ShowOptions, streams: Streams): Eff
   );
 
 const statesOfNeeds = (journal: Journal, { spec }: TaskView): Effect.Effect<ReadonlyMap<string, string>, JournalError> =>
-  journal.actors((spec.needs ?? []).map((need) => `task/${need}`)).pipe(
+  journal.actors(spec.needs.map((need) => `task/${need}`)).pipe(
     Effect.flatMap((rows) => tasksOfRows(journal, rows)),
     Effect.map((tasks) => new Map(tasks.map((task) => [task.id, task.state]))),
   );
@@ -52,10 +52,12 @@ const actorOfRow = (journal: Journal, row: ActorRow): Effect.Effect<ActorView, J
   Effect.map(journal.machines, (machines) => viewOfStored(row, machines.find(({ hash }) => hash === row.hash)?.version ?? ""));
 
 export const taskText = (task: TaskView, surrounding: Surrounding): string => {
-  const { spec, result } = task;
-  const needs = spec.needs ?? [];
+  const { spec } = task;
+  const { needs } = spec;
+  const result = commandResultOf(task);
+  const command = commandOf(task);
   const standing = standingText(task, surrounding);
-  const env = Object.entries(spec.env ?? {});
+  const env = Object.entries(command?.env ?? {});
   const head = fields([
     ["task", task.id],
     ["state", standing === "" ? task.state : `${task.state}: ${standing}`],
@@ -63,11 +65,11 @@ export const taskText = (task: TaskView, surrounding: Surrounding): string => {
     ["until", task.until === undefined ? undefined : timeText(task.until)],
     ["failure", task.failure === undefined || standing.includes(reasonOf(task)) ? undefined : reasonOf(task)],
     ["result", result === undefined ? undefined : `${result.signal === null ? `exit code ${result.exitCode}` : `ended by ${result.signal}`} in ${durationText(result.durationMs)}`],
-    ["command", commandText(spec.command)],
-    ["folder", spec.cwd],
+    [command === undefined ? "work" : "command", workText(task)],
+    ["folder", command?.cwd],
     ["environment", env.length === 0 ? undefined : env.map(([name, value]) => `${name}=${value}`).join("\n")],
-    ["time limit", spec.timeoutMs === undefined ? undefined : durationText(spec.timeoutMs)],
-    ["priority", spec.priority === undefined || spec.priority === 0 ? undefined : String(spec.priority)],
+    ["time limit", durationText(spec.executionTimeoutMs)],
+    ["priority", task.priority === 0 ? undefined : String(task.priority)],
     ["needs", needs.length === 0 ? undefined : needs.map((need) => `${need} (${surrounding.states.get(need) ?? "unknown"})`).join("\n")],
     ["created", timeText(task.createdAt)],
     ["changed", timeText(task.at)],

@@ -1,5 +1,6 @@
 import type { TaskView } from "../dispatch/index.ts";
 import type { OwnerRow } from "../journal/index.ts";
+import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
 import { attemptsMax, reasonOf } from "./task-event.ts";
 
@@ -17,7 +18,7 @@ export const standingText = (task: TaskView, { states, owner, now }: Surrounding
   const until = task.until === undefined ? "" : task.until > now ? ` in ${durationText(task.until - now)}` : " as soon as an engine runs";
   switch (task.state) {
     case "waiting":
-      return `needs ${needsText(task, states)}`;
+      return task.needs.length === 0 || task.until !== undefined ? `begins${until === "" ? " at its moment" : until}` : `needs ${needsText(task, states)}`;
     case "queued":
       return task.failure === undefined ? "waits for a free slot" : `waits for a free slot, after: ${reasonOf(task)}`;
     case "assigned":
@@ -27,8 +28,16 @@ export const standingText = (task: TaskView, { states, owner, now }: Surrounding
       return `attempt ${task.attempts} of ${attemptsMax(task)} on ${task.worker ?? "a worker"}${task.until === undefined ? "" : `, given up${until}`}`;
     case "backingOff":
       return `${reasonOf(task)}; next attempt${until}`;
-    case "done":
-      return task.result === undefined ? "" : `in ${durationText(task.result.durationMs)}`;
+    case "parked":
+      return `asks: ${task.question?.text ?? ""}${task.until === undefined ? "" : `; given up${until}`}`;
+    case "verifying":
+      return `waits to be verified${task.until === undefined ? "" : `, at most${until}`}`;
+    case "paused":
+      return "was set aside; resume it to go on";
+    case "done": {
+      const result = commandResultOf(task);
+      return result === undefined ? "" : `in ${durationText(result.durationMs)}`;
+    }
     default:
       return reasonOf(task);
   }
@@ -36,8 +45,8 @@ export const standingText = (task: TaskView, { states, owner, now }: Surrounding
 
 const needsMax = 5;
 
-const needsText = ({ spec }: TaskView, states: ReadonlyMap<string, string>): string => {
-  const open = (spec.needs ?? []).filter((need) => states.get(need) !== "done");
+const needsText = ({ needs }: TaskView, states: ReadonlyMap<string, string>): string => {
+  const open = needs.filter((need) => states.get(need) !== "done");
   const shown = open.slice(0, needsMax).map((need) => `${need} (${states.get(need) ?? "unknown"})`);
   return `${shown.join(", ")}${open.length > needsMax ? ` and ${open.length - needsMax} more` : ""}`;
 };

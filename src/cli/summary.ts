@@ -1,4 +1,5 @@
-import type { TaskView } from "../dispatch/index.ts";
+import { endedStates, type TaskView } from "../dispatch/index.ts";
+import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
 import type { Tally } from "./progress.ts";
 import { reasonOf } from "./task-event.ts";
@@ -13,7 +14,7 @@ export interface Summary {
 
 export interface FailedTask {
   readonly id: string;
-  readonly state: "dead" | "cancelled";
+  readonly state: "failed" | "dead" | "cancelled" | "expired";
   readonly reason: string;
   readonly attempts: number;
   readonly exitCode: number | null;
@@ -32,13 +33,14 @@ export const summaryOf = (tasks: ReadonlyArray<TaskView>, tally: Tally, endedBef
   endedBefore,
   elapsedMs,
   failed: tasks.flatMap((task): ReadonlyArray<FailedTask> => {
-    const { id, state, attempts, result } = task;
-    if (state !== "dead" && state !== "cancelled") return [];
+    const { id, state, attempts } = task;
+    if (state === "done" || !endedStates.has(state)) return [];
+    const result = commandResultOf(task);
     const lastLines = lastLinesOf(result?.stderr ?? "");
     return [
       {
         id,
-        state,
+        state: state as FailedTask["state"],
         reason: reasonOf(task),
         attempts,
         exitCode: result?.exitCode ?? null,

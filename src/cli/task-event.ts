@@ -1,4 +1,5 @@
 import { endedStates, type TaskView } from "../dispatch/index.ts";
+import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
 
 /** What is worth telling about a task while it runs. */
@@ -6,7 +7,7 @@ export type TaskEvent =
   | { readonly event: "started"; readonly id: string; readonly at: number; readonly attempt: number; readonly attemptsMax: number }
   | { readonly event: "retrying"; readonly id: string; readonly at: number; readonly attempt: number; readonly reason: string; readonly until: number | undefined }
   | {
-      readonly event: "done" | "dead" | "cancelled";
+      readonly event: "done" | "failed" | "dead" | "cancelled" | "expired";
       readonly id: string;
       readonly at: number;
       readonly attempts: number;
@@ -21,7 +22,8 @@ export const taskEvent = (before: TaskView | undefined, after: TaskView): TaskEv
   if (endedStates.has(state)) {
     if (before !== undefined && endedStates.has(before.state)) return undefined;
     const reason = state === "done" ? undefined : reasonOf(after);
-    return { event: state as "done" | "dead" | "cancelled", id, at, attempts, exitCode: after.result?.exitCode ?? null, durationMs: after.result?.durationMs ?? 0, reason };
+    const result = commandResultOf(after);
+    return { event: state as "done" | "failed" | "dead" | "cancelled" | "expired", id, at, attempts, exitCode: result?.exitCode ?? null, durationMs: result?.durationMs ?? after.usage.wallMs, reason };
   }
   if (state === "running" && (before?.state !== "running" || before.attempts !== attempts)) return { event: "started", id, at, attempt: attempts, attemptsMax: attemptsMax(after) };
   const wasTried = before?.state === "running" || before?.state === "assigned";
@@ -29,11 +31,12 @@ export const taskEvent = (before: TaskView | undefined, after: TaskView): TaskEv
   return undefined;
 };
 
-export const attemptsMax = (task: TaskView): number => (task.spec.retries ?? 0) + 1;
+export const attemptsMax = (task: TaskView): number => task.spec.retry.attemptsMax;
 
 /** Why a task failed, in a few words. */
-export const reasonOf = ({ failure, result }: TaskView): string => {
-  if (failure !== undefined) return failure.message;
+export const reasonOf = (task: TaskView): string => {
+  if (task.failure !== undefined) return task.failure.message;
+  const result = commandResultOf(task);
   if (result === undefined) return "no reason was recorded";
   return result.signal === null ? `exit code ${result.exitCode}` : `ended by ${result.signal}`;
 };

@@ -1,14 +1,14 @@
 import * as Either from "effect/Either";
 import * as path from "node:path";
-import type { TaskSpec } from "../dispatch/index.ts";
 import { defaultLimits } from "../domain/limits.ts";
+import type { CommandSpec } from "./command-task.ts";
 import { durationMs } from "./duration.ts";
 import { type GraphNode, graphProblems, type Problem } from "./task-graph.ts";
 import { parseTaskLine, type TaskLine } from "./task-line.ts";
 
 export interface TaskFile {
   /** In the order of the file. Only to be used if there are no problems. */
-  readonly tasks: ReadonlyArray<TaskSpec>;
+  readonly tasks: ReadonlyArray<CommandSpec>;
   /** The line on which each task stands, counted from 1. */
   readonly lineOf: ReadonlyMap<string, number>;
   /** Everything that is wrong, in the order of the lines. */
@@ -22,7 +22,7 @@ export interface TaskFile {
  */
 export const parseTaskFile = (text: string, folder: string): TaskFile => {
   const problems: Array<Problem> = [];
-  const tasks: Array<TaskSpec> = [];
+  const tasks: Array<CommandSpec> = [];
   const nodes: Array<GraphNode> = [];
   const lineOf = new Map<string, number>();
   const withoutMark = text.replace(/^\uFEFF/, "");
@@ -46,15 +46,14 @@ export const parseTaskFile = (text: string, folder: string): TaskFile => {
   return { tasks, lineOf, problems: problems.sort((a, b) => a.line - b.line) };
 };
 
-const specOf = ({ id, command, cwd, env, retries, timeout, needs, priority }: TaskLine, folder: string): TaskSpec => {
+const specOf = ({ id, command, cwd, env, retries, timeout, needs, priority }: TaskLine, folder: string): CommandSpec => {
   const timeoutMs = timeout === undefined ? undefined : durationMs(timeout);
   return {
     id,
-    command: typeof command === "string" ? { shell: command } : { argv: command },
-    cwd: path.resolve(folder, cwd ?? "."),
-    ...(env === undefined ? {} : { env }),
-    ...(retries === undefined ? {} : { retries }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    kind: "command",
+    input: { command: typeof command === "string" ? { shell: command } : { argv: command }, cwd: path.resolve(folder, cwd ?? "."), env: env ?? {} },
+    ...(retries === undefined ? {} : { retry: { attemptsMax: 1 + retries } }),
+    ...(timeoutMs === undefined ? {} : { executionTimeoutMs: timeoutMs }),
     ...(needs === undefined ? {} : { needs: [...new Set(needs)] }),
     ...(priority === undefined ? {} : { priority }),
   };

@@ -19,7 +19,7 @@ export type OpenWork = (options: { readonly database: string; readonly slots: nu
 
 export const openWork: OpenWork = async ({ database, slots }) => {
   const dispatch = dispatchMachines();
-  const engine = await openEngine({ database, machines: dispatch.machines });
+  const engine = await openEngine({ database, machines: [], plugins: [dispatch] });
   try {
     const dispatcher = await openDispatcher(engine, dispatch, { slots });
     return {

@@ -1,71 +1,132 @@
-import type { Failure } from "../domain/json.ts";
+import type { QueuePolicy } from "../../machines/queue.ts";
+import type { Order } from "../domain/task.ts";
+import type { Submitted } from "./submissions.ts";
+import type { TaskSpec, TaskState, TaskView } from "./task-spec.ts";
 
-/** What a worker carries out: a program with its arguments, or a line for the shell. */
-export type CommandLine = { readonly argv: ReadonlyArray<string> } | { readonly shell: string };
+export type { QueuePolicy } from "../../machines/queue.ts";
 
-/** A task as it is submitted. */
-export interface TaskSpec {
+/** Which tasks are meant; what is absent leaves all. */
+export interface TaskFilter {
+  readonly state?: TaskState | ReadonlyArray<TaskState>;
+  readonly kind?: string;
+  readonly queue?: string;
+  readonly key?: string;
+  readonly tag?: string;
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+}
+export interface TaskPage {
+  readonly tasks: ReadonlyArray<TaskView>;
+  /** Where the next page begins; absent: there is none. */
+  readonly cursor: string | undefined;
+}
+
+/** Ids, or all that a filter finds (of those that have not ended, unless it names ended states). */
+export type TaskChoice = string | ReadonlyArray<string> | TaskFilter;
+
+/** What became of an order: each task that was meant is in one of the lists. */
+export interface OrderReport {
+  readonly done: ReadonlyArray<string>;
+  /** Its state takes no such order: somebody else was faster, or it never could. */
+  readonly refused: ReadonlyArray<{ readonly id: string; readonly state: TaskState; readonly detail: string }>;
+}
+
+export interface QueueView {
+  readonly name: string;
+  readonly state: "open" | "paused" | "draining";
+  readonly policy: QueuePolicy;
+  readonly waiting: number;
+  /** Slots in use. */
+  readonly running: number;
+}
+
+/** A worker that somebody connects (a remote one). */
+export interface WorkerCard {
+  /** Stable over reconnections. */
   readonly id: string;
-  readonly command: CommandLine;
-  /** Absolute. Default: the folder of the process. */
-  readonly cwd?: string;
-  /** Added to the environment of the process. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** How often a failed or timed-out attempt is repeated. Default 0. */
-  readonly retries?: number;
-  /** How long one attempt may run, in milliseconds. Default: one hour. */
-  readonly timeoutMs?: number;
-  /** Ids of tasks that must be done before this one starts. */
-  readonly needs?: ReadonlyArray<string>;
-  /** Higher goes first. Default 0. */
-  readonly priority?: number;
+  /** The process that speaks for it: while it is active, calls of another owner are refused. */
+  readonly owner: string;
+  /** By name, one of the transports given to `dispatchMachines`. */
+  readonly transport: string;
+  /** Kinds of tasks that it carries out. */
+  readonly kinds: ReadonlyArray<string>;
+  readonly slots: number;
+  /** Silence after which it is taken for gone. Absent: only `DETACHED` and `LOST` say so. */
+  readonly heartbeatTimeoutMs?: number;
+  /** How long it may be away before what it had goes back. Default 30 s. */
+  readonly graceMs?: number;
+  /** The incarnation that it had, if it is the same process that comes back. */
+  readonly incarnation?: number;
+  /** What it still works on, as `assignment#attempt`; the rest of what it had goes back. */
+  readonly running?: ReadonlyArray<string>;
 }
-
-export type TaskState = "waiting" | "queued" | "assigned" | "running" | "backingOff" | "done" | "dead" | "cancelled";
-
-export const endedStates: ReadonlySet<TaskState> = new Set(["done", "dead", "cancelled"]);
-
-/** What a command left behind. */
-export interface CommandResult {
-  readonly exitCode: number | null;
-  readonly signal: string | null;
-  /** The last bytes of each stream (at most 64 KiB). */
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly durationMs: number;
-}
-
-/** A task as it stands. */
-export interface TaskView {
+export interface WorkerView {
   readonly id: string;
-  readonly spec: TaskSpec;
-  readonly state: TaskState;
-  /** Attempts that were given to a worker; numbers them. */
-  readonly attempts: number;
-  /** The worker that has it now. */
-  readonly worker: string | undefined;
-  /** Why it is dead or cancelled, or why the last attempt failed. */
-  readonly failure: Failure | undefined;
-  /** Of the last attempt that ended. */
-  readonly result: CommandResult | undefined;
-  /** When it moves by itself, in milliseconds since 1970 (end of a back-off or time-out). */
-  readonly until: number | undefined;
-  readonly createdAt: number;
-  readonly at: number;
+  readonly address: string;
+  readonly state: "starting" | "active" | "reconnecting" | "lost" | "halted" | "retired";
+  readonly owner: string;
+  readonly kinds: ReadonlyArray<string>;
+  readonly slots: number;
+  readonly used: number;
+  readonly incarnation: number;
 }
 
+/**
+ * Matches tasks to workers. It holds no truth: tasks, assignments, workers and queues are actors of the engine.
+ * Calls fail with the engine's errors, and with `InvalidTask`, `UnknownTask`, `QueueDraining`.
+ */
 export interface Dispatcher {
-  /** Starts tasks; those that exist already go on as they are. The graph of `needs` was checked by the caller. */
-  readonly submit: (tasks: ReadonlyArray<TaskSpec>) => Promise<void>;
-  /** All tasks of the journal. */
-  readonly tasks: () => Promise<ReadonlyArray<TaskView>>;
-  /** Hears each task whenever it changed. Returns how to stop. */
+  /** One task. */
+  readonly submit: {
+    (task: TaskSpec): Promise<Submitted>;
+    /** Many: all of them are checked before any is stored. Answers in their order. */
+    (tasks: ReadonlyArray<TaskSpec>): Promise<ReadonlyArray<Submitted>>;
+  };
+  readonly get: (id: string) => Promise<TaskView | undefined>;
+  /** Oldest first, a page at a time. Default limit 100. */
+  readonly list: (filter?: TaskFilter & { readonly cursor?: string; readonly limit?: number }) => Promise<TaskPage>;
+  /** Hears each task whenever it moved. Returns how to stop. */
   readonly observe: (listener: (task: TaskView) => void) => () => void;
-  /** Resolves with the tasks, in the order of `ids`, when all have ended (done, dead or cancelled). After `stop` it never does. */
+  /** Resolves with the tasks, in the order of `ids`, when all have ended; also of tasks that are yet to come. After `stop` it never does. */
   readonly whenEnded: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<TaskView>>;
-  readonly cancel: (id: string, reason: string) => Promise<void>;
-  /** Gives out nothing more; resolves when the running commands have ended, by themselves or by `stop`. */
+
+  readonly cancel: (which: TaskChoice, order: Order) => Promise<OrderReport>;
+  readonly pause: (which: TaskChoice, order: Order) => Promise<OrderReport>;
+  readonly resume: (which: TaskChoice, order: Order) => Promise<OrderReport>;
+  /** A back-off is over. */
+  readonly retryNow: (which: TaskChoice, order: Order) => Promise<OrderReport>;
+  readonly reprioritise: (which: TaskChoice, priority: number, order: Order) => Promise<OrderReport>;
+  readonly expire: (which: TaskChoice, order: Order) => Promise<OrderReport>;
+  /** `question`: its id; absent, whatever it asks now. */
+  readonly answer: (id: string, answer: unknown, order: Order & { readonly question?: string }) => Promise<OrderReport>;
+  /** Also of a parked task that nobody verified in time. */
+  readonly verify: (which: TaskChoice, order: Order) => Promise<OrderReport>;
+  /** `retry`: tried again within its budget; else it has failed. */
+  readonly reject: (which: TaskChoice, order: Order & { readonly retry?: boolean }) => Promise<OrderReport>;
+
+  readonly queues: {
+    readonly list: () => Promise<ReadonlyArray<QueueView>>;
+    /** Sets the policy; makes the queue if it is not there. */
+    readonly configure: (name: string, policy: QueuePolicy) => Promise<void>;
+    /** Tasks are taken, none is given out. */
+    readonly pause: (name: string, order: Order) => Promise<void>;
+    readonly resume: (name: string, order: Order) => Promise<void>;
+    /** No task is taken any more; what is there is given out. Resolves when nothing is left; `resume` opens it again. */
+    readonly drain: (name: string, order: Order) => Promise<void>;
+  };
+  readonly workers: {
+    readonly list: () => Promise<ReadonlyArray<WorkerView>>;
+    /** A worker connects, for the first time or again. Fails with `WorkerOwned` while another owner speaks for it. */
+    readonly connect: (
+      card: WorkerCard,
+    ) => Promise<{ readonly address: string; readonly incarnation: number /** Of what it said that it works on: what is not wanted any more. */; readonly dropped: ReadonlyArray<string> }>;
+    /** It gets nothing new; what it has ends. */
+    readonly drain: (id: string) => Promise<void>;
+    /** It is not needed any more: what it has goes back. */
+    readonly retire: (id: string) => Promise<void>;
+  };
+
+  /** Gives out nothing more; resolves when what runs has ended. */
   readonly drain: () => Promise<void>;
-  /** Ends the workers and what they run, now. What was running is run again when the journal is next opened, at no cost. */
+  /** Ends the local workers and what they run. What ran is run again when the journal is next opened, at no cost. */
   readonly stop: () => Promise<void>;
 }

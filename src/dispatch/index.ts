@@ -1,5 +1,11 @@
-export { type CommandLine, type CommandResult, type Dispatcher, endedStates, type TaskSpec, type TaskState, type TaskView } from "./dispatcher.ts";
-/** What tasks, workers and transports come to look like; the names above take these shapes as they are built. */
-export type * as Contract from "./contract.ts";
-export { type DispatchMachines, type DispatchOptions, dispatchMachines, openDispatcher } from "./open.ts";
+export type { Dispatcher, OrderReport, QueuePolicy, QueueView, TaskChoice, TaskFilter, TaskPage, WorkerCard, WorkerView } from "./dispatcher.ts";
+export { type DispatchMachines, type DispatchMachinesOptions, dispatchMachines } from "./dispatch-machines.ts";
+export { InvalidTask, QueueDraining, UnknownTask, WorkerOwned } from "./errors.ts";
+export { commandKind, type Kind, type Kinds } from "./kinds.ts";
+export { type DispatchOptions, openDispatcher } from "./open.ts";
+export type { TaskDefaults } from "./resolve-task.ts";
+export type { Submitted } from "./submissions.ts";
+export type { RunContext, TaskFunction } from "./task-function.ts";
+export { type CommandInput, type CommandLine, type CommandResult, endedStates, type TaskSpec, type TaskState, taskStates, type TaskView } from "./task-spec.ts";
 export { isTaskContext, taskView } from "./task-view.ts";
+export type { AttemptReport, Offer, Report, Revocation, WorkerReport, WorkerTransport } from "./worker-transport.ts";

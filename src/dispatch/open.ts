@@ -1,95 +1,134 @@
-import { assignment } from "../../machines/assignment.ts";
-import { task, type TaskInput } from "../../machines/task.ts";
-import { worker, type WorkerContext } from "../../machines/worker.ts";
-import type { ActorView, DurableMachine, Taskwright, Transition } from "../engine/index.ts";
-import { type Dispatcher, endedStates, type TaskSpec, type TaskView } from "./dispatcher.ts";
-import { ReadyQueue } from "./ready-queue.ts";
-import { makeSubprocesses, type Report, type Subprocesses } from "./subprocess.ts";
-import { dependentsFirst, dependentsOf } from "./task-order.ts";
-import { isTaskContext, taskAddress, taskIdOf, taskView } from "./task-view.ts";
-import type { Work } from "./worker-protocol.ts";
+import type { QueueContext } from "../../machines/queue.ts";
+import type { TaskContext } from "../../machines/task.ts";
+import { usedSlots, type WorkerContext } from "../../machines/worker.ts";
+import type { Order } from "../domain/task.ts";
+import type { Taskwright, Transition } from "../engine/index.ts";
+import type { DispatchMachines } from "./dispatch-machines.ts";
+import type { Dispatcher, QueuePolicy, QueueView, TaskChoice, TaskPage, WorkerCard, WorkerView } from "./dispatcher.ts";
+import { WorkerOwned } from "./errors.ts";
+import { commandKind } from "./kinds.ts";
+import { LiveTasks } from "./live-tasks.ts";
+import { all, type LocalWorkers, takeOver } from "./local-workers.ts";
+import { Matcher } from "./matcher.ts";
+import { makeOrders, matches, type OrderEvent, statusOf } from "./orders.ts";
+import type { TaskDefaults } from "./resolve-task.ts";
+import { makeSubmissions, type Submitted } from "./submissions.ts";
+import { endedStates, type TaskSpec, type TaskState, type TaskView } from "./task-spec.ts";
+import { isTaskContext, taskAddress, taskIdOf, taskStateOf, taskView } from "./task-view.ts";
+import type { Report } from "./worker-transport.ts";
 
 export interface DispatchOptions {
-  /** Commands that run at the same time: one worker process each. */
-  readonly slots: number;
-  /** How long a worker may take to accept. Default 30 s. */
-  readonly acceptanceTimeoutMs?: number;
+  /** Commands that run at the same time: one worker process each. Default: none. */
+  readonly slots?: number;
+  /** Slots of the worker that runs the kinds' own functions in this process. Default: ten where there is one. */
+  readonly functionSlots?: number;
+  /** Slots in all, over all workers, remote ones included. Default: as many as they have. */
+  readonly slotsMax?: number;
+  /** What holds for tasks that don't say otherwise. */
+  readonly defaults?: TaskDefaults;
+  /** Rules of queues; they can be changed later. */
+  readonly queues?: Readonly<Record<string, QueuePolicy>>;
 }
 
-/** The machines that a dispatcher needs, bound to the worker processes that carry out what they ask for. */
-export interface DispatchMachines {
-  readonly machines: ReadonlyArray<DurableMachine>;
-  readonly subprocesses: Subprocesses;
-}
-
-export const dispatchMachines = (subprocesses: Subprocesses = makeSubprocesses()): DispatchMachines => ({
-  machines: [
-    { machine: task, keptBy },
-    { machine: assignment, actions: subprocesses.actions.assignment },
-    { machine: worker, actions: subprocesses.actions.worker },
-  ],
-  subprocesses,
-});
-
-/** A task stays while others wait for what becomes of it. */
-const keptBy = ({ context }: ActorView): ReadonlyArray<string> => (context as { readonly dependents: ReadonlyArray<string> }).dependents.map(taskAddress);
-
-const acceptanceTimeoutMs = 30_000;
-const executionTimeoutMs = 60 * 60 * 1000;
-const retryBackoff = { kind: "exponential", baseMs: 500, capMs: 30_000 } as const;
-const retryJitter = { min: 0.5, max: 1 } as const;
-const lossesMax = 5;
-/** Tasks that are handed to the engine at a time: what waits in its intake is bounded. */
-const startsMax = 1_000;
-
-/** What the dispatcher knows of a task. */
-interface Known {
-  readonly view: TaskView;
-  /** Counts the tasks in the order in which they were started: it is the same after a restart. */
-  readonly born: number;
-  readonly dependents: ReadonlyArray<string>;
+interface KnownWorker {
+  readonly context: WorkerContext;
+  readonly state: WorkerView["state"];
 }
 
 /**
- * Matches queued tasks to free workers. It holds no truth: tasks, assignments and workers are actors of the engine,
- * and what stands here is read from their stored transitions (after a restart, from the journal).
+ * Matches tasks to workers. It holds no truth: tasks, assignments, workers and queues are actors of the engine, and
+ * what stands here is read from their stored transitions (after a restart, from the journal).
  */
-export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachines, options: DispatchOptions): Promise<Dispatcher> => {
-  const tasks = new Map<string, Known>();
-  const ready = new ReadyQueue();
-  const workers = new Map<string, WorkerContext & { readonly state: string }>();
-  /** Tasks that were told ASSIGN and have not moved yet, with the worker whose slot is kept for them. */
-  const promised = new Map<string, string>();
+export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachines, options: DispatchOptions = {}): Promise<Dispatcher> => {
+  const { time } = dispatch.doors();
+  const live = new LiveTasks();
+  const matcher = new Matcher(options.slotsMax ?? Number.POSITIVE_INFINITY);
+  const workers = new Map<string, KnownWorker>();
+  /** Tasks that were told ASSIGN and have not moved yet, with the worker whose slots are kept for them. */
+  const promised = new Map<string, { readonly worker: string; readonly slots: number }>();
+  const kept = new Map<string, number>();
   const listeners = new Set<(task: TaskView) => void>();
   const waiters = new Set<() => void>();
+  /** Who waits for the end of single tasks. */
+  const endings = new Map<string, Set<(view: TaskView) => void>>();
   let phase: "opening" | "open" | "draining" | "stopped" = "opening";
   let looking = false;
 
-  const learn = (known: Omit<Known, "born">, isStuck = false) => {
-    const { view } = known;
-    const before = tasks.get(view.id);
-    const born = before?.born ?? tasks.size;
-    tasks.set(view.id, { ...known, born });
+  // --- what it hears -----------------------------------------------------------------------------------------------
+  const keep = (worker: string, slots: number) => {
+    const all = (kept.get(worker) ?? 0) + slots;
+    if (all === 0) kept.delete(worker);
+    else kept.set(worker, all);
+  };
+  const place = (address: string) => {
+    const known = workers.get(address);
+    if (known === undefined) return;
+    const { kinds, slots, isDraining } = known.context;
+    const isTaking = known.state === "active" && !isDraining;
+    matcher.setWorker(address, isTaking ? kinds : [], slots, slots - usedSlots(known.context) - (kept.get(address) ?? 0));
+  };
+  const breakPromise = (id: string) => {
+    const promise = promised.get(id);
+    if (promise === undefined) return;
+    promised.delete(id);
+    keep(promise.worker, -promise.slots);
+    place(promise.worker);
+  };
+  const learn = (id: string, state: TaskState, context: TaskContext, createdAt: number, isStuck = false) => {
+    const before = live.get(id);
+    const task = live.learn(id, state, context, createdAt);
+    const isHeld = state === "assigned" || state === "running";
+    if (task !== undefined && isHeld) matcher.load(id, { queue: task.queue, key: task.concurrencyKey, slots: task.slots }, time.now());
+    else if (!promised.has(id)) matcher.unload(id, time.now());
     // A task whose transition throws would throw again at once: it waits until something else moves it.
-    if (view.state !== "queued") ready.remove(view.id);
-    else if (!isStuck && !promised.has(view.id)) ready.add(view.id, view.spec.priority ?? 0, born);
+    if (task === undefined || state !== "queued" || promised.has(id)) matcher.forget(id);
+    else {
+      if (before !== undefined && before.priority !== task.priority) matcher.forget(id);
+      const { kind, queue, concurrencyKey: key, slots, born } = task;
+      if (!isStuck) matcher.ready.add({ id, kind, queue, key, slots, born, order: matcher.orderOf(queue, task.since, task.priority) });
+    }
+  };
+  const hearTask = ({ address, state, at, event, outcome }: Transition) => {
+    const id = taskIdOf(address);
+    if (event.type === "ASSIGN") breakPromise(id);
+    look();
+    const { context, value } = state.snapshot;
+    if (!isTaskContext(context)) return;
+    const now = taskStateOf(value);
+    learn(id, now, context, at, outcome === "failed");
+    const ending = endedStates.has(now) ? endings.get(id) : undefined;
+    if (listeners.size === 0 && ending === undefined) return;
+    const view = taskView(address, state.snapshot as never, state.timers, at, live.get(id)?.createdAt ?? at);
+    if (ending !== undefined) endings.delete(id);
+    for (const tell of ending ?? []) tell(view);
     for (const listener of listeners) listener(view);
   };
-  const hear = ({ address, machine, state, at, event, outcome }: Transition) => {
-    if (machine === "worker") {
-      const context = state.snapshot.context as WorkerContext;
-      // What a damaged row held counts as no worker.
-      if (Number.isSafeInteger(context.slots) && Array.isArray(context.taken)) workers.set(address, { ...context, state: String(state.snapshot.value) });
-      look();
-    } else if (machine === "task") {
-      const id = taskIdOf(address);
-      if (event.type === "ASSIGN") promised.delete(id);
-      look();
-      const { context } = state.snapshot;
-      if (!isTaskContext(context)) return;
-      const view = taskView(address, state.snapshot as never, state.timers, at, tasks.get(id)?.view.createdAt ?? at);
-      learn({ view, dependents: context.dependents }, outcome === "failed");
+  const hearWorker = (address: string, value: unknown, context: WorkerContext) => {
+    // What a damaged row held counts as no worker.
+    if (!Number.isSafeInteger(context?.slots) || !Array.isArray(context.kinds) || typeof context.taken !== "object") return;
+    if (value === "retired") {
+      matcher.setWorker(address, [], 0, 0);
+      workers.delete(address);
+    } else {
+      workers.set(address, { context, state: String(value) as KnownWorker["state"] });
+      place(address);
     }
+    look();
+  };
+  const hearQueue = (address: string, value: unknown, context: QueueContext, counted?: number) => {
+    const name = address.slice("queue/".length);
+    const state = typeof value === "string" ? value : (Object.keys(value as object)[0] as string);
+    const inner = typeof value === "string" ? "" : (value as Readonly<Record<string, string>>)[state];
+    if (counted !== undefined) matcher.counted(name, counted);
+    matcher.setQueue(name, { state: state as QueueView["state"], isPacing: inner === "pacing", policy: context.policy, given: context.given }, time.now());
+    look();
+  };
+  const hear = (transition: Transition) => {
+    const { machine, address, state, event } = transition;
+    if (machine === "task") hearTask(transition);
+    else if (machine === "worker") hearWorker(address, state.snapshot.value, state.snapshot.context as WorkerContext);
+    else if (machine === "queue")
+      hearQueue(address, state.snapshot.value, state.snapshot.context as QueueContext, event.type === "GAVE" ? (event as unknown as { readonly count: number }).count : undefined);
   };
   /** Looks at everything once the engine has told all that it stored together. */
   const look = () => {
@@ -97,25 +136,19 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     looking = true;
     queueMicrotask(() => {
       looking = false;
-      match();
+      if (phase === "open" && !closing.has(engine.status().state)) matcher.match(time.now(), give);
       for (const waiter of [...waiters]) waiter();
     });
   };
-  const match = () => {
-    if (phase !== "open" || ready.size === 0 || closing.has(engine.status().state)) return;
-    const kept = new Map<string, number>();
-    for (const address of promised.values()) kept.set(address, (kept.get(address) ?? 0) + 1);
-    for (const [address, { state, slots, taken }] of workers) {
-      for (let free = state === "ready" ? slots - taken.length - (kept.get(address) ?? 0) : 0; free > 0; free--) {
-        const id = ready.take();
-        if (id === undefined) return;
-        promised.set(id, address);
-        // While the store refuses this waits in memory; the task's transition tells when it was heard.
-        engine.report(taskAddress(id), { type: "ASSIGN", worker: address });
-      }
-    }
+  const give = ({ id, slots }: { readonly id: string; readonly slots: number }, worker: string) => {
+    promised.set(id, { worker, slots });
+    keep(worker, slots);
+    // While the store refuses this waits in memory; the task's transition tells when it was heard.
+    engine.report(taskAddress(id), { type: "ASSIGN", worker });
   };
-  const report: Report = (address, event) => {
+  matcher.onGiven = (queue, count) => engine.report(`queue/${queue}`, { type: "GAVE", count, at: time.now() });
+  const report: Report = (address, said) => {
+    const event = { ...said, at: time.now() };
     try {
       engine.report(address, event);
     } catch (error) {
@@ -126,45 +159,52 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     }
   };
 
-  const hasEnded = (id: string): boolean => endedStates.has(tasks.get(id)?.view.state ?? "waiting");
-  /** Makes sure that a waiting task hears of the end of one that it needs, whatever a crash left undone. */
-  const connect = async (id: string, need: string): Promise<void> => {
-    const needed = tasks.get(need);
-    if (needed === undefined) return;
-    if (!hasEnded(need)) {
-      if (needed.dependents.includes(id)) return;
-      await engine.send(taskAddress(need), { type: "ADD_DEPENDENT", task: id });
-    }
-    if (hasEnded(need)) await engine.send(taskAddress(id), { type: tasks.get(need)?.view.state === "done" ? "NEED_DONE" : "NEED_FAILED", task: need });
-  };
-  /** Needs that were there before know nothing of new dependents, nor do those that a crash or a stop cut off from theirs. */
-  const connectAll = async (): Promise<void> => {
-    const pairs = [...tasks.values()].filter(({ view }) => view.state === "waiting").flatMap(({ view }) => (view.spec.needs ?? []).map((need) => [view.id, need] as const));
-    for (let from = 0; from < pairs.length; from += startsMax) await Promise.all(pairs.slice(from, from + startsMax).map(([id, need]) => connect(id, need)));
-  };
+  const submissions = makeSubmissions({
+    engine,
+    live,
+    resolution: { ...dispatch.resolution, defaults: options.defaults ?? {} },
+    now: time.now,
+    isDraining: (queue) => matcher.queue(queue).state === "draining",
+  });
+  const order = makeOrders(engine);
+  const ordered = (which: TaskChoice, type: OrderEvent["type"], { by, why, ...more }: Order & { readonly [name: string]: unknown }) => order(which, { type, by, why, at: time.now(), ...more });
 
+  // --- what is there already ---------------------------------------------------------------------------------------
   // What moves while the journal is being read is heard afterwards: it is newer than what was read, or the same.
   const early: Array<Transition> = [];
   const stopObserving = engine.observe((transition) => (phase === "opening" ? early.push(transition) : hear(transition)));
+  const configure = async (name: string, policy: QueuePolicy): Promise<void> => {
+    const { duplicate } = await engine.start("queue", name, { policy });
+    if (duplicate) await engine.send(`queue/${name}`, { type: "CONFIGURE", policy, at: time.now() });
+  };
+  const endAll = () => Promise.all(Object.values(dispatch.transports).map((transport) => transport.endAll()));
+  const local: ReadonlyArray<LocalWorkers> = [
+    { transport: "command", kinds: [commandKind], count: options.slots ?? 0, slots: 1 },
+    ...(functionKinds(dispatch).length === 0 ? [] : [{ transport: "function", kinds: functionKinds(dispatch), count: 1, slots: options.functionSlots ?? 10 }]),
+  ];
   try {
-    for await (const actor of all(engine, "task")) {
-      const { address, at, createdAt } = actor;
+    for (const [name, policy] of Object.entries(options.queues ?? {})) await configure(name, policy);
+    for await (const { address, value, context } of all(engine, "queue")) hearQueue(address, value, context as QueueContext);
+    for await (const { address, value, context } of all(engine, "worker", "active")) hearWorker(address, value, context as WorkerContext);
+    for await (const { address, value, context, createdAt } of all(engine, "task", "active")) {
       // One whose row is damaged is nobody's task: whoever asks the engine for it is told so.
-      if (isTaskContext(actor.context)) learn({ view: taskView(address, actor, actor.timers, at, createdAt), dependents: actor.context.dependents });
+      if (isTaskContext(context)) learn(taskIdOf(address), taskStateOf(value), context, createdAt);
     }
-    dispatch.subprocesses.attach(report);
-    await takeOver(engine, options.slots);
+    for (const transport of Object.values(dispatch.transports)) transport.attach(report);
+    await takeOver(engine, local);
     phase = "open";
     for (const transition of early) hear(transition);
     look();
-    await connectAll();
+    // What a crash or a stop left undone: tasks that wait for one which does not know of them, or has ended.
+    await submissions.connectAll([...live.values()].filter(({ needs }) => needs.length > 0));
   } catch (error) {
     phase = "stopped";
     stopObserving();
-    await dispatch.subprocesses.endAll();
+    await endAll();
     throw error;
   }
 
+  // --- what it is asked --------------------------------------------------------------------------------------------
   const whenAll = (isDone: () => boolean): Promise<void> =>
     new Promise((resolve) => {
       const waiter = () => {
@@ -175,45 +215,128 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       waiters.add(waiter);
       waiter();
     });
+  const viewOf = async (id: string): Promise<TaskView | undefined> => {
+    const actor = await submissions.find(id);
+    return actor === undefined || !isTaskContext(actor.context) ? undefined : taskView(actor.address, actor, actor.timers, actor.at, actor.createdAt);
+  };
+  const whenEnded = async (id: string): Promise<TaskView> => {
+    let tell = (_: TaskView) => {};
+    const heard = new Promise<TaskView>((resolve) => {
+      tell = resolve;
+    });
+    const forget = () => {
+      const known = endings.get(id);
+      known?.delete(tell);
+      if (known?.size === 0) endings.delete(id);
+    };
+    endings.set(id, (endings.get(id) ?? new Set()).add(tell));
+    try {
+      const view = await viewOf(id);
+      return view !== undefined && endedStates.has(view.state) ? view : await heard;
+    } finally {
+      forget();
+    }
+  };
+  const list: Dispatcher["list"] = async ({ cursor, limit = 100, ...filter } = {}): Promise<TaskPage> => {
+    const status = statusOf(filter);
+    const tasks: Array<TaskView> = [];
+    const pageSize = Math.max(limit, 100);
+    for (let after = cursor === undefined ? 0 : Number(cursor); ; ) {
+      const page = await engine.list({ machine: "task", ...(status === undefined ? {} : { status }), after, limit: pageSize });
+      for (const actor of page) {
+        after = actor.id;
+        if (!matches(filter, actor)) continue;
+        tasks.push(taskView(actor.address, actor, actor.timers, actor.at, actor.createdAt));
+        if (tasks.length === limit) return { tasks, cursor: String(after) };
+      }
+      if (page.length < pageSize) return { tasks, cursor: undefined };
+    }
+  };
+  const toldQueue = async (name: string, type: "PAUSE" | "RESUME" | "DRAIN", { by, why }: Order): Promise<void> => {
+    await engine.start("queue", name, { policy: {} });
+    await engine.send(`queue/${name}`, { type, by, why });
+  };
+  const byName = (name: string): string | undefined => [...workers].find(([address, { context }]) => context.name === name || address === `worker/${name}`)?.[0];
+  const connect = async ({ id, owner, transport, kinds, slots, heartbeatTimeoutMs, graceMs, incarnation, running = [] }: WorkerCard) => {
+    const address = byName(id) ?? (await freshWorker(id, { slots, transport, kinds, isRemote: true, name: id, ...(graceMs === undefined ? {} : { graceMs }) }));
+    const optional = Object.entries({ heartbeatTimeoutMs, graceMs, incarnation }).filter(([, value]) => value !== undefined);
+    const assignments = running.map((one) => one.slice(0, Math.max(0, one.lastIndexOf("#"))));
+    await engine.send(address, { type: "CONNECT", owner, slots, kinds, running: assignments, ...Object.fromEntries(optional) });
+    const { context } = await engine.snapshot(address);
+    const now = context as WorkerContext;
+    if (now.owner !== owner) throw new WorkerOwned({ worker: id, owner: now.owner });
+    return { address, incarnation: now.incarnation, dropped: running.filter((_, index) => !((assignments[index] as string) in now.taken)) };
+  };
+  /** A name that a retired worker had is taken up again under a further number. */
+  const freshWorker = async (name: string, input: object): Promise<string> => {
+    for (let number = 1; ; number++) {
+      const id = number === 1 ? name : `${name}.${number}`;
+      const { duplicate, address } = await engine.start("worker", id, input);
+      if (!duplicate || (await engine.snapshot(address)).status === "active") return address;
+    }
+  };
+  const toldWorker = async (id: string, type: "DRAIN" | "RETIRE"): Promise<void> => {
+    await engine.send(byName(id) ?? `worker/${id}`, { type });
+  };
   let stopping: Promise<void> | undefined;
 
   return {
-    submit: async (specs) => {
-      const fresh = dependentsFirst(specs.filter((spec) => !tasks.has(spec.id)));
-      const dependents = dependentsOf(fresh);
-      for (let from = 0; from < fresh.length; from += startsMax) {
-        // Dependents first: whoever ends finds those that it must tell.
-        await engine.startAll(fresh.slice(from, from + startsMax).map((spec) => ({ machine: "task", id: spec.id, input: taskInput(spec, dependents.get(spec.id) ?? [], options) })));
-      }
-      await connectAll();
-    },
-    tasks: async () => [...tasks.values()].map(({ view }) => view),
+    submit: (async (given: TaskSpec | ReadonlyArray<TaskSpec>) => {
+      if (Array.isArray(given)) return submissions.submit(given as ReadonlyArray<TaskSpec>);
+      return (await submissions.submit([given as TaskSpec]))[0] as Submitted;
+    }) as Dispatcher["submit"],
+    get: viewOf,
+    list,
     observe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    whenEnded: async (ids) => {
-      // Whoever has ended stays so: none is looked at twice.
-      let ended = 0;
-      await whenAll(() => {
-        while (ended < ids.length && hasEnded(ids[ended] as string)) ended++;
-        return ended === ids.length;
-      });
-      return ids.map((id) => (tasks.get(id) as Known).view);
+    whenEnded: (ids) => Promise.all(ids.map(whenEnded)),
+    cancel: (which, given) => ordered(which, "CANCEL", given),
+    pause: (which, given) => ordered(which, "PAUSE", given),
+    resume: (which, given) => ordered(which, "RESUME", given),
+    retryNow: (which, given) => ordered(which, "RETRY_NOW", given),
+    reprioritise: (which, priority, given) => ordered(which, "REPRIORITISE", { ...given, priority }),
+    expire: (which, given) => ordered(which, "EXPIRE", given),
+    answer: (id, answer, given) => ordered(id, "ANSWER", { ...given, answer }),
+    verify: (which, given) => ordered(which, "VERIFY", given),
+    reject: (which, given) => ordered(which, "REJECT", given),
+    queues: {
+      list: async () => {
+        const names = new Set([...matcher.queueNames, ...[...live.values()].map(({ queue }) => queue)]);
+        return [...names].map((name) => {
+          const { state, policy } = matcher.queue(name);
+          return { name, state, policy, waiting: live.countIn(name) - matcher.loadsIn(name), running: matcher.usedIn(name) };
+        });
+      },
+      configure,
+      pause: (name, given) => toldQueue(name, "PAUSE", given),
+      resume: (name, given) => toldQueue(name, "RESUME", given),
+      drain: async (name, given) => {
+        await toldQueue(name, "DRAIN", given);
+        await whenAll(() => phase === "stopped" || live.countIn(name) === 0 || matcher.queue(name).state !== "draining");
+      },
     },
-    cancel: async (id, reason) => {
-      await engine.send(taskAddress(id), { type: "CANCEL", reason });
+    workers: {
+      list: async () =>
+        [...workers].map(([address, { context, state }]) => {
+          const { name, owner, kinds, slots, incarnation } = context;
+          return { id: name === "" ? address.slice("worker/".length) : name, address, state, owner, kinds, slots, used: usedSlots(context), incarnation };
+        }),
+      connect,
+      drain: (id) => toldWorker(id, "DRAIN"),
+      retire: (id) => toldWorker(id, "RETIRE"),
     },
     drain: async () => {
       if (phase === "open") phase = "draining";
-      await whenAll(() => phase === "stopped" || (promised.size === 0 && [...workers.values()].every(({ taken }) => taken.length === 0)));
+      await whenAll(() => phase === "stopped" || (promised.size === 0 && [...workers.values()].every(({ context }) => usedSlots(context) === 0)));
     },
     stop: () => {
       stopping ??= (async () => {
         phase = "stopped";
         stopObserving();
-        await dispatch.subprocesses.endAll();
-        const working = [...workers].filter(([, { state }]) => state !== "retired").map(([address]) => engine.send(address, { type: "ENGINE_STOPPED" }));
+        await endAll();
+        const working = [...workers.keys()].map((address) => engine.send(address, { type: "ENGINE_STOPPED" }));
         // An engine that can't store it any more leaves it to the next one, which counts what ran as lost.
         await Promise.allSettled(working);
         look();
@@ -223,52 +346,6 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   };
 };
 
+const functionKinds = ({ kinds }: DispatchMachines): ReadonlyArray<string> => Object.entries(kinds).flatMap(([name, { run }]) => (run === undefined ? [] : [name]));
+
 const closing: ReadonlySet<string> = new Set(["draining", "suspending", "stopped"]);
-
-/** Starts as many workers as there are slots: those of an earlier engine first, further ones under new numbers. */
-const takeOver = async (engine: Taskwright, slots: number): Promise<void> => {
-  const active: Array<number> = [];
-  let last = 0;
-  for await (const { address, status } of all(engine, "worker")) {
-    const number = Number(address.slice("worker/".length));
-    if (!Number.isSafeInteger(number)) continue;
-    last = Math.max(last, number);
-    if (status === "active") active.push(number);
-  }
-  active.sort((left, right) => left - right);
-  const tell = (numbers: ReadonlyArray<number>, type: string) => Promise.all(numbers.map((number) => engine.send(`worker/${number}`, { type }).then(() => true, orUnable)));
-  const [kept] = await Promise.all([tell(active.slice(0, slots), "ENGINE_STARTED"), tell(active.slice(slots), "RETIRE")]);
-  const fresh = Array.from({ length: slots - kept.filter(Boolean).length }, (_, index) => String(last + 1 + index));
-  await engine.startAll(fresh.map((id) => ({ machine: "worker", id, input: { slots: 1 } })));
-};
-
-/** A worker whose row is damaged can't be told anything: another one takes its place. */
-const orUnable = (error: unknown): false => {
-  const tag = (error as { readonly _tag?: unknown })._tag;
-  if (tag === "ActorParked" || tag === "ActorFailed") return false;
-  throw error;
-};
-
-const taskInput = (spec: TaskSpec, dependents: ReadonlyArray<string>, options: DispatchOptions): TaskInput => ({
-  id: spec.id,
-  work: { id: spec.id, command: spec.command, cwd: spec.cwd ?? process.cwd(), env: spec.env ?? {} } satisfies Work,
-  priority: spec.priority ?? 0,
-  retry: { attemptsMax: 1 + (spec.retries ?? 0), backoff: retryBackoff, jitter: retryJitter },
-  needs: [...new Set(spec.needs)],
-  dependents,
-  acceptanceTimeoutMs: options.acceptanceTimeoutMs ?? acceptanceTimeoutMs,
-  executionTimeoutMs: spec.timeoutMs ?? executionTimeoutMs,
-  lossesMax,
-});
-
-/** All actors of a machine, a page at a time. */
-async function* all(engine: Taskwright, machine: string): AsyncGenerator<ActorView> {
-  const limit = 1_000;
-  for (let after = 0; ; ) {
-    const page = await engine.list({ machine, after, limit });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < limit) return;
-    after = last.id;
-  }
-}

@@ -1,25 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type ActionInfo, systemTime } from "../engine/index.ts";
-import type { FromWorker, ToWorker, Work } from "./worker-protocol.ts";
-
-/** Where reports of worker processes go: events for actors of the engine. */
-export type Report = (address: string, event: { readonly type: string; readonly [key: string]: unknown }) => void;
-
-/**
- * Worker processes on this machine. Carries out what the `worker` and `assignment` machines ask for, and tells them
- * what it sees; decides nothing. Until `attach`, requests are dropped: they are leftovers of an earlier process,
- * whose workers are about to be told that they were lost.
- */
-export interface Subprocesses {
-  readonly actions: {
-    readonly worker: Readonly<Record<"startProcess" | "stopProcess", (info: ActionInfo) => void>>;
-    readonly assignment: Readonly<Record<"offer" | "revoke", (info: ActionInfo) => void>>;
-  };
-  readonly attach: (report: Report) => void;
-  /** Ends every worker process and what it runs; nothing is reported any more. */
-  readonly endAll: () => Promise<void>;
-}
+import { systemTime } from "../engine/index.ts";
+import type { CommandInput } from "./task-spec.ts";
+import type { FromWorker, ToWorker } from "./worker-protocol.ts";
+import type { AttemptReport, Report, WorkerTransport } from "./worker-transport.ts";
 
 interface Worker {
   readonly process: ChildProcess;
@@ -38,7 +22,11 @@ const endGraceMs = 1_000;
 // In the source tree (tests) the compiled program is used: Node 20 can't run TypeScript.
 const defaultProgram = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../../dist/src/dispatch/worker-process.js" : "./worker-process.js", import.meta.url));
 
-export const makeSubprocesses = (program: string = defaultProgram): Subprocesses => {
+/**
+ * Worker processes on this machine, each for one command at a time. Until `attach`, requests are dropped: they are
+ * leftovers of an earlier process, whose workers are about to be told that they were lost.
+ */
+export const makeSubprocesses = (program: string = defaultProgram): WorkerTransport => {
   const time = systemTime();
   /** The process that each worker has now. One that was given up is in `living` only, until it is gone. */
   const current = new Map<string, Worker>();
@@ -89,7 +77,7 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
           if (isCurrent()) report?.(address, { type: "READY", incarnation });
           return;
         case "accepted":
-          if (isCurrent()) report?.(message.assignment, { type: "ACCEPTED", attempt: message.attempt });
+          if (isCurrent()) report?.(message.assignment, { type: "ACCEPTED", attempt: message.attempt, incarnation });
           return;
         case "began":
           if (!isCurrent()) return killGroup(message.pid);
@@ -97,7 +85,7 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
           return;
         case "ended":
           worker.groups.delete(`${message.assignment} ${message.attempt}`);
-          if (isCurrent()) report?.(message.assignment, endOf(message));
+          if (isCurrent()) report?.(message.assignment, endOf(message, incarnation));
       }
     });
     child.on("error", (error) => lose(`its process failed: ${error.message}`));
@@ -110,26 +98,17 @@ export const makeSubprocesses = (program: string = defaultProgram): Subprocesses
   };
 
   return {
-    actions: {
-      worker: {
-        startProcess: ({ address, params }) => {
-          if (report !== undefined) start(address, (params as { incarnation: number }).incarnation);
-        },
-        stopProcess: ({ address }) => stop(address),
-      },
-      assignment: {
-        offer: ({ address, params }) => {
-          const { worker, attempt, work, incarnation } = params as { worker: string; attempt: number; work: Work; incarnation?: number };
-          // The process that had the slot is gone: its assignments are given back, another one must not begin them.
-          if (incarnation !== undefined && current.get(worker)?.incarnation !== incarnation) return;
-          tell(worker, { type: "offer", assignment: address, attempt, work });
-        },
-        revoke: ({ address, params }) => {
-          const { worker, attempt, force } = params as { worker: string; attempt: number; force: boolean };
-          tell(worker, { type: "revoke", assignment: address, attempt, force });
-        },
-      },
+    start: (address, incarnation) => {
+      if (report !== undefined) start(address, incarnation);
     },
+    stop,
+    offer: ({ worker, incarnation, assignment, attempt, task, input }) => {
+      // The process that had the slot is gone: its assignments are given back, another one must not begin them.
+      if (current.get(worker)?.incarnation !== incarnation) return;
+      const { command, cwd = process.cwd(), env = {} } = input as CommandInput;
+      tell(worker, { type: "offer", assignment, attempt, work: { id: task, command, cwd, env } });
+    },
+    revoke: ({ worker, assignment, attempt, force }) => tell(worker, { type: "revoke", assignment, attempt, force }),
     attach: (to) => {
       report = to;
     },
@@ -150,10 +129,10 @@ const killGroup = (pid: number) => {
 };
 
 /** The end of a command, as its assignment is told. */
-const endOf = ({ attempt, result, reason }: Extract<FromWorker, { type: "ended" }>) => {
+const endOf = ({ attempt, result, reason }: Extract<FromWorker, { type: "ended" }>, incarnation: number): AttemptReport => {
   const ok = result !== undefined && result.exitCode === 0;
   const failure = ok ? undefined : { name: "CommandFailed", code: "command_failed", message: reason ?? failureText(result?.exitCode ?? null, result?.signal ?? null) };
-  return { type: "ENDED", attempt, ok, ...(result === undefined ? {} : { result }), ...(failure === undefined ? {} : { failure }) };
+  return { type: "ENDED", attempt, incarnation, outcome: ok ? "ok" : "error", ...(result === undefined ? {} : { result }), ...(failure === undefined ? {} : { failure }) };
 };
 
 const failureText = (exitCode: number | null, signal: string | null): string => (signal === null ? `the command ended with exit code ${exitCode}` : `the command was ended by ${signal}`);

@@ -1,42 +1,57 @@
 import type { TaskContext } from "../../machines/task.ts";
+import { addUsage, type FailureArtifact } from "../domain/task.ts";
 import type { ActorView } from "../engine/index.ts";
-import type { CommandResult, TaskState, TaskView } from "./dispatcher.ts";
-import type { Work } from "./worker-protocol.ts";
+import type { TaskState, TaskView } from "./task-spec.ts";
 
 export const taskAddress = (id: string): string => `task/${id}`;
 export const taskIdOf = (address: string): string => address.slice("task/".length);
 
 /** Whether this can be shown as a task: what a damaged row holds can't. */
 export const isTaskContext = (context: unknown): context is TaskContext => {
-  const { work, retry, needs, dependents } = (context ?? {}) as { readonly [Key in keyof TaskContext]?: unknown };
-  return isRecord(work) && isRecord(work.command) && isRecord(retry) && Array.isArray(needs) && Array.isArray(dependents);
+  const { spec, needs, dependents, used, using } = (context ?? {}) as { readonly [Key in keyof TaskContext]?: unknown };
+  if (!isRecord(spec) || !isRecord(used) || !isRecord(using) || !Array.isArray(needs) || !Array.isArray(dependents)) return false;
+  return typeof spec.kind === "string" && typeof spec.queue === "string" && isRecord(spec.retry) && Array.isArray(spec.tags) && isRecord(spec.attributes);
 };
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The state of a task by the value of its machine: while a worker has it, the state within. */
+export const taskStateOf = (value: unknown): TaskState => {
+  if (typeof value === "string") return value as TaskState;
+  const { active } = value as { readonly active?: string };
+  return (active ?? Object.keys(value as object)[0]) as TaskState;
+};
+
+const artifactStates: ReadonlySet<TaskState> = new Set(["failed", "dead", "expired"]);
 
 /** A task as its actor shows it. */
 export const taskView = (address: string, snapshot: { readonly value: unknown; readonly context: unknown }, timers: ActorView["timers"], at: number, createdAt: number): TaskView => {
   const context = snapshot.context as TaskContext;
-  const work = context.work as Work;
-  const value = snapshot.value;
-  const state = (typeof value === "string" ? value : String((value as { active?: string }).active)) as TaskState;
+  const state = taskStateOf(snapshot.value);
   const until = Object.values(timers ?? {}).reduce<number | undefined>((least, timer) => (least === undefined || timer.due < least ? timer.due : least), undefined);
+  const usage = addUsage(context.used, context.using);
+  const session = context.session ?? undefined;
+  const artifact: FailureArtifact | undefined =
+    artifactStates.has(state) && context.failure !== null
+      ? { task: context.spec.id, state: state as FailureArtifact["state"], failure: context.failure, attempts: context.assignments, usage, session, result: context.result }
+      : undefined;
   return {
     id: taskIdOf(address),
-    spec: {
-      id: context.id,
-      command: work.command,
-      cwd: work.cwd,
-      env: work.env,
-      retries: context.retry.attemptsMax - 1,
-      timeoutMs: context.executionTimeoutMs,
-      needs: context.needs,
-      priority: context.priority,
-    },
+    spec: context.spec,
     state,
+    priority: context.priority,
+    needs: context.needs,
     attempts: context.assignments,
+    failures: context.failures,
     worker: context.worker ?? undefined,
+    usage,
+    progress: context.progress ?? undefined,
+    session,
+    question: state === "parked" ? (context.question ?? undefined) : undefined,
+    receipt: context.receipt ?? undefined,
+    verdict: context.verdict ?? undefined,
     failure: context.failure ?? undefined,
-    result: (context.result as CommandResult | null) ?? undefined,
+    artifact,
+    result: context.result ?? undefined,
     until,
     createdAt,
     at,

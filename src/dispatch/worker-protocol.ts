@@ -1,4 +1,4 @@
-import type { CommandLine, CommandResult } from "./dispatcher.ts";
+import type { CommandLine, CommandResult } from "./task-spec.ts";
 
 /** What the engine's process tells a worker process, over Node's IPC channel. */
 export type ToWorker =

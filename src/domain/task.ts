@@ -1,6 +1,14 @@
 import type { Failure } from "./json.ts";
 import type { RetryPolicy } from "./retry.ts";
 
+/** Where a task stands. While a worker has it: assigned, or running. */
+export type TaskState = "waiting" | "queued" | "assigned" | "running" | "parked" | "verifying" | "backingOff" | "paused" | "done" | "failed" | "dead" | "cancelled" | "expired";
+
+export const endedStates: ReadonlySet<TaskState> = new Set(["done", "failed", "dead", "cancelled", "expired"]);
+
+/** In the order of a task's life. */
+export const taskStates: ReadonlyArray<TaskState> = ["waiting", "queued", "assigned", "running", "parked", "verifying", "backingOff", "paused", "done", "failed", "dead", "cancelled", "expired"];
+
 /** How one run of a task's work ended, as whoever carried it out says. */
 export type RunOutcome =
   | "ok"
@@ -97,10 +105,10 @@ export interface NotificationPolicy {
 }
 
 /** Who gave an order, and why. Stands in the task's history. */
-export interface Order {
+export type Order = {
   readonly by: string;
   readonly why: string;
-}
+};
 
 /** What a parked task waits for. */
 export interface Question {
@@ -123,3 +131,83 @@ export interface FailureArtifact {
   /** What the last run left. */
   readonly result: unknown;
 }
+
+/** What a task is, checked and with every default filled in. It holds for the task's life, also over a resumed session. */
+export interface TaskEnvelope {
+  readonly id: string;
+  readonly kind: string;
+  readonly queue: string;
+  readonly input: unknown;
+  readonly priority: number;
+  readonly key?: string;
+  readonly debounce?: { readonly ms: number; readonly maxMs?: number };
+  readonly needs: ReadonlyArray<string>;
+  readonly whenNeedFails: "cancel" | "ignore";
+  /** Milliseconds since 1970. */
+  readonly runAt?: number;
+  readonly deadline?: number;
+  readonly queueTimeoutMs?: number;
+  readonly acceptanceTimeoutMs: number;
+  readonly executionTimeoutMs: number;
+  readonly heartbeatTimeoutMs?: number;
+  readonly answerTimeoutMs: number;
+  readonly retry: TaskRetry;
+  /** How often its worker may be lost under it before the task itself counts as the cause. */
+  readonly lossesMax: number;
+  readonly budget: Budget;
+  readonly verification: VerificationPolicy;
+  readonly notification?: NotificationPolicy;
+  readonly slots: number;
+  readonly concurrencyKey?: string;
+  readonly folder?: boolean;
+  /** Its failure artifact is written to a file, too. */
+  readonly filesArtifact?: boolean;
+  readonly tags: ReadonlyArray<string>;
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What a worker is given of a task for one attempt. */
+export interface Work {
+  readonly task: string;
+  readonly kind: string;
+  readonly input: unknown;
+  readonly needs: ReadonlyArray<string>;
+  /** What is left of it. */
+  readonly budget: Budget;
+  readonly executionTimeoutMs: number;
+  readonly session: string | null;
+  readonly question: Question | null;
+  readonly answer: unknown;
+  /** The name of its folder. */
+  readonly folder: string | null;
+}
+
+/** One attempt, when it is over: what its assignment came to. */
+export interface Run {
+  /** `asked`: it parks with a question. `lost`: its worker is gone. `interrupted`: the engine was closed. */
+  readonly outcome: "succeeded" | "failed" | "timedOut" | "asked" | "cancelled" | "lost" | "interrupted" | "notAccepted";
+  /** What the worker said, if it said something. */
+  readonly reported: RunOutcome | null;
+  readonly result: unknown;
+  readonly failure: Failure | null;
+  readonly receipt: TaskReceipt | null;
+  /** In all; null where the worker did not say. */
+  readonly usage: Partial<Usage> | null;
+  readonly question: Question | null;
+  readonly criteriaMet: ReadonlyArray<string>;
+}
+
+/** Whether an end of this kind is tried again. */
+export const isRetried = ({ outcomes }: TaskRetry, { outcome, reported }: Run): boolean => outcomes.includes(outcome === "timedOut" ? "timeout" : (reported ?? "error"));
+
+/** Where a run that ended well leads to. */
+export const afterSuccess = ({ when }: VerificationPolicy, receipt: TaskReceipt | null): "done" | "verifying" | "parked" | "failed" => {
+  if (when === "never") return "done";
+  if (receipt?.status === "blocked") return "parked";
+  if (receipt?.status === "failed") return "failed";
+  return when === "receipt" && receipt?.verification?.length === 0 ? "done" : "verifying";
+};
+
+/** Whether the end of a task is told. `criteriaMet`: what its worker says of it. */
+export const isNotable = ({ policy, criteria }: NotificationPolicy, criteriaMet: ReadonlyArray<string>): boolean =>
+  policy === "always" || (policy === "ifSignificant" && criteria.some((criterion) => criteriaMet.includes(criterion)));

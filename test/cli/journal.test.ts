@@ -131,7 +131,7 @@ describe("cli > a real journal", () => {
   });
 
   it("an owned journal can be read, and refuses a second engine with its owner", async () => {
-    const engine = await openEngine({ database, machines: dispatchMachines().machines });
+    const engine = await openEngine({ database, machines: [], plugins: [dispatchMachines()] });
     try {
       expect((await taskwright("ps", "--database", database)).code).toBe(0);
       const { code, error } = await taskwright("run", file, "--database", database);

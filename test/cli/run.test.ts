@@ -176,7 +176,7 @@ describe("cli > run", () => {
     writeFileSync(file, '{"id":"a","command":"x"}\n');
     let cwd: string | undefined;
     const held = heldWork(([spec]) => {
-      cwd = spec?.cwd;
+      cwd = (spec?.input as { readonly cwd?: string } | undefined)?.cwd;
       held.move("a", "done");
     });
     await Effect.runPromise(

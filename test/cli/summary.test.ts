@@ -5,7 +5,7 @@ import { barText } from "../../src/cli/progress-bar.ts";
 import { exitCodeOf, lastLinesOf, printable, summaryOf, summaryText } from "../../src/cli/summary.ts";
 import { eventText, taskEvent } from "../../src/cli/task-event.ts";
 import type { TaskView } from "../../src/dispatch/index.ts";
-import { failed, result, view } from "./recorded.ts";
+import { envelope, failed, result, view } from "./recorded.ts";
 
 const tallyOf = (...tasks: ReadonlyArray<TaskView>) => {
   const progress = new Progress(tasks.map(({ id }) => id));
@@ -83,11 +83,11 @@ describe("cli > progress", () => {
       view("a", "waiting"),
       view("a", "queued"),
       view("a", "assigned", { attempts: 1 }),
-      view("a", "running", { attempts: 1, spec: { id: "a", command: { shell: "x" }, retries: 1 } }),
+      view("a", "running", { attempts: 1, spec: envelope("a", { retry: { ...envelope("a").retry, attemptsMax: 2 } }) }),
       view("a", "backingOff", { attempts: 1, at: 100, until: 600, failure: failed("exit code 1") }),
       view("a", "queued", { attempts: 1, failure: failed("exit code 1") }),
       view("a", "assigned", { attempts: 2 }),
-      view("a", "running", { attempts: 2, spec: { id: "a", command: { shell: "x" }, retries: 1 } }),
+      view("a", "running", { attempts: 2, spec: envelope("a", { retry: { ...envelope("a").retry, attemptsMax: 2 } }) }),
       view("a", "done", { attempts: 2, result: result(0) }),
       view("a", "done", { attempts: 2, result: result(0) }),
     ];

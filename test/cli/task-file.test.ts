@@ -14,8 +14,16 @@ describe("cli > task file", () => {
     );
     expect(problems).toEqual([]);
     expect(tasks).toEqual([
-      { id: "a", command: { argv: ["node", "--check", "x.js"] }, cwd: "/work/sub", env: { A: "1" }, retries: 2, timeoutMs: 90_000, needs: ["b"], priority: -1 },
-      { id: "b", command: { shell: "ls | wc -l" }, cwd: "/tmp", timeoutMs: 250 },
+      {
+        id: "a",
+        kind: "command",
+        input: { command: { argv: ["node", "--check", "x.js"] }, cwd: "/work/sub", env: { A: "1" } },
+        retry: { attemptsMax: 3 },
+        executionTimeoutMs: 90_000,
+        needs: ["b"],
+        priority: -1,
+      },
+      { id: "b", kind: "command", input: { command: { shell: "ls | wc -l" }, cwd: "/tmp", env: {} }, executionTimeoutMs: 250 },
     ]);
     expect([...lineOf]).toEqual([
       ["a", 2],
@@ -24,7 +32,7 @@ describe("cli > task file", () => {
   });
 
   it("takes the durations 500ms, 30s, 2m, 1h and 1d, and nothing that is not more than zero", () => {
-    const timeoutOf = (timeout: unknown) => parse(JSON.stringify({ id: "a", command: "x", timeout })).tasks[0]?.timeoutMs;
+    const timeoutOf = (timeout: unknown) => parse(JSON.stringify({ id: "a", command: "x", timeout })).tasks[0]?.executionTimeoutMs;
     expect(["500ms", "30s", "2m", "1h", "1d", 2].map(timeoutOf)).toEqual([500, 30_000, 120_000, 3_600_000, 86_400_000, 2_000]);
     expect(["0s", "-1s", "soon", "", "1e3", 0, -1, 1e300].map(timeoutOf)).toEqual(Array(8).fill(undefined));
   });

@@ -15,7 +15,7 @@ const [plant, file = "", database = "", slots] = process.argv.slice(2);
 
 const openWork: OpenWork = async (options) => {
   const dispatch = dispatchMachines();
-  const engine = await openEngine({ journal: journalOf({ file: options.database }, plant as Plant), machines: dispatch.machines });
+  const engine = await openEngine({ journal: journalOf({ file: options.database }, plant as Plant), machines: [], plugins: [dispatch] });
   const dispatcher = await openDispatcher(engine, dispatch, { slots: options.slots });
   return {
     dispatcher,

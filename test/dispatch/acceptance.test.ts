@@ -3,7 +3,7 @@ import { inScenes, spec } from "./scene.ts";
 
 describe("dispatch > acceptance", () => {
   inScenes("a worker that does not answer loses the task, which costs no retry", async (open) => {
-    const scene = await open({ slots: 1, acceptanceTimeoutMs: 5_000 });
+    const scene = await open({ slots: 1, defaults: { acceptanceTimeoutMs: 5_000 } });
     await scene.submit(spec("a"));
     await scene.advance(4_999);
     expect(await scene.state("a")).toBe("assigned");
@@ -24,7 +24,7 @@ describe("dispatch > acceptance", () => {
   });
 
   inScenes("the others go on while one worker is silent", async (open) => {
-    const scene = await open({ slots: 2, acceptanceTimeoutMs: 5_000 });
+    const scene = await open({ slots: 2, defaults: { acceptanceTimeoutMs: 5_000 } });
     await scene.submit(spec("silent", { priority: 1 }), spec("a"), spec("b"));
     for (const id of ["a", "b"])
       await scene.play(
@@ -38,13 +38,13 @@ describe("dispatch > acceptance", () => {
   });
 
   inScenes("an acceptance that comes too late is ignored, and so is what follows from it", async (open) => {
-    const scene = await open({ slots: 2, acceptanceTimeoutMs: 5_000 });
+    const scene = await open({ slots: 2, defaults: { acceptanceTimeoutMs: 5_000 } });
     await scene.submit(spec("a"));
-    const late = scene.workers.offer("a");
+    const late = scene.workers.offerOf("a");
     await scene.advance(5_000);
     expect(await scene.task("a")).toMatchObject({ state: "assigned", attempts: 2, worker: "worker/2" });
     scene.workers.report(late.assignment, { type: "ACCEPTED", attempt: 1 });
-    scene.workers.report(late.assignment, { type: "ENDED", attempt: 1, ok: true, result: { exitCode: 0 } });
+    scene.workers.report(late.assignment, { type: "ENDED", attempt: 1, outcome: "ok", result: { exitCode: 0 } });
     scene.workers.report(late.assignment, { type: "DECLINED", attempt: 1 });
     await scene.settle();
     expect(await scene.task("a")).toMatchObject({ state: "assigned", attempts: 2, result: undefined });

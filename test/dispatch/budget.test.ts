@@ -4,15 +4,15 @@ import { inScenes, spec } from "./scene.ts";
 describe("dispatch > budget", () => {
   inScenes("an attempt that takes too long is asked to end, then ended by force", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { timeoutMs: 10_000 }), spec("next"));
+    await scene.submit(spec("a", { executionTimeoutMs: 10_000 }), spec("next"));
     await scene.play(() => scene.workers.accept("a"));
-    const offer = scene.workers.offer("a");
+    const offer = scene.workers.offerOf("a");
     await scene.advance(9_999);
     expect(offer.revoked).toBe("no");
     await scene.advance(1);
     expect(offer.revoked).toBe("politely");
     expect(await scene.state("a")).toBe("running");
-    expect((await scene.worker(1)).taken).toEqual(["task/a/assignment"]);
+    expect((await scene.worker(1)).taken).toEqual({ "task/a/assignment": 1 });
     await scene.advance(2_999);
     expect(offer.revoked).toBe("politely");
     await scene.advance(1);
@@ -24,7 +24,7 @@ describe("dispatch > budget", () => {
 
   inScenes("what an attempt printed until its time-out is kept", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { timeoutMs: 10_000 }));
+    await scene.submit(spec("a", { executionTimeoutMs: 10_000 }));
     await scene.play(() => scene.workers.accept("a"));
     await scene.advance(10_000);
     await scene.play(() => scene.workers.end("a", "badly"));
@@ -34,7 +34,7 @@ describe("dispatch > budget", () => {
 
   inScenes("failures are retried after growing pauses until the budget is spent", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 3 }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 3 } }));
     const pauses: Array<number> = [];
     for (let attempt = 1; attempt <= 4; attempt++) {
       await scene.play(
@@ -62,7 +62,7 @@ describe("dispatch > budget", () => {
 
   inScenes("time-outs and failures share one budget, a success ends it", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 2, timeoutMs: 1_000 }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 2 }, executionTimeoutMs: 1_000 }));
     await scene.play(() => scene.workers.accept("a"));
     await scene.advance(4_000);
     expect(await scene.task("a")).toMatchObject({ state: "backingOff", failure: { code: "execution_timeout" } });
@@ -98,7 +98,7 @@ describe("dispatch > budget", () => {
 
   inScenes("a worker that flaps is given longer and longer pauses", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(...Array.from({ length: 3 }, (_, index) => spec(`t${index}`, { retries: 9 })));
+    await scene.submit(...Array.from({ length: 3 }, (_, index) => spec(`t${index}`, { retry: { attemptsMax: 1 + 9 } })));
     const pauses: Array<number> = [];
     for (let loss = 0; loss < 8; loss++) {
       // It takes work, begins it and dies: that is no sign of health.
@@ -140,7 +140,7 @@ describe("dispatch > budget", () => {
       () => scene.workers.accept("a"),
     );
     await scene.play(() => scene.workers.report("worker/1", { type: "LOST", incarnation: 1, reason: "late" }));
-    expect(await scene.worker(1)).toMatchObject({ state: "ready", taken: ["task/a/assignment"] });
+    expect(await scene.worker(1)).toMatchObject({ state: "active", taken: { "task/a/assignment": 1 } });
     expect(await scene.state("a")).toBe("running");
     await scene.check();
   });

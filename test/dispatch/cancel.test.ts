@@ -10,7 +10,7 @@ describe("dispatch > cancel", () => {
     [
       "backingOff",
       async (scene) => {
-        await scene.submit(spec("a", { retries: 3 }));
+        await scene.submit(spec("a", { retry: { attemptsMax: 1 + 3 } }));
         await scene.play(
           () => scene.workers.accept("a"),
           () => scene.workers.end("a", "badly"),
@@ -23,7 +23,7 @@ describe("dispatch > cancel", () => {
       const scene = await open({ slots: 1 });
       await come(scene);
       expect(await scene.state("a")).toBe(state);
-      await scene.dispatcher.cancel("a", "not wanted");
+      await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
       expect(await scene.task("a")).toMatchObject(cancelled);
       // Nothing that was on its way to it wakes it again.
       await scene.advance(60 * 60 * 1000);
@@ -36,8 +36,8 @@ describe("dispatch > cancel", () => {
   inScenes("a task that was offered ends when its worker has heard of it", async (open) => {
     const scene = await open({ slots: 1 });
     await scene.submit(spec("a"), spec("next"));
-    const offer = scene.workers.offer("a");
-    await scene.dispatcher.cancel("a", "not wanted");
+    const offer = scene.workers.offerOf("a");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await scene.settle();
     expect([offer.revoked, await scene.state("a")]).toEqual(["politely", "assigned"]);
     // The worker had begun it meanwhile.
@@ -52,10 +52,10 @@ describe("dispatch > cancel", () => {
 
   inScenes("a task that runs is asked to end, then ended by force", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 3 }), spec("next"));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 3 } }), spec("next"));
     await scene.play(() => scene.workers.accept("a"));
-    const offer = scene.workers.offer("a");
-    await scene.dispatcher.cancel("a", "not wanted");
+    const offer = scene.workers.offerOf("a");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await scene.settle();
     expect([offer.revoked, await scene.state("a"), await scene.state("next")]).toEqual(["politely", "running", "queued"]);
     await scene.advance(3_000);
@@ -69,20 +69,20 @@ describe("dispatch > cancel", () => {
     const scene = await open({ slots: 1 });
     await scene.submit(spec("a"));
     await scene.play(() => scene.workers.accept("a"));
-    await scene.dispatcher.cancel("a", "not wanted");
-    await scene.dispatcher.cancel("a", "really not");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
+    await scene.dispatcher.cancel("a", { by: "tester", why: "really not" });
     await scene.play(() => scene.workers.end("a", "badly"));
-    await scene.dispatcher.cancel("a", "still not");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "still not" });
     expect(await scene.task("a")).toMatchObject(cancelled);
     await scene.checkOver();
   });
 
   inScenes("one that is timing out is not tried again", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 3, timeoutMs: 1_000 }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 3 }, executionTimeoutMs: 1_000 }));
     await scene.play(() => scene.workers.accept("a"));
     await scene.advance(1_000);
-    await scene.dispatcher.cancel("a", "not wanted");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await scene.advance(3_000);
     expect(await scene.task("a")).toMatchObject(cancelled);
     await scene.checkOver();
@@ -90,9 +90,9 @@ describe("dispatch > cancel", () => {
 
   inScenes("one whose worker is lost meanwhile is not tried again", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 3 }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 3 } }));
     await scene.play(() => scene.workers.accept("a"));
-    await scene.dispatcher.cancel("a", "not wanted");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await scene.play(() => scene.workers.lose("worker/1"));
     expect(await scene.task("a")).toMatchObject(cancelled);
     await scene.checkOver();
@@ -100,9 +100,9 @@ describe("dispatch > cancel", () => {
 
   inScenes("one that is cancelled when the engine crashes stays so", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 3 }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 3 } }));
     await scene.play(() => scene.workers.accept("a"));
-    await scene.dispatcher.cancel("a", "not wanted");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await scene.restart();
     expect(await scene.task("a")).toMatchObject(cancelled);
     expect(scene.workers.begun).toEqual(["a#1"]);
@@ -111,18 +111,18 @@ describe("dispatch > cancel", () => {
 
   inScenes("an unknown task is a typed error", async (open) => {
     const scene = await open({ slots: 1 });
-    await expect(scene.dispatcher.cancel("nobody", "x")).rejects.toMatchObject({ _tag: "UnknownActor", address: "task/nobody" });
+    await expect(scene.dispatcher.cancel("nobody", { by: "tester", why: "x" })).rejects.toMatchObject({ _tag: "UnknownTask", ids: ["nobody"] });
   });
 
   for (const first of ["end", "cancel"] as const) {
     for (const how of ["ok", "badly"] as const) {
       inScenes(`against an end (${how}), the ${first} that is stored first wins`, async (open) => {
         const scene = await open({ slots: 1 });
-        await scene.submit(spec("a", { retries: 1 }), spec("after", { needs: ["a"] }));
+        await scene.submit(spec("a", { retry: { attemptsMax: 1 + 1 } }), spec("after", { needs: ["a"] }));
         await scene.play(() => scene.workers.accept("a"));
         const end = () => scene.workers.end("a", how);
         if (first === "end") end();
-        const cancelling = scene.dispatcher.cancel("a", "not wanted");
+        const cancelling = scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
         if (first === "cancel") end();
         await cancelling;
         await scene.settle();
@@ -142,7 +142,7 @@ describe("dispatch > cancel", () => {
     await scene.play(() => scene.workers.accept("busy"));
     // The end of the first gives the slot to "a" while it is being cancelled.
     scene.workers.end("busy");
-    const cancelling = scene.dispatcher.cancel("a", "not wanted");
+    const cancelling = scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await cancelling;
     await scene.settle();
     if (scene.workers.isOffered("a")) await scene.play(() => scene.workers.end("a", "badly"));

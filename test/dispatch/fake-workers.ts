@@ -1,5 +1,4 @@
-import type { Report, Subprocesses } from "../../src/dispatch/subprocess.ts";
-import type { Work } from "../../src/dispatch/worker-protocol.ts";
+import type { Report, WorkerTransport } from "../../src/dispatch/index.ts";
 
 /** An offer that a worker process was given, and what became of it there. */
 export interface Offer {
@@ -22,7 +21,7 @@ interface Process {
  * Worker processes of which the test says what they do. Nothing happens in them by itself, except that they report for
  * work when they are started. What they execute is known, so that two executions of one task at a time are seen.
  */
-export class FakeWorkers implements Subprocesses {
+export class FakeWorkers implements WorkerTransport {
   /** Off: a started process says nothing until `ready` is called. */
   reports = true;
   readonly processes = new Map<string, Process>();
@@ -34,41 +33,30 @@ export class FakeWorkers implements Subprocesses {
   readonly starts: Array<string> = [];
   #report: Report | undefined;
 
-  readonly actions: Subprocesses["actions"] = {
-    worker: {
-      startProcess: ({ address, params }) => {
-        if (this.#report === undefined) return;
-        const { incarnation } = params as { incarnation: number };
-        this.processes.set(address, { incarnation, offers: [] });
-        this.starts.push(`${address}#${incarnation}`);
-        if (this.reports) this.ready(address);
-      },
-      stopProcess: ({ address }) => {
-        this.#kill(address);
-      },
-    },
-    assignment: {
-      offer: ({ address, params }) => {
-        const { worker, attempt, work, incarnation } = params as { worker: string; attempt: number; work: Work; incarnation: number };
-        const process = this.processes.get(worker);
-        if (process?.incarnation !== incarnation) return;
-        process.offers.push({ worker, incarnation: process.incarnation, assignment: address, task: work.id, attempt, state: "offered", revoked: "no" });
-      },
-      revoke: ({ address, params }) => {
-        const { attempt, force } = params as { attempt: number; force: boolean };
-        const offer = this.offers.find((known) => known.assignment === address && known.attempt === attempt);
-        if (offer === undefined || offer.state === "over") return;
-        offer.revoked = force ? "byForce" : "politely";
-        // What is ended by force before it began is not begun any more.
-        if (force && offer.state === "offered") offer.state = "over";
-        if (force && offer.state === "executing") this.#ended(offer, { ok: false, failure: { name: "CommandFailed", message: "the command was ended by SIGKILL" } });
-      },
-    },
-  };
-  readonly attach: Subprocesses["attach"] = (report) => {
+  readonly attach: WorkerTransport["attach"] = (report) => {
     this.#report = report;
   };
-  readonly endAll: Subprocesses["endAll"] = async () => {
+  readonly start = (worker: string, incarnation: number): void => {
+    if (this.#report === undefined) return;
+    this.processes.set(worker, { incarnation, offers: [] });
+    this.starts.push(`${worker}#${incarnation}`);
+    if (this.reports) this.ready(worker);
+  };
+  readonly stop = (worker: string): void => this.#kill(worker);
+  readonly offer: WorkerTransport["offer"] = ({ worker, incarnation, assignment, task, attempt }) => {
+    const process = this.processes.get(worker);
+    if (process?.incarnation !== incarnation) return;
+    process.offers.push({ worker, incarnation, assignment, task, attempt, state: "offered", revoked: "no" });
+  };
+  readonly revoke: WorkerTransport["revoke"] = ({ assignment, attempt, force }) => {
+    const offer = this.offers.find((known) => known.assignment === assignment && known.attempt === attempt);
+    if (offer === undefined || offer.state === "over") return;
+    offer.revoked = force ? "byForce" : "politely";
+    // What is ended by force before it began is not begun any more.
+    if (force && offer.state === "offered") offer.state = "over";
+    if (force && offer.state === "executing") this.#ended(offer, { outcome: "error", failure: { name: "CommandFailed", message: "the command was ended by SIGKILL" } });
+  };
+  readonly endAll: WorkerTransport["endAll"] = async () => {
     this.killAll();
   };
 
@@ -89,7 +77,7 @@ export class FakeWorkers implements Subprocesses {
     return this.offers.filter(({ state }) => state === "executing");
   }
   /** The open offer of a task. */
-  offer(task: string): Offer {
+  offerOf(task: string): Offer {
     const offers = this.open.filter((offer) => offer.task === task);
     if (offers.length !== 1) throw new Error(`the task "${task}" has ${offers.length} open offers; open are ${this.open.map((offer) => offer.task).join(", ") || "none"}`);
     return offers[0] as Offer;
@@ -102,7 +90,7 @@ export class FakeWorkers implements Subprocesses {
     this.report(address, { type: "READY", incarnation });
   }
   accept(task: string): Offer {
-    const offer = this.offer(task);
+    const offer = this.offerOf(task);
     this.#begin(offer);
     this.report(offer.assignment, { type: "ACCEPTED", attempt: offer.attempt });
     return offer;
@@ -115,16 +103,16 @@ export class FakeWorkers implements Subprocesses {
     this.begun.push(`${task}#${offer.attempt}`);
   }
   decline(task: string, reason = "it has no room"): void {
-    const offer = this.offer(task);
+    const offer = this.offerOf(task);
     offer.state = "over";
     this.report(offer.assignment, { type: "DECLINED", attempt: offer.attempt, reason });
   }
   end(task: string, how: "ok" | "badly" = "ok"): void {
-    const offer = this.offer(task);
+    const offer = this.offerOf(task);
     // It was so short that nobody heard of its acceptance.
     if (offer.state === "offered") this.#begin(offer);
     const result = { exitCode: how === "ok" ? 0 : 1, signal: null, stdout: "", stderr: "", durationMs: 5 };
-    this.#ended(offer, how === "ok" ? { ok: true, result } : { ok: false, result, failure: { name: "CommandFailed", message: "the command ended with exit code 1" } });
+    this.#ended(offer, how === "ok" ? { outcome: "ok", result } : { outcome: "error", result, failure: { name: "CommandFailed", message: "the command ended with exit code 1" } });
   }
   /** The process dies, and everything in it. */
   lose(address: string, reason = "its process ended (SIGKILL)"): void {
@@ -135,7 +123,7 @@ export class FakeWorkers implements Subprocesses {
   }
   /** Says something in a worker's name, late or out of turn. */
   report(address: string, event: { readonly type: string; readonly [key: string]: unknown }): void {
-    this.#report?.(address, event);
+    this.#report?.(address, event as never);
   }
 
   #ended(offer: Offer, how: { readonly [key: string]: unknown }): void {

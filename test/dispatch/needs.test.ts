@@ -26,7 +26,7 @@ describe("dispatch > needs", () => {
     await run(scene, "begin");
     expect(await scene.states()).toEqual({ begin: "done", left: "assigned", right: "assigned", end: "waiting" });
     await run(scene, "right");
-    expect(await scene.task("end")).toMatchObject({ state: "waiting", spec: { needs: ["left"] } });
+    expect(await scene.task("end")).toMatchObject({ state: "waiting", needs: ["left"] });
     await run(scene, "left");
     await run(scene, "end");
     await scene.checkOver();
@@ -47,7 +47,7 @@ describe("dispatch > needs", () => {
   inScenes("a task that needs a cancelled one is cancelled", async (open) => {
     const scene = await open({ slots: 1 });
     await scene.submit(spec("a"), spec("b", { needs: ["a"] }));
-    await scene.dispatcher.cancel("a", "not wanted");
+    await scene.dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await scene.play(() => scene.workers.end("a", "badly"));
     expect(await scene.task("b")).toMatchObject(needFailed("a"));
     await scene.checkOver();
@@ -55,7 +55,7 @@ describe("dispatch > needs", () => {
 
   inScenes("a need that is tried again is waited for", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 1 }), spec("b", { needs: ["a"] }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 1 } }), spec("b", { needs: ["a"] }));
     await run(scene, "a", "badly");
     expect(await scene.states()).toEqual({ a: "backingOff", b: "waiting" });
     await scene.advance(1_000);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { TaskSpec } from "../../src/dispatch/index.ts";
 import { dependentsFirst } from "../../src/dispatch/task-order.ts";
 import { inScenes, type Scene, spec } from "./scene.ts";
 
@@ -52,7 +53,7 @@ describe("dispatch > order", () => {
       () => scene.workers.accept("t1"),
       () => scene.workers.end("t1"),
     );
-    expect(scene.workers.offer("t3").worker).toBe("worker/2");
+    expect(scene.workers.offerOf("t3").worker).toBe("worker/2");
     await scene.check();
     expect(await runAll(scene)).toHaveLength(7);
     // Nobody was offered to a worker that had no slot for it.
@@ -110,9 +111,13 @@ describe("dispatch > order", () => {
 
 describe("dispatch > task order", () => {
   const ids = (specs: ReadonlyArray<{ readonly id: string }>) => specs.map(({ id }) => id);
+  const ordered = (specs: ReadonlyArray<TaskSpec & { readonly id: string }>) => {
+    const order = dependentsFirst(specs.map(({ id, needs = [] }) => ({ id, needs })));
+    return "ordered" in order ? ids(order.ordered) : [];
+  };
 
   test("tasks that need nothing stay as they were given", () => {
-    expect(ids(dependentsFirst(["c", "a", "b"].map((id) => spec(id))))).toEqual(["c", "a", "b"]);
+    expect(ordered(["c", "a", "b"].map((id) => spec(id)))).toEqual(["c", "a", "b"]);
   });
   test("each comes after those that need it, whatever the graph", () => {
     const graph = fc.array(fc.array(fc.nat(30), { maxLength: 4 }), { maxLength: 30 }).chain((needs) => {
@@ -121,15 +126,19 @@ describe("dispatch > task order", () => {
     });
     fc.assert(
       fc.property(graph, (specs) => {
-        const ordered = ids(dependentsFirst(specs));
-        expect([...ordered].sort()).toEqual(ids(specs).sort());
-        for (const { id, needs = [] } of specs) for (const need of needs) expect(ordered.indexOf(id)).toBeLessThan(ordered.indexOf(need));
+        const order = ordered(specs);
+        expect([...order].sort()).toEqual(ids(specs).sort());
+        for (const { id, needs = [] } of specs) for (const need of needs) expect(order.indexOf(id)).toBeLessThan(order.indexOf(need));
       }),
     );
   });
+  test("a circle is told", () => {
+    const circle = dependentsFirst(["a", "b", "c", "d"].map((id, index, all) => ({ id, needs: id === "d" ? [] : [all[(index + 1) % 3] as string] })));
+    expect("circle" in circle && [...circle.circle]).toEqual(["a", "b", "c", "a"]);
+  });
   test("a chain of 100,000 is no problem", () => {
     const chain = Array.from({ length: 100_000 }, (_, index) => spec(`t${index}`, { needs: index === 0 ? [] : [`t${index - 1}`] }));
-    const ordered = dependentsFirst(chain);
-    expect([ordered[0]?.id, ordered.at(-1)?.id]).toEqual(["t99999", "t0"]);
+    const order = ordered(chain);
+    expect([order[0], order.at(-1)]).toEqual(["t99999", "t0"]);
   });
 });

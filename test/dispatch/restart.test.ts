@@ -1,5 +1,5 @@
 import { describe, expect } from "vitest";
-import { dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
+import { openDispatcher } from "../../src/dispatch/index.ts";
 import type { Taskwright } from "../../src/engine/index.ts";
 import { JournalError } from "../../src/journal/index.ts";
 import { inMemory } from "../../src/testing/index.ts";
@@ -32,7 +32,7 @@ describe("dispatch > restart", () => {
 
   inScenes("time that passed while no engine was there counts for no time-out", async (open) => {
     const scene = await open({ slots: 2 });
-    await scene.submit(spec("a", { timeoutMs: 10_000 }), spec("offered", { timeoutMs: 10_000 }));
+    await scene.submit(spec("a", { executionTimeoutMs: 10_000 }), spec("offered", { executionTimeoutMs: 10_000 }));
     await scene.play(() => scene.workers.accept("a"));
     await scene.restart({}, 24 * hour);
     // Its command was ended with its engine, long before its time was over: no retry is burnt.
@@ -45,7 +45,7 @@ describe("dispatch > restart", () => {
 
   inScenes("a pause goes on while no engine is there", async (open) => {
     const scene = await open({ slots: 1 });
-    await scene.submit(spec("a", { retries: 1 }));
+    await scene.submit(spec("a", { retry: { attemptsMax: 1 + 1 } }));
     await run(scene, "a", "badly");
     await scene.restart({}, hour);
     expect(await scene.task("a")).toMatchObject({ state: "assigned", attempts: 2 });
@@ -72,12 +72,12 @@ describe("dispatch > restart", () => {
     await scene.settle();
     await scene.restart();
     await scene.play(
-      () => scene.workers.report(offer.assignment, { type: "ENDED", attempt: offer.attempt, ok: true, result: { exitCode: 0 } }),
+      () => scene.workers.report(offer.assignment, { type: "ENDED", attempt: offer.attempt, outcome: "ok", result: { exitCode: 0 } }),
       () => scene.workers.report(offer.worker, { type: "LOST", incarnation: offer.incarnation, reason: "late" }),
       () => scene.workers.report(offer.worker, { type: "READY", incarnation: offer.incarnation }),
     );
     expect(await scene.task("a")).toMatchObject({ state: "assigned", attempts: 2, result: undefined });
-    expect(await scene.worker(1)).toMatchObject({ state: "ready", incarnation: 2 });
+    expect(await scene.worker(1)).toMatchObject({ state: "active", incarnation: 2 });
     await scene.check();
   });
 
@@ -94,9 +94,9 @@ describe("dispatch > restart", () => {
         return page;
       },
     };
-    const dispatcher = await openDispatcher(slow, { ...dispatchMachines(scene.workers), subprocesses: scene.workers }, { slots: 1 });
+    const dispatcher = await openDispatcher(slow, scene.dispatchers, { slots: 1 });
     await scene.settle();
-    expect((await dispatcher.tasks()).map(({ id, state }) => [id, state])).toEqual([
+    expect((await dispatcher.list()).tasks.map(({ id, state }) => [id, state])).toEqual([
       ["busy", "assigned"],
       ["a", "cancelled"],
       ["b", "queued"],
@@ -109,7 +109,7 @@ describe("dispatch > restart", () => {
     await scene.dispatcher.stop();
     const { taskwright } = scene.engine;
     const refusing: Taskwright = { ...taskwright, send: () => Promise.reject(new Error("on purpose")) };
-    await expect(openDispatcher(refusing, { ...dispatchMachines(scene.workers), subprocesses: scene.workers }, { slots: 3 })).rejects.toThrow("on purpose");
+    await expect(openDispatcher(refusing, scene.dispatchers, { slots: 3 })).rejects.toThrow("on purpose");
     await scene.settle();
     expect(scene.workers.processes.size).toBe(0);
   });
@@ -171,12 +171,12 @@ describe("dispatch > restart", () => {
         hasCrashed = true;
       });
       // With the engine its whole process is gone: what it was about to do is not done.
-      const alive = async (settled: Promise<void>) => {
+      const alive = async (settled: Promise<unknown>) => {
         await settled;
         if (hasCrashed) await new Promise(() => {});
       };
       const life = async () => {
-        await alive(scene.dispatcher.submit([spec("a", { retries: 1 }), spec("b", { needs: ["a"] })]));
+        await alive(scene.dispatcher.submit([spec("a", { retry: { attemptsMax: 1 + 1 } }), spec("b", { needs: ["a"] })]));
         for (const how of ["badly", "ok"] as const) {
           while (!scene.workers.isOffered("a")) await alive(scene.advance(100));
           scene.workers.accept("a");
@@ -188,7 +188,7 @@ describe("dispatch > restart", () => {
       life().catch((error) => (hasCrashed ? undefined : Promise.reject(error)));
       await crashed;
       await scene.restart();
-      await scene.submit(spec("a", { retries: 1 }), spec("b", { needs: ["a"] }));
+      await scene.submit(spec("a", { retry: { attemptsMax: 1 + 1 } }), spec("b", { needs: ["a"] }));
       for (let round = 0; round < 10; round++) {
         await scene.advance(1_000);
         const [offer] = scene.workers.open;
@@ -260,7 +260,7 @@ describe("dispatch > trouble", () => {
     let stuck = "";
     for (let size = 2_000; stuck === ""; size -= 10) {
       const id = `t${size}`;
-      await scene.submit(spec(id, { command: { shell: "x".repeat(size) } })).then(
+      await scene.submit(spec(id, { input: { command: { shell: "x".repeat(size) }, cwd: "/" } })).then(
         () => {
           stuck = id;
         },
@@ -282,7 +282,7 @@ describe("dispatch > trouble", () => {
     await scene.submit(spec("a"));
     const { assignment, attempt } = scene.workers.accept("a");
     await scene.settle();
-    await scene.play(() => scene.workers.report(assignment, { type: "ENDED", attempt, ok: true, result: { exitCode: 0, stdout: "x".repeat(5_000) } }));
+    await scene.play(() => scene.workers.report(assignment, { type: "ENDED", attempt, outcome: "ok", result: { exitCode: 0, stdout: "x".repeat(5_000) } }));
     expect(await scene.task("a")).toMatchObject({ state: "done", result: undefined });
   });
 });

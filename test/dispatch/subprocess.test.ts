@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Dispatcher, dispatchMachines, openDispatcher, type TaskSpec } from "../../src/dispatch/index.ts";
-import { makeSubprocesses, type Subprocesses } from "../../src/dispatch/subprocess.ts";
+import { type CommandLine, type Dispatcher, dispatchMachines, openDispatcher, type TaskSpec, type WorkerTransport } from "../../src/dispatch/index.ts";
+import { makeSubprocesses } from "../../src/dispatch/subprocess.ts";
 import type { Work } from "../../src/dispatch/worker-protocol.ts";
 import { openEngine, type Taskwright } from "../../src/engine/index.ts";
 import { type Compiled, compile } from "./compiled.ts";
@@ -29,39 +29,41 @@ afterEach(async () => {
   await stage.close();
 });
 
-type Event = Parameters<Parameters<Subprocesses["attach"]>[0]>[1];
+type Event = { readonly type: string; readonly [key: string]: unknown };
+
+/** What an offer of a command does not need. */
+const nothing = { budget: {}, executionTimeoutMs: 60_000, session: undefined, question: undefined, answer: undefined, needs: {}, folder: undefined };
 
 /** Worker processes without an engine: a test gives the orders and hears the reports. */
 class Hands {
-  readonly subprocesses: Subprocesses;
+  readonly subprocesses: WorkerTransport;
   readonly reports: Array<readonly [string, Event]> = [];
   readonly #waiters = new Set<() => void>();
+  #life = 1;
 
   constructor(program = compiled.workerProgram) {
     this.subprocesses = makeSubprocesses(program);
     this.subprocesses.attach((address, event) => {
-      this.reports.push([address, event]);
+      this.reports.push([address, event as never]);
       for (const waiter of [...this.#waiters]) waiter();
     });
     cleaners.push(() => this.subprocesses.endAll());
   }
 
-  #order(order: (info: never) => void, address: string, params: unknown): void {
-    order({ address, params, seq: 1, event: { type: "TEST" }, context: {} } as never);
-  }
   start(address = "worker/1", incarnation = 1): Promise<Event> {
-    this.#order(this.subprocesses.actions.worker.startProcess, address, { incarnation });
+    this.#life = incarnation;
+    this.subprocesses.start?.(address, incarnation);
     return this.heard(address, "READY", (event) => event.incarnation === incarnation);
   }
   stop(address = "worker/1"): void {
-    this.#order(this.subprocesses.actions.worker.stopProcess, address, undefined);
+    this.subprocesses.stop(address);
   }
-  offer(id: string, more: Partial<Work> = {}, attempt = 1, worker = "worker/1", incarnation?: number): void {
-    const work: Work = { id, command: { argv: stage.argv }, cwd: tmpdir(), env: {}, ...more };
-    this.#order(this.subprocesses.actions.assignment.offer, assignmentOf(id), { worker, attempt, work, ...(incarnation === undefined ? {} : { incarnation }) });
+  offer(id: string, more: Partial<Work> = {}, attempt = 1, worker = "worker/1", incarnation = this.#life): void {
+    const input = { command: { argv: stage.argv }, cwd: tmpdir(), env: {}, ...more };
+    this.subprocesses.offer({ ...nothing, worker, incarnation, assignment: assignmentOf(id), attempt, task: more.id ?? id, kind: "command", input });
   }
   revoke(id: string, force: boolean, attempt = 1, worker = "worker/1"): void {
-    this.#order(this.subprocesses.actions.assignment.revoke, assignmentOf(id), { worker, attempt, force });
+    this.subprocesses.revoke({ worker, incarnation: this.#life, assignment: assignmentOf(id), attempt, force });
   }
   /** The first report of this kind, now or later. */
   heard(address: string, type: string, fits: (event: Event) => boolean = () => true): Promise<Event> {
@@ -122,16 +124,16 @@ describe("dispatch > subprocess > command", () => {
     expect(result).toEqual({ exitCode: 0, signal: null, stdout: "out", stderr: "err" });
     expect(durationMs).toBeGreaterThan(0);
     expect(hands.types("a")).toEqual(["ACCEPTED", "ENDED"]);
-    expect(hands.reports.at(-1)?.[1]).toMatchObject({ attempt: 1, ok: true });
+    expect(hands.reports.at(-1)?.[1]).toMatchObject({ attempt: 1, outcome: "ok" });
   });
 
   test("another exit code and a signal are failures with a reason", async () => {
     const hands = new Hands();
     await hands.start();
     (await hands.perform("a")).tell("exit", { code: 3 });
-    expect(await hands.ended("a")).toMatchObject({ ok: false, result: { exitCode: 3, signal: null }, failure: { code: "command_failed", message: "the command ended with exit code 3" } });
+    expect(await hands.ended("a")).toMatchObject({ outcome: "error", result: { exitCode: 3, signal: null }, failure: { code: "command_failed", message: "the command ended with exit code 3" } });
     (await hands.perform("b")).tell("die", { signal: "SIGTERM" });
-    expect(await hands.ended("b")).toMatchObject({ ok: false, result: { exitCode: null, signal: "SIGTERM" }, failure: { message: "the command was ended by SIGTERM" } });
+    expect(await hands.ended("b")).toMatchObject({ outcome: "error", result: { exitCode: null, signal: "SIGTERM" }, failure: { message: "the command was ended by SIGTERM" } });
   });
 
   test("the last 64 KiB of each stream are kept", async () => {
@@ -172,7 +174,7 @@ describe("dispatch > subprocess > command", () => {
     const hands = new Hands();
     await hands.start();
     hands.offer("a", { command: { shell: 'echo "$TASKWRIGHT_TASK $TASKWRIGHT_ATTEMPT" | tr a-z A-Z; exit 4' } }, 2);
-    expect(await hands.ended("a", 2)).toMatchObject({ ok: false, result: { exitCode: 4, stdout: "A 2\n" } });
+    expect(await hands.ended("a", 2)).toMatchObject({ outcome: "error", result: { exitCode: 4, stdout: "A 2\n" } });
   });
 
   test.each([
@@ -185,11 +187,11 @@ describe("dispatch > subprocess > command", () => {
     const hands = new Hands();
     await hands.start();
     hands.offer("a", work);
-    expect(await hands.ended("a")).toMatchObject({ attempt: 1, ok: false, failure: { code: "command_failed", message: expect.stringMatching(reason) } });
+    expect(await hands.ended("a")).toMatchObject({ attempt: 1, outcome: "error", failure: { code: "command_failed", message: expect.stringMatching(reason) } });
     expect(hands.types("a")).toEqual(["ACCEPTED", "ENDED"]);
     // The worker goes on.
     (await hands.perform("b")).tell("exit", { code: 0 });
-    expect(await hands.ended("b")).toMatchObject({ ok: true });
+    expect(await hands.ended("b")).toMatchObject({ outcome: "ok" });
   });
 
   test("one that is revoked hears SIGTERM, then is killed with all that it began", async () => {
@@ -206,7 +208,7 @@ describe("dispatch > subprocess > command", () => {
     puppet.tell("print", { stream: "stdout", text: "still here" });
     hands.revoke("a", true);
     await Promise.all([puppet.gone, child.gone]);
-    expect(await hands.ended("a")).toMatchObject({ ok: false, result: { signal: "SIGKILL" } });
+    expect(await hands.ended("a")).toMatchObject({ outcome: "error", result: { signal: "SIGKILL" } });
   });
 
   test("what it leaves running in its group ends with it", async () => {
@@ -217,7 +219,7 @@ describe("dispatch > subprocess > command", () => {
     const child = await stage.next("child");
     puppet.tell("print", { stream: "stdout", text: "done" });
     puppet.tell("exit", { code: 0 });
-    expect(await hands.ended("a")).toMatchObject({ ok: true, result: { stdout: "done" } });
+    expect(await hands.ended("a")).toMatchObject({ outcome: "ok", result: { stdout: "done" } });
     await child.gone;
   });
 
@@ -229,7 +231,7 @@ describe("dispatch > subprocess > command", () => {
     const daemon = await stage.next("daemon");
     puppet.tell("print", { stream: "stdout", text: "x", times: 50_000 });
     puppet.tell("exit", { code: 0 });
-    expect(await hands.ended("a")).toMatchObject({ ok: true, result: { exitCode: 0, stdout: "x".repeat(50_000) } });
+    expect(await hands.ended("a")).toMatchObject({ outcome: "ok", result: { exitCode: 0, stdout: "x".repeat(50_000) } });
     // It is nobody's any more: that is what leaving the group means.
     daemon.tell("exit", { code: 0 });
     await daemon.gone;
@@ -244,7 +246,7 @@ describe("dispatch > subprocess > worker", () => {
     const worker = parentOf(puppet.who.pid);
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.kill(worker, signal);
     puppet.tell("exit", { code: 0 });
-    expect(await hands.ended("a")).toMatchObject({ ok: true });
+    expect(await hands.ended("a")).toMatchObject({ outcome: "ok" });
   });
 
   test("one that is killed is reported lost, after its commands were ended", async () => {
@@ -282,7 +284,7 @@ describe("dispatch > subprocess > worker", () => {
     await hands.start("worker/1", 2);
     await puppet.gone;
     (await hands.perform("a", {}, 2)).tell("exit", { code: 0 });
-    expect(await hands.ended("a", 2)).toMatchObject({ ok: true });
+    expect(await hands.ended("a", 2)).toMatchObject({ outcome: "ok" });
     expect(hands.types("a")).toEqual(["ACCEPTED", "ACCEPTED", "ENDED"]);
     expect(hands.reports.some(([, { type }]) => type === "LOST")).toBe(false);
   });
@@ -330,33 +332,33 @@ describe("dispatch > subprocess > worker", () => {
   test("nothing is started before anybody listens", () => {
     const subprocesses = makeSubprocesses(compiled.workerProgram);
     cleaners.push(() => subprocesses.endAll());
-    subprocesses.actions.worker.startProcess({ address: "worker/1", params: { incarnation: 1 } } as never);
+    subprocesses.start?.("worker/1", 1);
     // An order for a worker that is not there is dropped: its loss is on its way.
-    subprocesses.actions.assignment.offer({ address: "task/a/assignment", params: { worker: "worker/1", attempt: 1, work: {} } } as never);
-    subprocesses.actions.worker.stopProcess({ address: "worker/1", params: undefined } as never);
+    subprocesses.offer({ ...nothing, worker: "worker/1", incarnation: 1, assignment: "task/a/assignment", attempt: 1, task: "a", kind: "command", input: {} });
+    subprocesses.stop("worker/1");
     return expect(subprocesses.endAll()).resolves.toBeUndefined();
   });
 });
 
 describe("dispatch > subprocess > engine", () => {
   const open = async (slots: number): Promise<{ readonly engine: Taskwright; readonly dispatcher: Dispatcher }> => {
-    const dispatch = dispatchMachines(makeSubprocesses(compiled.workerProgram));
-    const engine = await openEngine({ machines: dispatch.machines });
+    const dispatch = dispatchMachines({ transports: { command: makeSubprocesses(compiled.workerProgram) } });
+    const engine = await openEngine({ machines: [], plugins: [dispatch] });
     cleaners.push(() => engine.close({ grace: 0 }));
     const dispatcher = await openDispatcher(engine, dispatch, { slots });
     cleaners.push(() => dispatcher.stop());
     return { engine, dispatcher };
   };
-  const task = (id: string, more: Partial<TaskSpec> = {}): TaskSpec => ({ id, command: { argv: stage.argv }, cwd: tmpdir(), ...more });
+  const task = (id: string, command: CommandLine = { argv: stage.argv }, more: Partial<TaskSpec> = {}): TaskSpec => ({ id, input: { command, cwd: tmpdir() }, ...more });
 
   test("short commands are carried out, and what they left is kept", async () => {
     const { dispatcher } = await open(2);
     await dispatcher.submit([
-      task("good", { command: { argv: ["sh", "-c", "echo $TASKWRIGHT_TASK"] } }),
-      task("bad", { command: { shell: "echo oops >&2; exit 3" } }),
-      task("flaky", { command: { shell: '[ "$TASKWRIGHT_ATTEMPT" -ge 2 ]' }, retries: 1 }),
-      task("after", { command: { shell: "true" }, needs: ["good", "flaky"] }),
-      task("never", { command: { shell: "true" }, needs: ["bad"] }),
+      task("good", { argv: ["sh", "-c", "echo $TASKWRIGHT_TASK"] }),
+      task("bad", { shell: "echo oops >&2; exit 3" }),
+      task("flaky", { shell: '[ "$TASKWRIGHT_ATTEMPT" -ge 2 ]' }, { retry: { attemptsMax: 1 + 1 } }),
+      task("after", { shell: "true" }, { needs: ["good", "flaky"] }),
+      task("never", { shell: "true" }, { needs: ["bad"] }),
     ]);
     const [good, bad, flaky, after, never] = await dispatcher.whenEnded(["good", "bad", "flaky", "after", "never"]);
     expect(good).toMatchObject({ state: "done", attempts: 1, result: { exitCode: 0, stdout: "good\n" } });
@@ -368,7 +370,7 @@ describe("dispatch > subprocess > engine", () => {
 
   test("output that is no text is stored, whatever it is", async () => {
     const { dispatcher } = await open(1);
-    await dispatcher.submit([task("a", { command: { shell: "head -c 100000 /dev/zero; head -c 100000 /dev/urandom >&2" } })]);
+    await dispatcher.submit([task("a", { shell: "head -c 100000 /dev/zero; head -c 100000 /dev/urandom >&2" })]);
     const [view] = await dispatcher.whenEnded(["a"]);
     expect(view).toMatchObject({ state: "done", result: { stdout: "\0".repeat(65_536) } });
   });
@@ -389,17 +391,17 @@ describe("dispatch > subprocess > engine", () => {
 
   test("a command that kills its own worker each time is given up, and the next one runs", async () => {
     const { dispatcher } = await open(1);
-    await dispatcher.submit([task("deadly", { command: { shell: "kill -9 $PPID" } }), task("next", { command: { shell: "true" } })]);
+    await dispatcher.submit([task("deadly", { shell: "kill -9 $PPID" }), task("next", { shell: "true" })]);
     const [deadly, next] = await dispatcher.whenEnded(["deadly", "next"]);
     expect(deadly).toMatchObject({ state: "dead", attempts: 6, failure: { code: "worker_lost" } });
     expect(next).toMatchObject({ state: "done", attempts: 1 });
   });
 
   test("a worker that hangs is replaced, and what it was offered runs elsewhere", async () => {
-    const dispatch = dispatchMachines(makeSubprocesses(compiled.workerProgram));
-    const engine = await openEngine({ machines: dispatch.machines });
+    const dispatch = dispatchMachines({ transports: { command: makeSubprocesses(compiled.workerProgram) } });
+    const engine = await openEngine({ machines: [], plugins: [dispatch] });
     cleaners.push(() => engine.close({ grace: 0 }));
-    const dispatcher = await openDispatcher(engine, dispatch, { slots: 1, acceptanceTimeoutMs: 500 });
+    const dispatcher = await openDispatcher(engine, dispatch, { slots: 1, defaults: { acceptanceTimeoutMs: 500 } });
     cleaners.push(() => dispatcher.stop());
     await dispatcher.submit([task("first")]);
     const first = await stage.next("first");
@@ -421,7 +423,7 @@ describe("dispatch > subprocess > engine", () => {
     await dispatcher.submit([task("a")]);
     const puppet = await stage.next("a");
     const heard = puppet.heard("SIGTERM");
-    await dispatcher.cancel("a", "not wanted");
+    await dispatcher.cancel("a", { by: "tester", why: "not wanted" });
     await heard;
     puppet.tell("exit", { code: 5 });
     expect((await dispatcher.whenEnded(["a"]))[0]).toMatchObject({ state: "cancelled", result: { exitCode: 5 }, failure: { message: "not wanted" } });

@@ -24,7 +24,7 @@ const acts = fc.array(
 
 class Walk {
   readonly scene: Scene;
-  readonly specs: Array<TaskSpec> = [];
+  readonly specs: Array<TaskSpec & { readonly id: string }> = [];
   readonly #past: Array<Offer> = [];
 
   constructor(scene: Scene) {
@@ -61,7 +61,7 @@ class Walk {
         return scene.advance(40_000);
       case "cancel": {
         const task = pick(this.specs);
-        if (task !== undefined) await scene.dispatcher.cancel(task.id, "not wanted");
+        if (task !== undefined) await scene.dispatcher.cancel(task.id, { by: "tester", why: "not wanted" });
         break;
       }
       case "crash":
@@ -77,7 +77,7 @@ class Walk {
         if (offer === undefined) break;
         const { assignment, attempt, worker, incarnation } = offer;
         workers.report(assignment, { type: "ACCEPTED", attempt });
-        workers.report(assignment, { type: "ENDED", attempt, ok: true, result: { exitCode: 0 } });
+        workers.report(assignment, { type: "ENDED", attempt, outcome: "ok", result: { exitCode: 0 } });
         workers.report(assignment, { type: "DECLINED", attempt });
         if (workers.processes.get(worker)?.incarnation !== incarnation) workers.report(worker, { type: "LOST", incarnation, reason: "late" });
         break;
@@ -93,7 +93,7 @@ class Walk {
     const fresh = Array.from({ length: 1 + (which % 4) }, (_, index) => {
       const number = first + index;
       const needs = number === 0 ? [] : [...new Set([which % number, (which * 7) % number])].slice(0, which % 3).map((need) => `t${need}`);
-      return spec(`t${number}`, { needs, retries: which % 3, priority: which % 5, timeoutMs: 20_000 });
+      return spec(`t${number}`, { needs, retry: { attemptsMax: 1 + (which % 3) }, priority: which % 5, executionTimeoutMs: 20_000 });
     });
     this.specs.push(...fresh);
     // In any order: what is needed may come after those that need it.
@@ -102,7 +102,7 @@ class Walk {
 
   async check(): Promise<void> {
     await this.scene.check();
-    const views = await this.scene.dispatcher.tasks();
+    const views = await this.scene.tasks();
     expect(views.map(({ id }) => id).sort()).toEqual(this.specs.map(({ id }) => id).sort());
     const states = new Map(views.map(({ id, state }) => [id, state]));
     for (const { id, needs = [] } of this.specs) {
@@ -129,10 +129,10 @@ class Walk {
     }
     await this.check();
     await scene.checkOver();
-    for (const { id, retries = 0 } of this.specs) {
+    for (const { id, retry } of this.specs) {
       const { value, context } = await scene.engine.snapshot(`task/${id}`);
       const { failures, failure, result } = context as { failures: number; failure: unknown; result: { exitCode: number } | null };
-      expect(failures).toBeLessThanOrEqual(1 + retries);
+      expect(failures).toBeLessThanOrEqual(retry?.attemptsMax ?? 1);
       if (value === "done") expect([id, result?.exitCode]).toEqual([id, 0]);
       else expect(failure).not.toBeNull();
     }

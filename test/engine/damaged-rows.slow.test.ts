@@ -98,9 +98,9 @@ interface Count {
 
 const run = async (subject: Subject, seed: number): Promise<Count> => {
   const store = sqliteStore();
-  const engine = await testEngine({ machines: subject.machines, journal: store });
+  const engine = await testEngine({ machines: subject.machines, ...(subject.plugins === undefined ? {} : { plugins: subject.plugins }), journal: store });
   engine.skipFold();
-  const registry = makeRegistry(subject.machines, defaultLimits);
+  const registry = makeRegistry([...subject.machines, ...(subject.plugins ?? []).flatMap(({ machines }) => machines)], defaultLimits);
   const count: Count = { damaged: 0, parked: 0, read: new Map() };
   try {
     await engine.start("counter", "witness");

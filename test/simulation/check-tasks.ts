@@ -1,7 +1,8 @@
-import type { AssignmentContext, AssignmentOutput } from "../../machines/assignment.ts";
+import type { AssignmentContext } from "../../machines/assignment.ts";
 import type { ActivityContext } from "../../machines/activity.ts";
 import type { TaskContext } from "../../machines/task.ts";
-import type { WorkerContext } from "../../machines/worker.ts";
+import { usedSlots, type WorkerContext } from "../../machines/worker.ts";
+import type { Run } from "../../src/domain/task.ts";
 import type { Life, Moment } from "./life.ts";
 import type { Stored } from "./store.ts";
 
@@ -27,7 +28,7 @@ export class TaskBook {
 
 const machines: ReadonlySet<string> = new Set(["task", "assignment", "worker", "activity"]);
 
-const outcomeOf = ({ event }: Moment): AssignmentOutput["outcome"] | undefined => (event.type === "taskwright.done" ? (event.output as AssignmentOutput | undefined)?.outcome : undefined);
+const outcomeOf = ({ event }: Moment): Run["outcome"] | undefined => (event.type === "taskwright.done" ? (event.output as Run | undefined)?.outcome : undefined);
 
 /** Budgets, slots and assignments of the task machines, counted anew from what the histories tell. */
 export const checkTasks = (book: TaskBook, lives: ReadonlyMap<number, Life>, moments: ReadonlyArray<Moment>, stored: Stored, violate: (what: string) => void): void => {
@@ -57,9 +58,9 @@ const checkTask = (counted: Counted, { address, state }: Life, violate: (what: s
   const value = state.snapshot.value;
   if (context.failures !== counted.failures) violate(`${address}: ${counted.failures} attempts failed, it has counted ${context.failures}`);
   if (context.losses !== counted.losses) violate(`${address}: its worker was lost ${counted.losses} times, it has counted ${context.losses}`);
-  if (context.failures > context.retry.attemptsMax) violate(`${address}: ${context.failures} attempts failed, its budget is ${context.retry.attemptsMax}`);
-  if (context.losses > context.lossesMax + 1) violate(`${address}: its worker was lost ${context.losses} times, it bears ${context.lossesMax}`);
-  if (value === "dead" && counted.failures < context.retry.attemptsMax && counted.losses <= context.lossesMax) violate(`${address}: it was given up, and its budget was not spent`);
+  if (context.failures > context.spec.retry.attemptsMax) violate(`${address}: ${context.failures} attempts failed, its budget is ${context.spec.retry.attemptsMax}`);
+  if (context.losses > context.spec.lossesMax + 1) violate(`${address}: its worker was lost ${context.losses} times, it bears ${context.spec.lossesMax}`);
+  if (value === "dead" && counted.failures < context.spec.retry.attemptsMax && counted.losses <= context.spec.lossesMax) violate(`${address}: it was given up, and its budget was not spent`);
 };
 
 const checkActivity = ({ address, state }: Life, violate: (what: string) => void): void => {
@@ -78,9 +79,10 @@ const checkSlots = (lives: ReadonlyMap<number, Life>, stored: Stored, violate: (
     const { value } = life.state.snapshot;
     if (machine === "worker") {
       const { taken, slots } = life.state.snapshot.context as WorkerContext;
-      if (taken.length > slots) violate(`${address} has ${taken.length} assignments in ${slots} slots`);
-      if (taken.length > 0 && value !== "ready") violate(`${address} is ${String(value)} and has ${taken.length} assignments`);
-      for (const assignment of taken) {
+      const used = usedSlots({ taken });
+      if (used > slots) violate(`${address} has assignments for ${used} slots, it has ${slots}`);
+      if (used > 0 && value !== "active") violate(`${address} is ${String(value)} and has assignments for ${used} slots`);
+      for (const assignment of Object.keys(taken)) {
         if (holders.has(assignment)) violate(`${assignment} holds two slots, of ${address} and ${holders.get(assignment)}`);
         holders.set(assignment, address);
       }

@@ -196,7 +196,7 @@ export class Clients {
             keyed: true,
             call: async (process, call) => {
               if (process.dispatcher === undefined) throw new NotReady();
-              await process.dispatcher.cancel(task, call);
+              await process.dispatcher.cancel(task, { by: "client", why: call });
               return { cancelled: call };
             },
           };
@@ -234,10 +234,17 @@ export class Clients {
 
   #submit(op: string): Request {
     const { source } = this.#world;
-    const specs = Array.from({ length: source.whole("specs", 1, 3) }, (_, index): TaskSpec => {
+    const specs = Array.from({ length: source.whole("specs", 1, 3) }, (_, index): TaskSpec & { readonly id: string } => {
       const id = `${op.slice(3)}-${index}`;
       const needs = this.#tasks.length > 0 && source.chance("needs", 0.3) ? [source.pick("need", this.#tasks)] : [];
-      return { id, command: { argv: ["true"] }, cwd: "/", retries: source.whole("retries", 0, 2), timeoutMs: 8_000, priority: source.whole("priority", 0, 2), needs };
+      return {
+        id,
+        input: { command: { argv: ["true"] }, cwd: "/" },
+        retry: { attemptsMax: 1 + source.whole("retries", 0, 2) },
+        executionTimeoutMs: 8_000,
+        priority: source.whole("priority", 0, 2),
+        needs,
+      };
     });
     const ids = specs.map(({ id }) => id);
     this.#tasks.push(...ids);

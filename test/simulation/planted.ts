@@ -3,6 +3,7 @@ import { assign, enqueueActions } from "xstate";
 import { assignment } from "../../machines/assignment.ts";
 import { task } from "../../machines/task.ts";
 import { actorRef } from "../../src/domain/reference.ts";
+import type { Run } from "../../src/domain/task.ts";
 import { emptyTurn, type Journal } from "../../src/journal/index.ts";
 import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
@@ -81,17 +82,23 @@ export const planted = {
     says: "a failed attempt is counted twice",
     task: task.provide({
       actions: {
-        recordFailure: assign(({ context }) => ({
-          failures: context.failures + 2,
-          delayMs: context.failures + 2 >= context.retry.attemptsMax ? null : 500,
-          failure: { name: "TaskFailed", message: "it failed" },
-        })),
+        recordRun: assign(({ context, event }) => {
+          const { outcome, reported } = (event as unknown as { readonly output: Run }).output;
+          const failures = context.failures + (outcome === "failed" || outcome === "timedOut" ? 2 : 0);
+          return {
+            run: { outcome, reported },
+            failures,
+            losses: context.losses + (outcome === "lost" ? 1 : 0),
+            delayMs: failures >= context.spec.retry.attemptsMax ? null : 500,
+            failure: { name: "TaskFailed", message: "it failed" },
+          };
+        }),
       },
     }),
   },
   cancelNotStored: {
     says: "that a running task is not wanted any more is said, but not stored",
-    task: task.provide({ actions: { recordUnwanted: assign({}) }, actors: { assignment: forgetting } }),
+    task: task.provide({ actions: { intendCancel: assign({}) }, actors: { assignment: forgetting } }),
     assignment: forgetting,
   },
   slotLeakedOnTimeout: {

@@ -1,5 +1,4 @@
-import type { Subprocesses } from "../../src/dispatch/subprocess.ts";
-import type { Work } from "../../src/dispatch/worker-protocol.ts";
+import type { WorkerTransport } from "../../src/dispatch/index.ts";
 import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
 
@@ -20,7 +19,7 @@ interface Place {
 type Report = (address: string, event: { readonly type: string; readonly [key: string]: unknown }) => void;
 
 /** The worker processes of one simulated process: they accept, decline, fail, vanish, answer late, twice, or never. */
-export class SimWorkers implements Subprocesses {
+export class SimWorkers implements WorkerTransport {
   readonly #world: World;
   readonly #process: SimProcess;
   readonly #places = new Map<string, Place>();
@@ -31,38 +30,29 @@ export class SimWorkers implements Subprocesses {
     this.#process = process;
   }
 
-  readonly actions: Subprocesses["actions"] = {
-    worker: {
-      startProcess: ({ address, params }) => {
-        if (this.#report === undefined || this.#process.dead) return;
-        const { incarnation } = params as { incarnation: number };
-        this.#kill(address);
-        this.#places.set(address, { incarnation, offers: [] });
-        this.#soon("readyMs", 50, () => this.#tell(address, { type: "READY", incarnation }));
-      },
-      stopProcess: ({ address }) => this.#kill(address),
-    },
-    assignment: {
-      offer: ({ address, params }) => {
-        const { worker, attempt, work, incarnation } = params as { worker: string; attempt: number; work: Work; incarnation: number };
-        const place = this.#places.get(worker);
-        if (place?.incarnation !== incarnation || this.#process.dead) return;
-        const offer: Offer = { worker, incarnation: place.incarnation, assignment: address, task: work.id, attempt, state: "offered" };
-        place.offers.push(offer);
-        this.#soon("offerMs", 200, () => this.#answer(offer));
-      },
-      revoke: ({ address, params }) => {
-        const { worker, attempt, force } = params as { worker: string; attempt: number; force: boolean };
-        const offer = this.#places.get(worker)?.offers.find((known) => known.assignment === address && known.attempt === attempt);
-        if (offer === undefined || offer.state === "over" || this.#process.dead) return;
-        if (force || this.#world.source.chance("revoked", 0.7))
-          this.#soon("revokeMs", force ? 1 : 500, () => this.#end(offer, { ok: false, failure: { name: "CommandFailed", message: "it was ended by a signal" } }));
-      },
-    },
+  readonly start = (worker: string, incarnation: number): void => {
+    if (this.#report === undefined || this.#process.dead) return;
+    this.#kill(worker);
+    this.#places.set(worker, { incarnation, offers: [] });
+    this.#soon("readyMs", 50, () => this.#tell(worker, { type: "READY", incarnation }));
+  };
+  readonly stop = (worker: string): void => this.#kill(worker);
+  readonly offer: WorkerTransport["offer"] = ({ worker, incarnation, assignment, task, attempt }) => {
+    const place = this.#places.get(worker);
+    if (place?.incarnation !== incarnation || this.#process.dead) return;
+    const offer: Offer = { worker, incarnation, assignment, task, attempt, state: "offered" };
+    place.offers.push(offer);
+    this.#soon("offerMs", 200, () => this.#answer(offer));
+  };
+  readonly revoke: WorkerTransport["revoke"] = ({ worker, assignment, attempt, force }) => {
+    const offer = this.#places.get(worker)?.offers.find((known) => known.assignment === assignment && known.attempt === attempt);
+    if (offer === undefined || offer.state === "over" || this.#process.dead) return;
+    if (force || this.#world.source.chance("revoked", 0.7))
+      this.#soon("revokeMs", force ? 1 : 500, () => this.#end(offer, { outcome: "error", failure: { name: "CommandFailed", message: "it was ended by a signal" } }));
   };
 
-  readonly attach = (report: Report): void => {
-    this.#report = report;
+  readonly attach: WorkerTransport["attach"] = (report) => {
+    this.#report = report as Report;
   };
   readonly endAll = async (): Promise<void> => this.killAll();
 
@@ -94,7 +84,7 @@ export class SimWorkers implements Subprocesses {
     }
     const isOk = !this.#world.fault("workerFailed");
     const result = { exitCode: isOk ? 0 : 1, signal: null, stdout: "", stderr: "", durationMs: 5 };
-    const how = isOk ? { ok: true, result } : { ok: false, result, failure: { name: "CommandFailed", message: "the command ended with exit code 1" } };
+    const how = isOk ? { outcome: "ok", result } : { outcome: "error", result, failure: { name: "CommandFailed", message: "the command ended with exit code 1" } };
     this.#soon("workMs", 2_000, () => this.#end(offer, how));
   }
 

@@ -319,9 +319,10 @@ export class World {
       this.#underWay--;
       const { planted } = this.#options;
       const journal = diskOf(this, process, planted?.journal?.(base, this, process) ?? base);
-      const dispatch = dispatchMachines(workers as never);
+      const dispatch = dispatchMachines({ transports: { command: workers } });
       const engine = await openEngine({
         machines: this.#machines(process, dispatch.machines),
+        plugins: [{ ...dispatch, machines: [] }],
         limits: this.plan.limits,
         time: process.clock,
         log: () => {},
@@ -330,7 +331,7 @@ export class World {
       process.engine = engine;
       process.openedAt = process.clock.now();
       this.trace(`${process.name} is open`);
-      process.dispatcher = await openDispatcher(engine, { ...dispatch, subprocesses: workers as never }, { slots: this.plan.slots, acceptanceTimeoutMs: 2_000 });
+      process.dispatcher = await openDispatcher(engine, dispatch, { slots: this.plan.slots, defaults: { acceptanceTimeoutMs: 2_000 } });
     };
     begin().catch((error: unknown) => {
       if (process.dead) return;
@@ -634,8 +635,7 @@ const soundDefinitions = (planted: Planted | undefined): ReturnType<typeof defin
   const key = planted?.task === undefined && planted?.assignment === undefined ? undefined : planted;
   let definitions = known.get(key);
   if (definitions === undefined) {
-    const nobody = { attach: () => {}, endAll: async () => {}, actions: { worker: { startProcess: () => {}, stopProcess: () => {} }, assignment: { offer: () => {}, revoke: () => {} } } };
-    definitions = definitionsOf(machinesOf(replaced(dispatchMachines(nobody as never).machines, planted)));
+    definitions = definitionsOf(machinesOf(replaced(dispatchMachines().machines, planted)));
     known.set(key, definitions);
   }
   return definitions;

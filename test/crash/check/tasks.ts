@@ -1,10 +1,11 @@
 import type { AssignmentContext } from "../../../machines/assignment.ts";
 import type { TaskContext } from "../../../machines/task.ts";
-import type { WorkerContext } from "../../../machines/worker.ts";
+import { usedSlots, type WorkerContext } from "../../../machines/worker.ts";
+import { endedStates } from "../../../src/domain/task.ts";
 import type { Life } from "./fold.ts";
 import { latest, nameOf, type Rule, type Scene } from "./scene.ts";
 
-const endings: ReadonlySet<string> = new Set(["done", "dead", "cancelled"]);
+const endings: ReadonlySet<string> = endedStates;
 const accepted: ReadonlySet<string> = new Set(["running", "stopping"]);
 
 export const livesOf = (scene: Scene, machine: string): ReadonlyArray<Life> => scene.lives.filter((life) => life.row.machine === machine);
@@ -50,7 +51,11 @@ export const tasks: ReadonlyArray<Rule> = [
     check: (scene, violate) => {
       for (const task of livesOf(scene, "task")) {
         for (const { entry, state } of task.moments) {
-          const { failures, losses, lossesMax, retry } = state.snapshot.context as TaskContext;
+          const {
+            failures,
+            losses,
+            spec: { lossesMax, retry },
+          } = state.snapshot.context as TaskContext;
           if (failures > retry.attemptsMax) violate(`${task.row.address}, entry ${entry.seq}: ${failures} failures of ${retry.attemptsMax} attempts`);
           if (losses > lossesMax + 1) violate(`${task.row.address}, entry ${entry.seq}: ${losses} losses of ${lossesMax}`);
         }
@@ -80,19 +85,22 @@ export const tasks: ReadonlyArray<Rule> = [
       for (const task of livesOf(scene, "task")) {
         const open = assignmentsOf(scene, task).filter((assignment) => assignment.row.status === "active");
         const state = latest<TaskContext>(task);
-        if (open.length !== (typeof state?.value === "object" ? 1 : 0)) violate(`${task.row.address} is ${JSON.stringify(state?.value)} with ${open.length} open assignments`);
+        if (open.length !== (typeof state?.value === "object" && state.value !== null && "active" in state.value ? 1 : 0))
+          violate(`${task.row.address} is ${JSON.stringify(state?.value)} with ${open.length} open assignments`);
         for (const assignment of open) {
           const worker = latest<AssignmentContext>(assignment)?.context.worker ?? "";
           held.set(worker, [...(held.get(worker) ?? []), assignment.address]);
         }
       }
       for (const worker of livesOf(scene, "worker")) {
-        const taken = [...(latest<WorkerContext>(worker)?.context.taken ?? [])].sort().join();
+        const taken = Object.keys(latest<WorkerContext>(worker)?.context.taken ?? {})
+          .sort()
+          .join();
         const open = (held.get(worker.address) ?? []).sort().join();
         if (taken !== open) violate(`${worker.row.address} has taken ${taken || "nothing"}, open are ${open || "none"}`);
         for (const { entry, state } of worker.moments) {
           const context = state.snapshot.context as WorkerContext;
-          if (context.taken.length > context.slots) violate(`${worker.row.address}, entry ${entry.seq}: ${context.taken.length} assignments on ${context.slots} slots`);
+          if (usedSlots(context) > context.slots) violate(`${worker.row.address}, entry ${entry.seq}: assignments for ${usedSlots(context)} slots on ${context.slots}`);
         }
       }
     },
@@ -103,7 +111,7 @@ export const tasks: ReadonlyArray<Rule> = [
       for (const task of livesOf(scene, "task")) {
         const { needs } = (JSON.parse(task.moments[0]?.entry.event ?? "{}") as { input?: { needs: ReadonlyArray<string> } }).input ?? { needs: [] };
         const begun = assignmentsOf(scene, task)[0]?.moments[0]?.entry.id;
-        const waits = nameOf(latest(task)?.value ?? "") === "waiting" ? (latest<TaskContext>(task)?.context.needs ?? []) : [];
+        const waits = ["waiting", "forNeeds"].includes(nameOf(latest(task)?.value ?? "")) ? (latest<TaskContext>(task)?.context.needs ?? []) : [];
         for (const need of needs) {
           const needed = scene.byAddress.get(`task/${need}`)?.at(-1);
           const done = entryInto(needed, (name) => name === "done")?.id;

@@ -1,6 +1,6 @@
 import { assign, type AnyStateMachine, fromPromise, raise, sendTo, setup } from "xstate";
 import { dispatchMachines, openDispatcher } from "../../../src/dispatch/index.ts";
-import type { DurableMachine, SentEvent } from "../../../src/engine/index.ts";
+import type { DurableMachine, Plugin, SentEvent } from "../../../src/engine/index.ts";
 import type { TestEngine } from "../../../src/testing/index.ts";
 import { FakeWorkers } from "../../dispatch/fake-workers.ts";
 import { counter } from "../machines.ts";
@@ -80,6 +80,7 @@ const clock = setup({ types: { context: {} as { minutes: number } } }).createMac
 export interface Subject {
   readonly name: string;
   readonly machines: ReadonlyArray<AnyStateMachine | DurableMachine>;
+  readonly plugins?: ReadonlyArray<Plugin>;
   /** Brings as many of it about as there are ids. */
   readonly bring: (engine: TestEngine, ids: ReadonlyArray<string>) => Promise<void>;
   readonly address: (id: string) => string;
@@ -107,13 +108,13 @@ const castleEvents = [
 
 /** Tasks that are under way on workers which a test plays. */
 const dispatched: Subject["bring"] = async (engine, ids) => {
-  const dispatcher = await openDispatcher(engine.taskwright, { ...dispatchMachines(workers), subprocesses: workers }, { slots: ids.length });
-  await dispatcher.submit(ids.map((id) => ({ id, command: { argv: ["true"] }, cwd: "/" })));
+  const dispatcher = await openDispatcher(engine.taskwright, dispatch, { slots: ids.length });
+  await dispatcher.submit(ids.map((id) => ({ id, input: { command: { argv: ["true"] }, cwd: "/" } })));
   await engine.settled();
 };
 const workers = new FakeWorkers();
-const resume: Subject["resume"] = (engine) => openDispatcher(engine.taskwright, { ...dispatchMachines(workers), subprocesses: workers }, { slots: 1 });
-const tasks = [...witnesses, ...dispatchMachines(workers).machines];
+const dispatch = dispatchMachines({ transports: { command: workers } });
+const resume: Subject["resume"] = (engine) => openDispatcher(engine.taskwright, dispatch, { slots: 1 });
 
 export const subjects: ReadonlyArray<Subject> = [
   { name: "a plain actor", machines: witnesses, bring: starting("counter", ["", "ADD"]), address: (id) => `counter/${id}`, event: { type: "ADD" } },
@@ -128,11 +129,12 @@ export const subjects: ReadonlyArray<Subject> = [
     bring: starting("clumsy", ["", "FALL"]),
     address: (id) => `supervisor/clumsy:${id}`,
   },
-  { name: "a task", machines: tasks, bring: dispatched, resume, address: (id) => `task/${id}`, event: { type: "CANCEL" } },
-  { name: "an assignment", machines: tasks, bring: dispatched, resume, address: (id) => `task/${id}/assignment`, event: { type: "ACCEPTED", attempt: 1 } },
+  { name: "a task", machines: witnesses, plugins: [dispatch], bring: dispatched, resume, address: (id) => `task/${id}`, event: { type: "CANCEL" } },
+  { name: "an assignment", machines: witnesses, plugins: [dispatch], bring: dispatched, resume, address: (id) => `task/${id}/assignment`, event: { type: "ACCEPTED", attempt: 1 } },
   {
     name: "a worker",
-    machines: tasks,
+    machines: witnesses,
+    plugins: [dispatch],
     bring: dispatched,
     resume,
     address: (id) => `worker/${Number(id.slice(1)) + 1}`,
