@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import { fromPromise } from "xstate";
 import { schedule as scheduleMachine, type ScheduleContext } from "../../machines/schedule.ts";
-import type { Contract } from "../dispatch/index.ts";
+import type { Dispatcher, TaskSpec } from "../dispatch/index.ts";
 import { endedStates } from "../dispatch/index.ts";
 import { type Address, childId, rootAddress, wrongId } from "../domain/address.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
@@ -15,12 +15,12 @@ import { InvalidSchedule, ScheduleExists, ScheduleFull, UnknownSchedule } from "
 import { firstMoments, momentsOf, planOf } from "./moments.ts";
 
 /** What schedules need of a dispatcher. */
-export type TaskDesk = Pick<Contract.Dispatcher, "submit" | "get" | "observe" | "cancel">;
+export type TaskDesk = Pick<Dispatcher, "submit" | "get" | "observe" | "cancel">;
 
 /** A schedule as it is made; what is left out is `overlap: "skip"`, `missed: "last"`, no jitter, no end. */
 export interface NewSchedule extends Omit<ScheduleSpec, "task" | "overlap" | "missed" | "jitterMs">, Partial<Pick<ScheduleSpec, "overlap" | "missed" | "jitterMs">> {
   /** Its id is made of the schedule and the moment; the worker finds the moment in `attributes.moment`. */
-  readonly task: Omit<Contract.TaskSpec, "id" | "runAt" | "debounce">;
+  readonly task: Omit<TaskSpec, "id" | "runAt" | "debounce">;
 }
 
 export interface ScheduleView {

@@ -1,7 +1,7 @@
-import type { Contract } from "../../src/dispatch/index.ts";
+import type { TaskSpec, TaskState, TaskView } from "../../src/dispatch/index.ts";
 import type { TaskDesk } from "../../src/orchestration/index.ts";
 
-type Task = Pick<Contract.TaskView, "id" | "state"> & { readonly spec: Contract.TaskSpec };
+type Task = Pick<TaskView, "id" | "state"> & { readonly spec: TaskSpec };
 
 /** A dispatcher of which a test says what becomes of its tasks. It outlives the engine, as a journal does. */
 export class Desk implements TaskDesk {
@@ -12,9 +12,9 @@ export class Desk implements TaskDesk {
   readonly cancelled: Array<string> = [];
   /** Off: it refuses what it is given. */
   takes = true;
-  #listeners = new Set<(task: Contract.TaskView) => void>();
+  #listeners = new Set<(task: TaskView) => void>();
 
-  readonly submit = (async (given: Contract.TaskSpec | ReadonlyArray<Contract.TaskSpec>) => {
+  readonly submit = (async (given: TaskSpec | ReadonlyArray<TaskSpec>) => {
     const specs = Array.isArray(given) ? given : [given];
     if (!this.takes) throw new Error("it takes no tasks");
     const answers = specs.map((spec) => {
@@ -25,8 +25,8 @@ export class Desk implements TaskDesk {
     });
     return Array.isArray(given) ? answers : answers[0];
   }) as TaskDesk["submit"];
-  readonly get = async (id: string) => this.tasks.get(id) as Contract.TaskView | undefined;
-  readonly observe = (listener: (task: Contract.TaskView) => void) => {
+  readonly get = async (id: string) => this.tasks.get(id) as TaskView | undefined;
+  readonly observe = (listener: (task: TaskView) => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
@@ -36,10 +36,10 @@ export class Desk implements TaskDesk {
     return { done: [id], refused: [] };
   }) as TaskDesk["cancel"];
 
-  end(id: string, state: Contract.TaskState = "done"): void {
+  end(id: string, state: TaskState = "done"): void {
     const task = { ...(this.tasks.get(id) as Task), state };
     this.tasks.set(id, task);
-    for (const listener of [...this.#listeners]) listener(task as Contract.TaskView);
+    for (const listener of [...this.#listeners]) listener(task as TaskView);
   }
   get ids(): ReadonlyArray<string> {
     return [...this.tasks.keys()];
