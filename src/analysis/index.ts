@@ -11,3 +11,5 @@ export { configurationsMax } from "./flow.ts";
 export { type AskedEdge, type Entry, type Move, moveOf, movesOf } from "./moves.ts";
 export { move, moveAt, moves, movesAt, stuck, stuckIn, type StuckOptions, why, whyAt, isItself } from "./questions.ts";
 export { type AwaitedChild, type AwaitedEvent, type Deadline, graceMs, type Surroundings, type Waiting, whyWaiting } from "./why.ts";
+export { type Happening, happeningText, type WorldActor } from "./closed-world.ts";
+export { type Bound, type Counterexample, coveringWays, explore, type Explored, exploredText, type ExploreOptions } from "./explore.ts";
