@@ -22,7 +22,9 @@ export const compile = (): Compiled => {
   symlinkSync(join(project, "node_modules"), join(folder, "node_modules"), "junction");
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
-    execFileSync(process.execPath, [tsc, "-p", join(project, ".tsconfig.build.json"), "--outDir", dist], { encoding: "utf8", stdio: "pipe" });
+    // Types are checked by `npm run check`: here they would cost ten times the rest.
+    const options = ["--outDir", dist, "--tsBuildInfoFile", join(folder, "tsbuildinfo"), "--noCheck", "--declaration", "false"];
+    execFileSync(process.execPath, [tsc, "-p", join(project, ".tsconfig.build.json"), ...options], { encoding: "utf8", stdio: "pipe" });
   } catch (error) {
     remove();
     throw new Error(`the project can't be compiled:\n${(error as { stdout?: string }).stdout ?? String(error)}`);

@@ -56,7 +56,9 @@ export const compile = async (snippets: ReadonlyArray<Snippet>): Promise<Readonl
       return file;
     });
     const paths = Object.fromEntries([...doors].map(([name, file]) => [name, [file]]));
-    const compilerOptions = { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, rootDir: root, paths };
+    // What was found of the package's own sources is kept for the next time.
+    const tsBuildInfoFile = join(root, ".work", "docs.tsbuildinfo");
+    const compilerOptions = { noEmit: true, noUnusedLocals: false, noUnusedParameters: false, rootDir: root, tsBuildInfoFile, paths };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, include: [], files }));
     const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
     const said = await new Promise<string>((resolve) => execFile(process.execPath, [tsc, "-p", folder, "--pretty", "false"], { cwd: folder }, (_, stdout, stderr) => resolve(`${stdout}${stderr}`)));
