@@ -31,7 +31,7 @@ export interface OrchestratorInput {
 /** A task that has not ended, as it was last heard of. */
 interface Supervised {
   readonly state: string;
-  /** When it came to that state, in milliseconds since 1970. */
+  /** When it came to that state, in milliseconds since 1970; 0 until it was heard of. */
   readonly at: number;
 }
 
@@ -64,7 +64,7 @@ export type OrchestratorEvent =
   /** Somebody wants to submit so many tasks. Answered with WORK: whether there is room. */
   | { readonly type: "ORDER_WORK"; readonly count: number; readonly replyTo?: AnyActorRef }
   /** These tasks are now its own. */
-  | { readonly type: "TRACK"; readonly tasks: ReadonlyArray<string>; readonly at: number }
+  | { readonly type: "TRACK"; readonly tasks: ReadonlyArray<string> }
   | { readonly type: "TASK_MOVED"; readonly task: string; readonly state: string; readonly at: number; readonly failure?: Pick<Failure, "code" | "message"> }
   /** Something is to be said. Answered with SAID: whether it was held back as a repetition. */
   | { readonly type: "SAY"; readonly target: string; readonly key: string; readonly messageType: string; readonly payload: unknown; readonly at: number; readonly replyTo?: AnyActorRef }
@@ -126,7 +126,7 @@ export const orchestrator = setup({
     track: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== "TRACK") return;
       const fresh = event.tasks.filter((task) => !(task in context.tasks) && !context.ended.includes(task));
-      const tasks = { ...context.tasks, ...Object.fromEntries(fresh.map((task) => [task, { state: "waiting", at: event.at }])) };
+      const tasks = { ...context.tasks, ...Object.fromEntries(fresh.map((task) => [task, { state: "waiting", at: 0 }])) };
       const summary = { ...context.summary, queued: context.summary.queued + Object.keys(tasks).length - Object.keys(context.tasks).length };
       enqueue.assign({ tasks, summary });
       enqueue.sendTo("bulletin", { type: "COUNTS", summary });

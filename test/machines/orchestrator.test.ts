@@ -12,7 +12,7 @@ const at = Date.UTC(2030, 0, 1);
 const bound = { type: "BOUND" } as const;
 const refused = { type: "REFUSED", other: "orchestrator/other" } as const;
 const order = { type: "ORDER_WORK", count: 1 } as const;
-const track = (...tasks: ReadonlyArray<string>) => ({ type: "TRACK", tasks, at }) as const;
+const track = (...tasks: ReadonlyArray<string>) => ({ type: "TRACK", tasks }) as const;
 const moved = (task: string, state: string, later = 1, code?: string) =>
   ({ type: "TASK_MOVED", task, state, at: at + later, ...(code === undefined ? {} : { failure: { code, message: "it broke" } }) }) as const;
 const say = { type: "SAY", target: "channel", key: "k", messageType: "note", payload: { text: "hello" }, at } as const;
@@ -71,7 +71,7 @@ describe("machines > orchestrator", () => {
           TASK_MOVED: [
             to("supervising.busy", moved("t", "running")),
             to("supervising.idle", moved("t", "done")),
-            ignored("it is older than what is known", moved("t", "running", -1)),
+            ignored("it is older than what is known", moved("t", "running", -1), { way: [bound, track("t"), moved("t", "queued")] }),
             ignored("it is not its own, or has ended", moved("u", "done")),
           ],
         },
