@@ -3,7 +3,7 @@
  * To run tasks use `dispatchMachines` of the package's main door, which binds them to worker processes.
  */
 export { type ActivityContext, type ActivityInput, type ActivityOutput, activity } from "./activity.ts";
-export { type AssignmentContext, type AssignmentEvent, type AssignmentInput, type AssignmentOutput, assignment } from "./assignment.ts";
+export { type AssignmentContext, type AssignmentEvent, type AssignmentInput, assignment } from "./assignment.ts";
 export { bulletin, type BulletinContext, type BulletinEvent, type BulletinInput } from "./bulletin.ts";
 export { type ClarificationContext, type ClarificationEvent, type ClarificationInput, type ClarificationOutput, clarification } from "./clarification.ts";
 export { type EndpointContext, type EndpointEvent, type EndpointInput, endpoint } from "./endpoint.ts";

@@ -19,7 +19,7 @@ export {
   systemTime,
   Time,
 } from "./engine/index.ts";
-export { makeSchedules, type Schedules } from "./orchestration/index.ts";
+export { makeOrchestration, makeSchedules, type Orchestration, type Schedules } from "./orchestration/index.ts";
 export { type Broker, makeBroker, type Session } from "./broker/index.ts";
 export { type Inboxes, makeInboxes, makeObligations, makeOutboxes, type Obligations, type Outboxes, postEntries } from "./delivery/index.ts";
 export { Journal, MemoryJournal, MemoryStore, SqliteJournal } from "./journal/index.ts";

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema";
-import type { Contract } from "../dispatch/index.ts";
+import type { TaskFunction } from "../dispatch/index.ts";
 import { receiptFor } from "../domain/receipt.ts";
 import { withContract } from "../domain/result-contract.ts";
 import type { Budget, Usage } from "../domain/task.ts";
@@ -81,7 +81,7 @@ export const AgentWorkSchema = Schema.Struct({
  * is stored as soon as it is known, its receipt is read from its final text, its question parks the task.
  */
 export const agentFunction =
-  (runtime: AgentRuntime): Contract.TaskFunction<AgentWork> =>
+  (runtime: AgentRuntime): TaskFunction<AgentWork> =>
   async (work, signal, context) => {
     const { task, attempt, session: known, answer, needs, budget, folder } = context;
     const request: AgentRequest = { task, attempt, work, text: withContract(work.body, { taskId: task, attempt }), needs, budget, folder };

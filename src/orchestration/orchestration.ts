@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect";
 import { orchestrator as orchestratorMachine, type OrchestratorContext } from "../../machines/orchestrator.ts";
 import { requester as requesterMachine, type RequesterContext } from "../../machines/requester.ts";
 import { outboxAddress } from "../delivery/index.ts";
-import type { Contract } from "../dispatch/index.ts";
+import type { TaskSpec } from "../dispatch/index.ts";
 import { type Address, childId, rootAddress } from "../domain/address.ts";
 import { type DelegationPolicy, letThroughAt, type Permission } from "../domain/delegation.ts";
 import type { FailurePicture, StatusSummary } from "../domain/status-summary.ts";
@@ -18,7 +18,7 @@ import { taskKeyOf } from "./task-key.ts";
 /** A piece of work as it is ordered. What is left out is as a task's, or as the options say. */
 export interface NewWork
   extends Pick<
-    Contract.TaskSpec,
+    TaskSpec,
     "priority" | "needs" | "whenNeedFails" | "runAt" | "deadline" | "executionTimeoutMs" | "answerTimeoutMs" | "retry" | "budget" | "verification" | "notification" | "slots" | "tags"
   > {
   /** What is to be done. */
@@ -62,8 +62,8 @@ export interface OrchestrationOptions {
   readonly tools?: { readonly requester?: ReadonlyArray<string>; readonly orchestrator?: ReadonlyArray<string> };
 }
 
-/** Whose session it is. */
-export type Session = { readonly requester: string } | { readonly orchestrator: string };
+/** Who orders: a requester or an orchestrator. */
+export type Party = { readonly requester: string } | { readonly orchestrator: string };
 
 export interface Ordered {
   readonly task: string;
@@ -112,15 +112,15 @@ export interface Orchestration extends Plugin {
   readonly orchestratorOf: (requester: string) => Effect.Effect<string | undefined, OrchestrationError>;
   /** Has work done. What a requester orders itself goes through its orchestrator. */
   readonly order: {
-    (from: Session, work: NewWork): Effect.Effect<Ordered, OrchestrationError | Error>;
-    (from: Session, work: ReadonlyArray<NewWork>): Effect.Effect<ReadonlyArray<Ordered>, OrchestrationError | Error>;
+    (from: Party, work: NewWork): Effect.Effect<Ordered, OrchestrationError | Error>;
+    (from: Party, work: ReadonlyArray<NewWork>): Effect.Effect<ReadonlyArray<Ordered>, OrchestrationError | Error>;
   };
   /** Sends something to somebody, through the outbox; a repetition is held back, and says so. */
   readonly say: (orchestrator: string, message: Outgoing) => Effect.Effect<{ readonly suppressed: boolean }, OrchestrationError>;
   /** Whether a session may call a tool itself, by the policy of its role. `run`: its present run; counts begin anew with each. */
-  readonly permit: (from: Session, call: { readonly run: string; readonly tool: string; readonly input?: unknown }) => Effect.Effect<Permission, OrchestrationError>;
+  readonly permit: (from: Party, call: { readonly run: string; readonly tool: string; readonly input?: unknown }) => Effect.Effect<Permission, OrchestrationError>;
   /** A session has ended: the orchestrator retires, its tasks are cancelled. */
-  readonly end: (from: Session, order: Order) => Effect.Effect<void, OrchestrationError>;
+  readonly end: (from: Party, order: Order) => Effect.Effect<void, OrchestrationError>;
   readonly get: (orchestrator: string) => Effect.Effect<OrchestratorView, OrchestrationError>;
   /** Orchestrators that have not retired; at most `limit` (1,000). */
   readonly list: (options?: { readonly limit?: number }) => Effect.Effect<ReadonlyArray<OrchestratorView>, OrchestrationError>;
@@ -167,12 +167,12 @@ export const makeOrchestration = (options: OrchestrationOptions = {}): Orchestra
       Effect.map((address) => (address === null ? undefined : childId(address))),
       Effect.catchTag("UnknownActor", () => Effect.succeed(undefined)),
     );
-  const orchestratorFor = (from: Session): Effect.Effect<string, OrchestrationError> =>
+  const orchestratorFor = (from: Party): Effect.Effect<string, OrchestrationError> =>
     "orchestrator" in from
       ? Effect.succeed(from.orchestrator)
       : Effect.flatMap(orchestratorOf(from.requester), (id) => (id === undefined ? Effect.fail(new NotBound({ requester: from.requester })) : Effect.succeed(id)));
 
-  const order = (from: Session, given: NewWork | ReadonlyArray<NewWork>) =>
+  const order = (from: Party, given: NewWork | ReadonlyArray<NewWork>) =>
     Effect.gen(function* () {
       const list = Array.isArray(given) ? (given as ReadonlyArray<NewWork>) : [given as NewWork];
       const id = yield* orchestratorFor(from);
@@ -192,7 +192,7 @@ export const makeOrchestration = (options: OrchestrationOptions = {}): Orchestra
           requester,
           orchestrator: id,
         };
-        const spec: Contract.TaskSpec = {
+        const spec: TaskSpec = {
           ...rest,
           kind: taskKind,
           queue,

@@ -109,7 +109,7 @@ export const makeSchedules = (): Schedules => {
     try {
       const view = await desk.get(task);
       // One that is gone has ended, and was removed since.
-      if (view === undefined ? isThere : (endedStates as ReadonlySet<string>).has(view.state)) doors?.report(address, { type: "TASK_ENDED", task });
+      if (view === undefined ? isThere : endedStates.has(view.state)) doors?.report(address, { type: "TASK_ENDED", task });
       else if (isUnwanted && view !== undefined) await desk.cancel(task, { by: address, why: "a later moment of its schedule has come" });
     } catch (error) {
       doors?.log({ level: "error", message: `the run "${task}" can't be looked at`, address, data: failureOf(error) });
@@ -204,7 +204,7 @@ export const makeSchedules = (): Schedules => {
       desk = given;
       forget = given.observe(({ id, state }) => {
         const address = scheduleOf.get(id);
-        if (address !== undefined && (endedStates as ReadonlySet<string>).has(state)) doors?.report(address, { type: "TASK_ENDED", task: id });
+        if (address !== undefined && endedStates.has(state)) doors?.report(address, { type: "TASK_ENDED", task: id });
       });
       for (const address of current.keys()) void look(address);
     },

@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import { orchestrator as orchestratorMachine, type OrchestratorContext } from "../../machines/orchestrator.ts";
-import type { Contract } from "../dispatch/index.ts";
+import type { Dispatcher, Submitted, TaskPage, TaskSpec, TaskState, TaskView } from "../dispatch/index.ts";
 import { endedStates } from "../dispatch/index.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
@@ -9,7 +9,7 @@ import type { Order } from "../domain/task.ts";
 import { type Doors, type Engine, EngineClosed, type Follower } from "../engine/index.ts";
 
 /** What orchestration needs of a dispatcher. */
-export type SupervisionDesk = Pick<Contract.Dispatcher, "submit" | "get" | "list" | "observe" | "cancel" | "queues">;
+export type SupervisionDesk = Pick<Dispatcher, "submit" | "get" | "list" | "observe" | "cancel" | "queues">;
 
 /**
  * Tells orchestrators what becomes of their tasks. It holds no truth: what it has told is compared with the tasks
@@ -19,15 +19,15 @@ export interface Supervision {
   readonly follower: (doors: Doors) => Follower;
   readonly opened: (engine: Engine) => void;
   readonly attach: (desk: SupervisionDesk, runningMax: number) => Promise<void>;
-  readonly submit: (specs: ReadonlyArray<Contract.TaskSpec>) => Effect.Effect<ReadonlyArray<Contract.Submitted>, Error>;
+  readonly submit: (specs: ReadonlyArray<TaskSpec>) => Effect.Effect<ReadonlyArray<Submitted>, Error>;
   readonly cancel: (tasks: ReadonlyArray<string>, order: Order) => Effect.Effect<void, Error>;
   /** Tells where these tasks stand now. */
   readonly look: (tasks: ReadonlyArray<string>) => Effect.Effect<void, Error>;
 }
 
 const addressOf = (id: string): Address => rootAddress(orchestratorMachine.id, id);
-const hasEnded = (state: string): boolean => (endedStates as ReadonlySet<string>).has(state);
-const live: ReadonlyArray<Contract.TaskState> = ["waiting", "queued", "assigned", "running", "parked", "verifying", "backingOff", "paused"];
+const hasEnded = (state: TaskState): boolean => endedStates.has(state);
+const live: ReadonlyArray<TaskState> = ["waiting", "queued", "assigned", "running", "parked", "verifying", "backingOff", "paused"];
 
 export const makeSupervision = (queue: string): Supervision => {
   let doors: Doors | undefined;
@@ -36,11 +36,11 @@ export const makeSupervision = (queue: string): Supervision => {
   let forget = () => {};
 
   const report = (address: Address, event: { readonly type: string; readonly [key: string]: unknown }) => doors?.report(address, event);
-  const orchestratorOf = ({ spec }: Contract.TaskView): string | undefined => {
+  const orchestratorOf = ({ spec }: TaskView): string | undefined => {
     const id = spec.queue === queue ? spec.attributes?.orchestrator : undefined;
     return typeof id === "string" ? id : undefined;
   };
-  const tell = (view: Contract.TaskView) => {
+  const tell = (view: TaskView) => {
     const id = orchestratorOf(view);
     if (id === undefined) return;
     const { id: task, state, at, failure } = view;
@@ -72,7 +72,7 @@ export const makeSupervision = (queue: string): Supervision => {
       const orchestrators = yield* working(of);
       const seen = new Set<string>();
       for (let cursor: string | undefined; ; ) {
-        const page: Contract.TaskPage = yield* Effect.tryPromise({
+        const page: TaskPage = yield* Effect.tryPromise({
           try: () => from.list({ queue, state: live, limit: 1_000, ...(cursor === undefined ? {} : { cursor }) }),
           catch: (error) => error as Error,
         });

@@ -14,15 +14,14 @@ export interface Work {
   readonly requestId?: string | undefined;
 }
 
-/** The same for the same work, on every machine: a hash (SHA-256, hexadecimal). */
+/** Characters of a key: 96 bits, more than enough to tell apart what one host ever does. */
+const keyChars = 24;
+
+/** The same for the same work, on every machine: the beginning of a hash (SHA-256, hexadecimal). Ids of tasks begin with it. */
 export const taskKeyOf = ({ requester, kind, agent = "", label = "", body, requestId }: Work): string => {
   const subject = kind === "planner" && requestId !== undefined ? ["request", requestId] : ["body", withoutContract(body)];
   return createHash("sha256")
     .update(JSON.stringify([requester, kind, agent, label, ...subject]))
-    .digest("hex");
+    .digest("hex")
+    .slice(0, keyChars);
 };
-
-const prefixChars = 12;
-
-/** The id of a task: the beginning of its key, and how often this work was asked for, counted from 1. */
-export const taskIdOf = (key: string, attempt: number): string => `${key.slice(0, prefixChars)}-a${attempt}`;
