@@ -186,6 +186,29 @@ export const assignment = setup({
   },
 }).createMachine({
   id: "assignment",
+  meta: {
+    resources: {
+      slot: {
+        takenBy: "takeSlot",
+        givenBackBy: "freeSlot",
+        whenStopped: "its task waits for its end and never stops it; where a supervisor gives the task up, the slot is free when the worker is lost or the engine is opened anew",
+      },
+    },
+    senders: {
+      TAKEN: "worker",
+      WORKER_LOST: "worker",
+      CANCEL: "task",
+      ACCEPTED: "its worker's process",
+      DECLINED: "its worker, or that one's process",
+      ENDED: "its worker's process",
+      HEARTBEAT: "its worker's process",
+      PROGRESS: "its worker's process",
+      USAGE: "its worker's process",
+      SESSION: "its worker's process",
+      QUESTION: "its worker's process",
+      SILENT: "itself",
+    },
+  },
   version: "1",
   description: "One attempt of a task on one worker.",
   context: ({ input }) => ({
