@@ -61,8 +61,9 @@ export class OrchestrationHost {
     if (Exit.isSuccess(exit)) return exit.value;
     throw Error(`the call failed: ${String(exit.cause)}`, { cause: exit.cause });
   }
+  /** The error of a call that has to fail. It stored nothing, so there is nothing to lose by a restart. */
   async failure<A, E>(call: Effect.Effect<A, E>): Promise<E> {
-    const exit = await this.exit(Effect.flip(call));
+    const exit = await Effect.runPromiseExit(Effect.flip(call));
     if (Exit.isSuccess(exit)) return exit.value;
     throw Error("this had to fail, and did not");
   }

@@ -1,7 +1,7 @@
 import { describe, expect } from "vitest";
 import { workerOutcomeOf } from "../../src/domain/worker-outcome.ts";
 import { summaryStateOf } from "../../src/domain/status-summary.ts";
-import { inBothJournals, inThreeModes, inTwoModes } from "../../src/testing/index.ts";
+import { inThreeModes, inTwoModes } from "../../src/testing/index.ts";
 import { OrchestrationHost } from "./orchestration-host.ts";
 
 const by = { by: "anna", why: "a test" };
@@ -54,7 +54,7 @@ describe("scenarios > orchestrator", () => {
     expect(await host.order({ label: "count" })).toMatchObject({ duplicate: false, task: `${first.key}-2` });
   });
 
-  inBothJournals("C3 a task has a kind, which is inferred where it is not given", async (bench) => {
+  inThreeModes("C3 a task has a kind, which is inferred where it is not given", async (bench) => {
     const host = await OrchestrationHost.open(bench);
     await host.bind();
     const kinds = [
@@ -65,11 +65,15 @@ describe("scenarios > orchestrator", () => {
       [{ body: "Orchestrate the release." }, "orchestrator"],
       [{ body: "Write a roadmap!", kind: "worker" as const }, "worker"],
     ] as const;
-    for (const [work, kind] of kinds) {
-      const { task, kind: inferred } = await host.order(work);
-      expect(inferred).toBe(kind);
-      expect(await host.task(task)).toMatchObject({ spec: { input: { kind }, attributes: { workKind: kind } } });
-    }
+    const ordered = await host.call(
+      host.orchestration.order(
+        { orchestrator: "o1" },
+        kinds.map(([work]) => work),
+      ),
+    );
+    expect(ordered.map(({ kind }) => kind)).toEqual(kinds.map(([, kind]) => kind));
+    for (const { task, kind } of ordered) expect(await host.task(task)).toMatchObject({ spec: { input: { kind }, attributes: { workKind: kind } } });
+    expect((await host.get()).tasks).toHaveLength(kinds.length);
   });
 
   inThreeModes("C4 only errors and time-outs are tried again, twice, after 1.5 s doubling; then the task is dead, with an incident", async (bench) => {
