@@ -1,9 +1,9 @@
 /*
- * npm run crash -- [--seed N] [--kills N] [--kill | --power | --outbox | --full [--only PARTS]] [--keep]
+ * npm run crash -- [--seed N] [--kills N] [--kill | --power | --outbox | --broker [--pauses N] | --full [--only PARTS]] [--keep]
  *
  * Kills Taskwright at every named place and at random moments, hundreds of times, stops it, takes its journal away, and
  * simulates power failures; a separate checker looks at what is left each time. --kill and --power do one half only;
- * --outbox kills senders in the middle of deliveries instead; --full does the faults one by one instead, exhaustively: a
+ * --outbox kills senders in the middle of deliveries instead; --broker kills and stops a broker and its endpoints; --full does the faults one by one instead, exhaustively: a
  * kill at every call, thousands of power failures, hundreds of pauses beyond the lease, failing disks, clocks that jump,
  * replaced files; --only kills,power,pauses,disk,clock,replaced does some of them. --keep leaves the files of all runs.
  */

@@ -1,3 +1,4 @@
+import { killBrokers } from "./broker/campaign.ts";
 import { canaries, findings } from "./canaries.ts";
 import { type Campaign, rideAll, rideText, summarize, table } from "./campaign.ts";
 import { full } from "./faults/full.ts";
@@ -24,12 +25,14 @@ export const main = async (args: ReadonlyArray<string>, place: Omit<Site, "judge
     const only = args.includes("--only") ? args[args.indexOf("--only") + 1]?.split(",") : undefined;
     const failures = args.includes("--outbox")
       ? await killOutboxes(site, numberOf(args, "--kills", 300), seed)
-      : args.includes("--full")
-        ? await full(site, seed, only)
-        : [
-            ...(args.includes("--power") ? [] : [...(await kill(site, seed, numberOf(args, "--kills", 200))), ...(await findPlanted(site)), ...(await pauseRuns(site, seed))]),
-            ...(args.includes("--kill") ? [] : await failPowers(site, seed)),
-          ];
+      : args.includes("--broker")
+        ? await killBrokers(site.dist, site.folder, numberOf(args, "--kills", 200), numberOf(args, "--pauses", 100), seed)
+        : args.includes("--full")
+          ? await full(site, seed, only)
+          : [
+              ...(args.includes("--power") ? [] : [...(await kill(site, seed, numberOf(args, "--kills", 200))), ...(await findPlanted(site)), ...(await pauseRuns(site, seed))]),
+              ...(args.includes("--kill") ? [] : await failPowers(site, seed)),
+            ];
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     console.log(failures.length === 0 ? `\nall is well after ${seconds} s, seed ${seed}` : `\nFAILED after ${seconds} s, seed ${seed}:\n${failures.map((failure) => `  ${failure}`).join("\n")}`);
     return failures.length === 0 ? 0 : 1;
