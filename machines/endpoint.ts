@@ -74,9 +74,9 @@ export interface EndpointContext {
   readonly reason: HoldReason | null;
 }
 
-interface Asked {
+type Asked = {
   readonly replyTo?: unknown;
-}
+};
 
 export type EndpointEvent =
   /** `ownerLives`: whether the process that owned it until now is there, where it is another one. */
@@ -86,7 +86,7 @@ export type EndpointEvent =
   | { readonly type: "HEARTBEAT"; readonly connection: string }
   /** What it says of one of its assignments. */
   | ({ readonly type: "CALL"; readonly owner: string; readonly connection: string; readonly assignment: string; readonly call: { readonly type: string } } & Asked)
-  | ({ readonly type: "OFFER" } & Offer)
+  | { readonly type: "OFFER"; readonly assignment: string; readonly message: IncomingMessage; readonly isDispatched: boolean }
   | { readonly type: "WITHDRAW"; readonly assignment: string }
   | { readonly type: "RELEASE"; readonly assignment: string }
   /** It accepted an assignment, and takes part in its conversation. */

@@ -41,10 +41,10 @@ export interface ExchangeContext extends ExchangeInput {
   readonly waiters: ReadonlyArray<unknown>;
 }
 
-interface Asked {
+type Asked = {
   /** Whom to answer. */
   readonly replyTo?: unknown;
-}
+};
 
 export type ExchangeEvent =
   /** The endpoint has a slot for it. */
@@ -55,7 +55,7 @@ export type ExchangeEvent =
   | ({ readonly type: "PROGRESS"; readonly note?: unknown } & Asked)
   | ({ readonly type: "WAIT_FOR"; readonly capability: string } & Asked)
   | ({ readonly type: "FAIL"; readonly reason: string; readonly retryable: boolean } & Asked)
-  | ({ readonly type: "REPLY" } & Reply & Asked)
+  | ({ readonly type: "REPLY"; readonly requestId: string; readonly fingerprint: string; readonly content: unknown } & Asked)
   /** The endpoint can't have it: it is lost, its connection can't be written, or the broker closes. */
   | { readonly type: "LOST"; readonly reason: HoldReason }
   | { readonly type: "RETIRED" }

@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect";
+import { errorsPage } from "./docs/errors.ts";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -78,6 +79,10 @@ describe("docs > errors", () => {
     expect(error._tag).toBe(name);
     if (name === "JournalError") expect(listed.get(name)?.slice(0, 3)).toEqual(["by reason", "by reason", "by reason"]);
     else expect(listed.get(name)?.slice(0, 3)).toEqual(rowOf(error));
+  });
+
+  test("of all rooms stand in the reference, which is generated", async () => {
+    expect(readPage("docs/reference/errors.md").text).toBe(await errorsPage());
   });
 
   test("of the journal have the remedies that the table gives", () => {
@@ -338,6 +343,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/guides/replay.md": ["4 true", '{"paid":4}', "1 taskwright.start start → open", "2 PAY open → open", "3 PAY open → open", "4 SHIP open → shipped"],
   "docs/guides/schedules.md": ["nightly@trigger-1 done a report of sales", "3 1"],
   "docs/guides/orchestrate-agents.md": ["Which sums?", '0.5 [{"kind":"file","value":"sums.txt"}]', "1"],
+  "docs/guides/broker.md": ['[["m1","no_target","What time is it?"]]', "to the outside, for m1: Late.", '{"state":"reply_sent","sequence":4}', '{"state":"reply_sent","sequence":4}', "answered"],
   "docs/guides/effect.md": ['{"outcome":"handled","status":"done"}'],
 };
 

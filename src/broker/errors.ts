@@ -20,6 +20,7 @@ export class InboxFull extends Schema.TaggedError<InboxFull>()("InboxFull", { me
   }
 }
 
+/** There is no such message, or it is forgotten. */
 export class UnknownMessage extends Schema.TaggedError<UnknownMessage>()("UnknownMessage", { messageId: Schema.String }) {
   readonly code = "unknown_message";
   readonly status = 404;
@@ -49,6 +50,7 @@ export class TargetRefused extends Schema.TaggedError<TargetRefused>()("TargetRe
   }
 }
 
+/** Nobody attached as this endpoint, or spawned it. */
 export class UnknownEndpoint extends Schema.TaggedError<UnknownEndpoint>()("UnknownEndpoint", { endpoint: Schema.String }) {
   readonly code = "unknown_endpoint";
   readonly status = 404;
@@ -58,6 +60,7 @@ export class UnknownEndpoint extends Schema.TaggedError<UnknownEndpoint>()("Unkn
   }
 }
 
+/** The endpoint was retired: its id is not used again. */
 export class EndpointRetired extends Schema.TaggedError<EndpointRetired>()("EndpointRetired", { endpoint: Schema.String }) {
   readonly code = "endpoint_retired";
   readonly status = 410;
@@ -87,6 +90,7 @@ export class NotAttached extends Schema.TaggedError<NotAttached>()("NotAttached"
   }
 }
 
+/** There is no such assignment, or it is forgotten. */
 export class UnknownAssignment extends Schema.TaggedError<UnknownAssignment>()("UnknownAssignment", { assignment: Schema.String }) {
   readonly code = "unknown_assignment";
   readonly status = 404;
@@ -106,6 +110,7 @@ export class NotAssigned extends Schema.TaggedError<NotAssigned>()("NotAssigned"
   }
 }
 
+/** The assignment is not accepted yet. */
 export class NotAccepted extends Schema.TaggedError<NotAccepted>()("NotAccepted", { assignment: Schema.String }) {
   readonly code = "not_accepted";
   readonly status = 409;
@@ -115,7 +120,7 @@ export class NotAccepted extends Schema.TaggedError<NotAccepted>()("NotAccepted"
   }
 }
 
-/** Its state says what became of it. */
+/** The assignment is over, or was given back: its state says how. */
 export class AssignmentOver extends Schema.TaggedError<AssignmentOver>()("AssignmentOver", { assignment: Schema.String, state: Schema.String, detail: Schema.String }) {
   readonly code = "assignment_over";
   readonly status = 410;
@@ -135,6 +140,7 @@ export class ReplyConflict extends Schema.TaggedError<ReplyConflict>()("ReplyCon
   }
 }
 
+/** Another reply of the assignment is being sent. */
 export class ReplyPending extends Schema.TaggedError<ReplyPending>()("ReplyPending", { assignment: Schema.String }) {
   readonly code = "reply_pending";
   readonly status = 409;
@@ -154,7 +160,7 @@ export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("Outcom
   }
 }
 
-/** Nothing was sent. */
+/** The connector can not be reached, and nothing was sent. */
 export class ConnectorUnavailable extends Schema.TaggedError<ConnectorUnavailable>()("ConnectorUnavailable", { assignment: Schema.String, detail: Schema.String }) {
   readonly code = "connector_unavailable";
   readonly status = 503;

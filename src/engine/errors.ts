@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema";
  * later. Nothing of the refused call was stored unless the class says so.
  */
 
+/** No machine of this id is registered. */
 export class UnknownMachine extends Schema.TaggedError<UnknownMachine>()("UnknownMachine", { machine: Schema.String, known: Schema.Array(Schema.String) }) {
   readonly code = "unknown_machine";
   readonly status = 404;
@@ -14,6 +15,7 @@ export class UnknownMachine extends Schema.TaggedError<UnknownMachine>()("Unknow
   }
 }
 
+/** Nobody is at this address. */
 export class UnknownActor extends Schema.TaggedError<UnknownActor>()("UnknownActor", { address: Schema.String }) {
   readonly code = "unknown_actor";
   readonly status = 404;
@@ -23,6 +25,7 @@ export class UnknownActor extends Schema.TaggedError<UnknownActor>()("UnknownAct
   }
 }
 
+/** This is no address, or one that belongs to the engine. */
 export class InvalidAddress extends Schema.TaggedError<InvalidAddress>()("InvalidAddress", { address: Schema.String, detail: Schema.String }) {
   readonly code = "invalid_address";
   readonly status = 400;
@@ -42,6 +45,7 @@ export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEve
   }
 }
 
+/** The event or input has more bytes than one may have. */
 export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("PayloadTooLarge", { address: Schema.String, bytes: Schema.Number, bytesMax: Schema.Number }) {
   readonly code = "payload_too_large";
   readonly status = 413;
@@ -155,6 +159,7 @@ export class EngineDegraded extends Schema.TaggedError<EngineDegraded>()("Engine
   }
 }
 
+/** The engine closes, was closed, or lost its journal. */
 export class EngineClosed extends Schema.TaggedError<EngineClosed>()("EngineClosed", { detail: Schema.String }) {
   readonly code = "engine_closed";
   readonly status = 503;
@@ -164,6 +169,7 @@ export class EngineClosed extends Schema.TaggedError<EngineClosed>()("EngineClos
   }
 }
 
+/** A question was not answered, or a state not reached, in time. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { address: Schema.String, what: Schema.String, ms: Schema.Number }) {
   readonly code = "timed_out";
   readonly status = 504;

@@ -41,7 +41,7 @@ const endings = ["answered", "unanswered", "failed", "expired", "settled", "undi
  * can't be written, the outside is away, refuses, is silent or throws, and the broker is killed. Then all that stops,
  * and everything must have come to an end.
  */
-export const runHistory = async (seed: number, plant?: "answersTwice" | "dropsWhenFull"): Promise<Ended> => {
+export const runHistory = async (seed: number): Promise<Ended> => {
   const { between, unit } = random(seed);
   const chance = (of: number) => unit() < of;
   const sent = new Map<string, number>();
@@ -51,7 +51,13 @@ export const runHistory = async (seed: number, plant?: "answersTwice" | "dropsWh
   const dead = new Set<string>();
   let isCalm = false;
   let outside = (): Verdict | Promise<Verdict> => delivered;
-  const faults = { flush: chance(0.5) ? unit() * 0.3 : 0, away: chance(0.5) ? unit() * 0.5 : 0, silent: chance(0.5) ? unit() * 0.3 : 0, restart: chance(0.5) ? 0.02 : 0, death: chance(0.5) ? 0.05 : 0 };
+  const faults = {
+    flush: chance(0.5) ? unit() * 0.3 : 0,
+    away: chance(0.5) ? unit() * 0.5 : 0,
+    silent: chance(0.5) ? unit() * 0.3 : 0,
+    restart: chance(0.5) ? 0.02 : 0,
+    death: chance(0.5) ? 0.05 : 0,
+  };
   const broker: Broker = makeBroker({
     connector: async ({ message }) => {
       const verdict = await outside();
@@ -60,7 +66,18 @@ export const runHistory = async (seed: number, plant?: "answersTwice" | "dropsWh
     },
     isOwnerAlive: (owner) => !dead.has(owner),
     outbox: "up",
-    policy: { inboxMax: between(1, 6), slots: between(1, 10), bufferMax: between(1, 5), graceMs: between(100, 2_000), acceptanceTimeoutMs: between(200, 3_000), acknowledgementTimeoutMs: 500, heartbeatTimeoutMs: 3_600_000, returnRetryMs: 100, presenceGraceMs: 200, flushTimeoutMs: 1_000 },
+    policy: {
+      inboxMax: between(1, 6),
+      slots: between(1, 10),
+      bufferMax: between(1, 5),
+      graceMs: between(100, 2_000),
+      acceptanceTimeoutMs: between(200, 3_000),
+      acknowledgementTimeoutMs: 500,
+      heartbeatTimeoutMs: 3_600_000,
+      returnRetryMs: 100,
+      presenceGraceMs: 200,
+      flushTimeoutMs: 1_000,
+    },
   });
   const outboxes = makeOutboxes({
     up: {
@@ -90,7 +107,10 @@ export const runHistory = async (seed: number, plant?: "answersTwice" | "dropsWh
   const attach = async (resident: Resident) => {
     const connection = inProcess((frame) => {
       if (!isCalm && chance(faults.flush)) throw new Error("it can't be written");
-      resident.read.push(frame);
+      const offered = frame.type === "withdrawn" ? resident.read.findIndex(({ assignment }) => assignment === frame.assignment) : -1;
+      // What it has not begun yet it need not begin any more.
+      if (offered >= 0) resident.read.splice(offered, 1);
+      else resident.read.push(frame);
     });
     resident.connection = connection;
     const exit = await run(broker.attach({ endpoint: resident.id, owner: resident.owner }, connection));
@@ -186,7 +206,6 @@ export const runHistory = async (seed: number, plant?: "answersTwice" | "dropsWh
         restarts++;
         await engine.restart();
       }
-      if (plant === "answersTwice" && step === 28) for (const id of [...sent.keys()].slice(0, 1)) sent.set(id, 2);
     }
     isCalm = true;
     outside = () => delivered;
@@ -194,6 +213,7 @@ export const runHistory = async (seed: number, plant?: "answersTwice" | "dropsWh
       for (const resident of residents) {
         if (resident.connection?.isOpen() !== true) await attach(resident);
         await work(resident);
+        for (let frames = resident.read.length; frames > 0; frames--) await work(resident);
       }
       await handOut();
       for (const id of [...waiting]) await deliver(id, undefined);

@@ -95,13 +95,11 @@ describe("machines > message", () => {
   describeWalk<MessageContext>(chart, {
     input: fc.constantFrom(input, lost, { ...lost, outbox: null }),
     told: fc
-      .oneof(
-        fc.constantFrom<MessageEvent>(...Object.values(events)),
-        fc.constantFrom("answered" as const, "failed" as const).map(ended),
-      )
+      .oneof(fc.constantFrom<MessageEvent>(...Object.values(events)), fc.constantFrom("answered" as const, "failed" as const).map(ended))
       .map((event) => (context: MessageContext) => ("assignment" in event ? ({ ...event, assignment: `message/1/assignment-${context.assignments}` } as MessageEvent) : event)),
     invariants: {
-      "whoever took it is known while it is taken": ({ state, context }) => (state === "taken") === (context.holder !== null) || state === "puttingBack" || state.startsWith("over") || state === "closed",
+      "whoever took it is known while it is taken": ({ state, context }) =>
+        (state === "taken") === (context.holder !== null) || state === "puttingBack" || state.startsWith("over") || state === "closed",
       "it was with an endpoint before it is over by one": ({ state, context }) => !["over.answered", "over.unanswered", "over.failed"].includes(state) || context.assignment !== null,
     },
   });

@@ -43,7 +43,10 @@ describe("machines > tray", () => {
   const any = fc.constantFrom("message/1", "message/2", "message/3");
   describeWalk<TrayContext>(chart, {
     input: fc.record({ capacity: fc.integer({ min: 1, max: 3 }) }),
-    told: fc.oneof(any.map((message) => () => hold(message)), any.map((message) => () => release(message))),
+    told: fc.oneof(
+      any.map((message) => () => hold(message)),
+      any.map((message) => () => release(message)),
+    ),
     invariants: {
       "each once": ({ context }) => new Set(context.held).size === context.held.length,
       "no more than the capacity": ({ context }) => context.held.length <= context.capacity,

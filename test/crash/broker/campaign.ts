@@ -123,8 +123,14 @@ export const ride = async (dist: string, folder: string, journey: Journey): Prom
     let endpointKills = 0;
     let pauses = 0;
     const pausing: Array<Promise<void>> = [];
+    /** A fault while nothing is done yet finds nothing: the last one is got over first. */
+    const progressed = async () => {
+      const before = acknowledged.size;
+      for (let waits = 0; waits < 100 && acknowledged.size < before + 2; waits++) await pause(30);
+    };
     while (brokerKills + endpointKills < journey.kills || pauses < journey.pauses) {
-      await pause(between(10, 250));
+      await progressed();
+      await pause(between(0, 150));
       const killsLeft = journey.kills - brokerKills - endpointKills;
       const pausesLeft = journey.pauses - pauses;
       if (between(1, killsLeft + pausesLeft) <= pausesLeft) {

@@ -46,7 +46,10 @@ export const judge = async (folder: string, acknowledged: ReadonlyArray<string>)
     .flatMap((name) => logOf<{ readonly message: string; readonly assignment: string }>(join(folder, name)).map((line) => ({ ...line, endpoint: name.slice(5, -4) })));
 
   const database = await openDatabase(join(folder, "broker.db"));
-  const rows = database.all("SELECT a.address, s.state FROM actors a JOIN states s ON s.actor = a.id WHERE a.machine = 'message'") as ReadonlyArray<{ readonly address: string; readonly state: string }>;
+  const rows = database.all("SELECT a.address, s.state FROM actors a JOIN states s ON s.actor = a.id WHERE a.machine = 'message'") as ReadonlyArray<{
+    readonly address: string;
+    readonly state: string;
+  }>;
   database.close();
   const states = new Map(rows.map(({ address, state }) => [address.slice("message/".length), stateOf(state)]));
   const sent = new Map<string, number>();
