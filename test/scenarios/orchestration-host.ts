@@ -40,8 +40,13 @@ export class OrchestrationHost {
     this.#dispatch = dispatch;
   }
   async attach(): Promise<void> {
+    await this.dispatch();
+    await this.orchestration.attach(this.dispatcher);
+    await this.engine.settled();
+  }
+  /** Tasks are carried out, and nobody tells their orchestrators. */
+  async dispatch(): Promise<void> {
     this.#dispatcher = await openDispatcher(this.engine.taskwright, this.#dispatch, { functionSlots: 100, defaults: { lossesMax: 1_000 } });
-    await this.orchestration.attach(this.#dispatcher);
     await this.engine.settled();
   }
   get dispatcher(): Dispatcher {

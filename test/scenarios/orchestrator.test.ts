@@ -285,14 +285,30 @@ describe("scenarios > orchestrator", () => {
     expect(await host.order()).toMatchObject({ task: running.task, duplicate: true });
     await host.advance(3_000);
     expect(host.agents.running.has(retried.task)).toBe(true);
-    // What happened while nobody listened is heard at the next attachment.
+  });
+
+  inThreeModes("C12 what became of tasks while nobody listened is heard at the next attachment", async (bench) => {
+    const host = await OrchestrationHost.open(bench);
+    await host.bind();
+    const { task } = await host.order();
     host.engine.crash();
     host.agents.die();
-    host.agents.sessions.clear();
     await host.engine.restart();
-    await host.attach();
-    expect(host.agents.requests.at(-1)).not.toHaveProperty("answer");
-    expect((await host.get()).summary.running).toBe(2);
+    await host.dispatch();
+    host.agents.receipt(task, { status: "completed", verification: [] });
+    // As a crash leaves them between a submission and its record: one whose orchestrator works, and one whose is gone.
+    const input = { kind: "worker", body: "x", requester: "main", orchestrator: "o1" };
+    const late = { kind: "agent", queue: "agents", input, runAt: host.engine.time.now() + 86_400_000 };
+    await host.dispatcher.submit([
+      { ...late, id: "unrecorded", attributes: { orchestrator: "o1" } },
+      { ...late, id: "orphan", attributes: { orchestrator: "o0" } },
+    ]);
+    await host.engine.settled();
+    expect(await host.get()).toMatchObject({ tasks: [task], summary: { done: 0 } });
+    await host.orchestration.attach(host.dispatcher);
+    await host.engine.settled();
+    expect(await host.get()).toMatchObject({ tasks: ["unrecorded"], summary: { done: 1, queued: 1, running: 0 } });
+    expect(await host.task("orphan")).toMatchObject({ state: "cancelled", failure: { message: expect.stringContaining("its orchestrator retired") } });
   });
 
   inThreeModes("C13 an agent is told the contract with its task and attempt; a spawn that is not accepted, or names no session, fails the task with that reason", async (bench) => {
