@@ -10,6 +10,7 @@ export { type EndpointContext, type EndpointEvent, type EndpointInput, endpoint 
 export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
 export { type ExchangeContext, type ExchangeEvent, type ExchangeInput, exchange } from "./exchange.ts";
 export { type InboxContext, type InboxEvent, type InboxInput, inbox } from "./inbox.ts";
+export { type LinkContext, type LinkEvent, type LinkInput, link } from "./link.ts";
 export { type LiveContext, type LiveEvent, type LiveInput, type LiveOutput, live } from "./live.ts";
 export { type MessageContext, type MessageEvent, type MessageInput, message } from "./message.ts";
 export { type ObligationsContext, type ObligationsEvent, type ObligationsInput, obligations, type Reading } from "./obligations.ts";
@@ -20,6 +21,8 @@ export { type QueueContext, type QueueEvent, type QueuePolicy, queue } from "./q
 export { requester, type RequesterContext, type RequesterEvent } from "./requester.ts";
 export { schedule, type ScheduleContext, type ScheduleEvent, type ScheduleInput } from "./schedule.ts";
 export { type SpawnContext, type SpawnEvent, type SpawnInput, spawn } from "./spawn.ts";
+export { poll, type PollEvent, type PollInput } from "./poll.ts";
+export { shutdown, type ShutdownContext, type ShutdownEvent, type ShutdownInput } from "./shutdown.ts";
 export { type SubscriptionEvent, type SubscriptionInput, subscription } from "./subscription.ts";
 export { type SupervisorContext, type SupervisorEvent, type SupervisorInput, supervisor } from "./supervisor.ts";
 export { type TaskContext, type TaskEvent, type TaskInput, task } from "./task.ts";

@@ -143,6 +143,26 @@ export class ServerClosing extends Schema.TaggedError<ServerClosing>()("ServerCl
   }
 }
 
+/** A worker speaks for a life that is over: another process has its place, it was away for too long, or the server is a new one. */
+export class SessionOver extends Schema.TaggedError<SessionOver>()("SessionOver", { worker: Schema.String, detail: Schema.String }) {
+  readonly code = "session_over";
+  readonly status = 409;
+  readonly retryable = false;
+  override get message() {
+    return `${this.worker}: ${this.detail}; register again, with what is still worked on`;
+  }
+}
+
+/** A worker speaks of work that is not its own. */
+export class ForeignAssignment extends Schema.TaggedError<ForeignAssignment>()("ForeignAssignment", { worker: Schema.String, assignment: Schema.String }) {
+  readonly code = "foreign_assignment";
+  readonly status = 403;
+  readonly retryable = false;
+  override get message() {
+    return `"${this.assignment}" is no assignment of ${this.worker}; a worker speaks of its own alone`;
+  }
+}
+
 /** Something that must not happen did. The reason stands in the server's log under `reference`, not here. */
 export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", { reference: Schema.String }) {
   readonly code = "internal_error";

@@ -2,6 +2,7 @@ export { api } from "./api/api.ts";
 export { type Caller, type Role, roles } from "./caller.ts";
 export {
   BodyTooLarge,
+  ForeignAssignment,
   ForeignOrigin,
   InternalError,
   InvalidRequest,
@@ -9,6 +10,7 @@ export {
   NotServed,
   RoleMissing,
   ServerClosing,
+  SessionOver,
   SlowReader,
   TooManyRequests,
   TooManySubscribers,
@@ -25,6 +27,8 @@ export { defaultServerLimits, type ServerLimits } from "./limits.ts";
 export { type Listening, listen, type ListenOptions } from "./listen.ts";
 export { nodeHandler } from "./node.ts";
 export { type Document, openApi } from "./open-api.ts";
+export { type RemoteWorkers, remoteWorkers } from "./gateway.ts";
 export type { Problem, ProblemStatus } from "./problem.ts";
 export { type From, makeServer, type Server, type ServerOptions } from "./server.ts";
+export { upgradeHandler } from "./web-socket.ts";
 export { newToken, type StoredToken, TokenFile } from "./tokens.ts";

@@ -36,6 +36,10 @@ export interface ServerLimits {
   readonly bulkMax: number;
   /** Milliseconds that a call may wait for an answer or a state. */
   readonly waitMsMax: number;
+  /** Milliseconds between two signs of life of a remote worker. After three without one it counts as away. */
+  readonly workerHeartbeatMs: number;
+  /** Milliseconds after which a long poll is answered with nothing. Below what proxies allow. */
+  readonly pollMsMax: number;
 }
 
 export const defaultServerLimits: ServerLimits = {
@@ -57,6 +61,8 @@ export const defaultServerLimits: ServerLimits = {
   pageMax: 1_000,
   bulkMax: 1_000,
   waitMsMax: 60_000,
+  workerHeartbeatMs: 10_000,
+  pollMsMax: 25_000,
 };
 
 /** Returns what is wrong with the limits, in words. */

@@ -4,6 +4,7 @@ import { UnsafeServer } from "./errors.ts";
 import { isLoopback } from "./gate.ts";
 import { nodeHandler } from "./node.ts";
 import type { Server } from "./server.ts";
+import { upgradeHandler } from "./web-socket.ts";
 
 export interface ListenOptions {
   /** Default: 127.0.0.1, this machine alone. */
@@ -40,6 +41,8 @@ export const listen = async (server: Server, { host = "127.0.0.1", port }: Liste
     },
     nodeHandler(server),
   );
+  const sockets = server.gateway === undefined ? undefined : upgradeHandler(server, server.gateway);
+  if (sockets !== undefined) http.on("upgrade", sockets.upgrade);
   http.maxConnections = limits.connectionsMax;
   http.timeout = limits.streamHeartbeatMs * idleFactor;
   // What Node's parser refuses never becomes a request.
@@ -69,6 +72,7 @@ export const listen = async (server: Server, { host = "127.0.0.1", port }: Liste
       await server.close();
       http.closeIdleConnections();
       http.closeAllConnections();
+      sockets?.close();
       await closed;
     },
   };

@@ -1,6 +1,7 @@
 import type { Outboxes } from "../delivery/index.ts";
 import type { EngineCore, LogEntry, Time } from "../engine/index.ts";
 import type { Caller } from "./caller.ts";
+import type { Gateway } from "./gateway.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { Subscribers } from "./subscribers.ts";
 
@@ -8,6 +9,7 @@ import type { Subscribers } from "./subscribers.ts";
 export interface Served {
   readonly engine: EngineCore;
   readonly outboxes: Outboxes | undefined;
+  readonly gateway: Gateway | undefined;
   readonly subscribers: Subscribers;
   readonly limits: ServerLimits;
   readonly time: Time;

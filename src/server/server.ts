@@ -12,9 +12,11 @@ import { actorsLive } from "./actors.ts";
 import { problem } from "./answering.ts";
 import { api, Authenticated } from "./api/api.ts";
 import type { Caller } from "./caller.ts";
+import type { Dispatcher } from "./contract.ts";
 import { docsPage, docsPolicy } from "./docs-page.ts";
 import { BodyTooLarge, InternalError, InvalidRequest, MethodNotAllowed, ServerClosing, UnknownPath, UnsafeServer, UnsupportedBody } from "./errors.ts";
 import { makeGate, type Head } from "./gate.ts";
+import type { Gateway, RemoteWorkers } from "./gateway.ts";
 import { checkServerLimits, defaultServerLimits, type ServerLimits } from "./limits.ts";
 import { metricsText } from "./metrics.ts";
 import { openApi } from "./open-api.ts";
@@ -23,11 +25,15 @@ import { isTold, type Problem, problemOf } from "./problem.ts";
 import type { Served } from "./served.ts";
 import { session } from "./session.ts";
 import { makeSubscribers } from "./subscribers.ts";
+import { workersLive } from "./workers.ts";
 import { fixedTokens, type StoredToken, type Tokens, tokensOfFile } from "./tokens.ts";
 
 export interface ServerOptions {
   readonly engine: Taskwright | Engine;
   readonly outboxes?: Outboxes | InPromises<Outboxes>;
+  readonly dispatcher?: Dispatcher;
+  /** Workers in other processes: what `dispatchMachines` has as one of its transports. Needs the dispatcher. */
+  readonly remoteWorkers?: RemoteWorkers;
   /** Who may do what: a file that is read again when it changes, or the tokens themselves. Absent: only this machine is served. */
   readonly tokens?: string | ReadonlyArray<StoredToken>;
   /** Finds the caller in a request that the host has authenticated itself; nothing: the tokens decide. */
@@ -61,6 +67,9 @@ export interface Server {
   readonly limits: ServerLimits;
   readonly basePath: string;
   readonly log: (entry: LogEntry) => void;
+  readonly isClosing: () => boolean;
+  /** The workers in other processes, where the host has given them. */
+  readonly gateway: Gateway | undefined;
   /** Whether tokens decide. */
   readonly hasTokens: () => boolean;
   /** Event streams end with a reason, new requests are refused; resolves when those under way are answered. */
@@ -90,8 +99,11 @@ export const makeServer = (options: ServerOptions): Server => {
   let rest: (() => void) | undefined;
 
   const outboxes = options.outboxes;
+  const gateway = options.remoteWorkers?.gateway;
+  if (gateway !== undefined && options.dispatcher !== undefined) gateway.bind({ engine, dispatcher: options.dispatcher, limits, time, log });
   const served: Served = {
     engine,
+    gateway: options.dispatcher === undefined ? undefined : gateway,
     outboxes: outboxes !== undefined && "effect" in outboxes ? outboxes.effect : outboxes,
     subscribers,
     limits,
@@ -104,7 +116,7 @@ export const makeServer = (options: ServerOptions): Server => {
   const authenticated = Layer.succeed(Authenticated, {
     bearer: () => Effect.map(HttpServerRequest.HttpServerRequest, ({ source }) => callers.get(source as object) ?? nobody),
   });
-  const groups = Layer.mergeAll(actorsLive(served), deadLettersLive(served), outboxesLive(served), machinesLive(served), systemLive(served));
+  const groups = Layer.mergeAll(actorsLive(served), deadLettersLive(served), outboxesLive(served), machinesLive(served), systemLive(served), workersLive(served));
   const failures = HttpApiBuilder.middleware(api, (app) =>
     Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log })))),
   );
@@ -201,10 +213,13 @@ export const makeServer = (options: ServerOptions): Server => {
     limits,
     basePath,
     log,
+    isClosing: () => closing !== undefined,
+    gateway: served.gateway,
     hasTokens: () => !tokens.isEmpty() || options.authenticate !== undefined,
     close: () => {
       closing ??= (async () => {
         subscribers.close();
+        gateway?.closeAll();
         if (underWay > 0)
           await new Promise<void>((resolve) => {
             rest = resolve;

@@ -11,6 +11,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   actor: ["domain"],
   journal: ["domain"],
   engine: ["domain", "machines", "actor", "journal"],
+  worker: ["domain", "machines"],
   delivery: upToEngine,
   dispatch: [...upToEngine, "delivery"],
   orchestration: [...upToEngine, "delivery", "dispatch"],
@@ -37,7 +38,7 @@ const packages: ReadonlyArray<{ readonly name: RegExp; readonly rooms: ReadonlyA
   { name: /^@effect\/(sql|platform|cluster|experimental|rpc)/, rooms: ["journal", "delivery", "server", "cluster", "cli"], why: "only the rooms at the edge know Effect's drivers and platforms" },
   { name: /^@effect\/cli/, rooms: ["cli"], why: "the command line is src/cli" },
   { name: /^vitest$/, rooms: ["testing"], why: "only src/testing is for test suites" },
-  { name: /^node:/, rooms: Object.keys(mayImport).filter((room) => !["domain", "machines"].includes(room)), why: "domain and machines are pure" },
+  { name: /^node:/, rooms: Object.keys(mayImport).filter((room) => !["domain", "machines", "worker"].includes(room)), why: "domain and machines are pure, and a worker may live in a browser" },
 ];
 
 export const roomOf = (path: string): string | undefined => (/^machines\//.test(path) ? "machines" : (/^src\/([^/]+)\//.exec(path)?.[1] ?? (/^src\/[^/]+\.ts$/.test(path) ? "package" : undefined)));

@@ -7,6 +7,7 @@ import type { Caller } from "../caller.ts";
 import { ProblemSchema } from "../problem.ts";
 import { version } from "../version.ts";
 import { actors } from "./actors.ts";
+import { workerProtocol } from "./workers.ts";
 import { deadLetters, machines, outboxes, system } from "./operations.ts";
 
 /** Who sent the request: the gate has found out before anything else was done. */
@@ -21,6 +22,7 @@ export const api = HttpApi.make("taskwright")
   .add(outboxes)
   .add(machines)
   .add(system)
+  .add(workerProtocol)
   .addError(ProblemSchema)
   .middleware(Authenticated)
   .annotateContext(
