@@ -48,13 +48,13 @@ export const removeToken = (which: string, { tokens, json }: Target, streams: St
     const known = yield* read(tokens);
     const left = known.filter(({ id, name }) => id !== which && name !== which);
     const count = known.length - left.length;
-    if (count === 0) return yield* refused(`${tokens}: there is no token "${which}"; "taskwright token list --tokens ${tokens}" lists all`);
+    if (count === 0) return yield* refused(`${tokens}: there is no token "${which}"; "taskwright token --tokens ${tokens}" lists all`);
     if (left.length === 0) return yield* refused(`${tokens}: without any token a server serves everybody on its machine; remove the file instead`);
     yield* write(tokens, left);
     streams.out(json ? `${JSON.stringify({ removed: count })}\n` : `${count === 1 ? "1 token" : `${count} tokens`} removed\n`);
   });
 
-/** `taskwright token list`. */
+/** `taskwright token`. */
 export const listTokens = ({ tokens, json }: Target, streams: Streams): Effect.Effect<void, Refused> =>
   Effect.map(read(tokens), (known) => {
     if (json) for (const { id, name, roles, expiresAt } of known) streams.out(`${JSON.stringify({ id, name, roles, expiresAt })}\n`);

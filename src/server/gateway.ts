@@ -2,7 +2,7 @@ import type { AttemptMessage, FromServer, Registered, Registration, Told } from 
 import type { Engine, LogEntry, Time } from "../engine/index.ts";
 import * as Effect from "effect/Effect";
 import type { Caller } from "./caller.ts";
-import type { Dispatcher, Offer, Report, WorkerTransport } from "./contract.ts";
+import type { Dispatcher, Offer, Report, WorkerTransport } from "../dispatch/index.ts";
 import { ForeignAssignment, ServerClosing, SessionOver } from "./errors.ts";
 import type { ServerLimits } from "./limits.ts";
 import { isTold } from "./problem.ts";

@@ -24,11 +24,13 @@ export {
 export type { Head } from "./gate.ts";
 export { layerServer, ServerTag } from "./layer.ts";
 export { defaultServerLimits, type ServerLimits } from "./limits.ts";
+export { type InMemory, runInMemory } from "./in-memory.ts";
 export { type Listening, listen, type ListenOptions } from "./listen.ts";
 export { nodeHandler } from "./node.ts";
 export { type Document, openApi } from "./open-api.ts";
 export { type RemoteWorkers, remoteWorkers } from "./gateway.ts";
 export type { Problem, ProblemStatus } from "./problem.ts";
+export { readServeConfig, type ServeConfig } from "./serve-config.ts";
 export { type From, makeServer, type Server, type ServerOptions } from "./server.ts";
 export { upgradeHandler } from "./web-socket.ts";
 export { newToken, type StoredToken, TokenFile } from "./tokens.ts";

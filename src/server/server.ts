@@ -12,7 +12,7 @@ import { actorsLive } from "./actors.ts";
 import { problem } from "./answering.ts";
 import { api, Authenticated } from "./api/api.ts";
 import type { Caller } from "./caller.ts";
-import type { Dispatcher } from "./contract.ts";
+import type { Dispatcher } from "../dispatch/index.ts";
 import { docsPage, docsPolicy } from "./docs-page.ts";
 import { BodyTooLarge, InternalError, InvalidRequest, MethodNotAllowed, ServerClosing, UnknownPath, UnsafeServer, UnsupportedBody } from "./errors.ts";
 import { makeGate, type Head } from "./gate.ts";

@@ -5,6 +5,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { type AttemptMessage, type FromServer, type Registration, workerProtocol } from "../domain/worker-message.ts";
 import { failureOf } from "../domain/json.ts";
 import { AttemptMessageShape, RegistrationShape } from "./api/workers.ts";
+import { body } from "./api/shapes.ts";
 import type { Caller } from "./caller.ts";
 import type { Gateway, Session } from "./gateway.ts";
 import { isTold, problemOf } from "./problem.ts";
@@ -12,7 +13,7 @@ import type { Server } from "./server.ts";
 
 const Message = Schema.parseJson(
   Schema.Union(
-    Schema.extend(RegistrationShape, Schema.Struct({ type: Schema.Literal("register") })),
+    body({ ...RegistrationShape.fields, type: Schema.Literal("register") }),
     AttemptMessageShape,
     Schema.Struct({ type: Schema.Literal("received"), received: Schema.Int }),
     Schema.Struct({ type: Schema.Literal("heartbeat", "leave") }),

@@ -65,7 +65,12 @@ describe("journal > backup", () => {
     writeFileSync(join(dir, "other.db-wal"), "x");
     expect(await run(restore(file, join(dir, "other.db")))).toMatchObject({ left: { detail: expect.stringContaining("another database") } });
     expect(existsSync(join(dir, "new.db"))).toBe(false);
-    expect(readdirSync(dir).sort()).toEqual(["other.db-wal", "there.db", "work.db"]);
+    // A reader may leave a log in which nothing is.
+    expect(
+      readdirSync(dir)
+        .filter((name) => !name.startsWith("work.db-"))
+        .sort(),
+    ).toEqual(["other.db-wal", "there.db", "work.db"]);
   });
 });
 

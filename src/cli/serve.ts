@@ -1,0 +1,105 @@
+import * as Effect from "effect/Effect";
+import { pathToFileURL } from "node:url";
+import path from "node:path";
+import { shutdown, type ShutdownContext } from "../../machines/shutdown.ts";
+import { dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
+import { type DurableMachine, openEngine, type Plugin, systemTime } from "../engine/index.ts";
+import type { OpenOptions } from "../engine/index.ts";
+import { listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type UnsafeServer } from "../server/index.ts";
+import type { SignalSource } from "./interrupts.ts";
+import { refused } from "./refused.ts";
+import type { Streams } from "./streams.ts";
+
+export interface ServeOptions {
+  readonly given: { readonly [Name in keyof ServeConfig]?: string };
+  readonly config: string | undefined;
+  readonly json: boolean;
+}
+
+/** What a module of machines may export. */
+interface Given {
+  readonly machines?: ReadonlyArray<OpenOptions["machines"][number]>;
+  readonly plugins?: ReadonlyArray<Plugin>;
+  readonly kinds?: Kinds;
+}
+
+const load = (files: ReadonlyArray<string>): Effect.Effect<Required<Given>, unknown> =>
+  Effect.gen(function* () {
+    const machines: Array<OpenOptions["machines"][number]> = [];
+    const plugins: Array<Plugin> = [];
+    let kinds: Kinds = {};
+    for (const file of files) {
+      const given = yield* Effect.tryPromise({ try: () => import(pathToFileURL(path.resolve(file)).href) as Promise<Given>, catch: (error) => refused(`${file}: ${error instanceof Error ? error.message : String(error)}`) });
+      if (given.machines === undefined && given.plugins === undefined && given.kinds === undefined)
+        return yield* refused(`${file}: it exports none of "machines", "plugins" and "kinds"; write "export const machines = [order];"`);
+      machines.push(...(given.machines ?? []));
+      plugins.push(...(given.plugins ?? []));
+      kinds = { ...kinds, ...given.kinds };
+    }
+    return { machines, plugins, kinds };
+  });
+
+/**
+ * `taskwright serve`: an engine, its dispatcher and the server over both, until a signal. Succeeds with the exit code: 0
+ * where everything ended in order within its budget, 1 otherwise.
+ */
+export const serve = ({ given, config: file, json }: ServeOptions, streams: Streams, signals: SignalSource): Effect.Effect<number, unknown> =>
+  Effect.gen(function* () {
+    const config: ServeConfig = yield* readServeConfig(given, process.env, file) as Effect.Effect<ServeConfig, UnsafeServer>;
+    const { machines, plugins, kinds } = yield* load(config.machines);
+    return yield* Effect.tryPromise({ try: () => work(config, { machines: machines as ReadonlyArray<DurableMachine>, plugins, kinds }, json, streams, signals), catch: (error) => error });
+  });
+
+const work = async (config: ServeConfig, { machines, plugins, kinds }: { readonly machines: ReadonlyArray<DurableMachine>; readonly plugins: ReadonlyArray<Plugin>; readonly kinds: Kinds }, json: boolean, streams: Streams, signals: SignalSource): Promise<number> => {
+  const tell = (event: string, data: object, words: string) => streams.out(json ? `${JSON.stringify({ event, ...data })}\n` : `${words}\n`);
+  const remote = remoteWorkers();
+  const dispatch = dispatchMachines({ kinds, transports: { remote: remote.transport } });
+  const engine = await openEngine({ database: config.database, machines, plugins: [dispatch, ...plugins] });
+  let dispatcher: Awaited<ReturnType<typeof openDispatcher>> | undefined;
+  let listening: Listening;
+  try {
+    dispatcher = await openDispatcher(engine, dispatch, { slots: config.slots });
+    const server = makeServer({
+      engine,
+      dispatcher,
+      remoteWorkers: remote,
+      allowedHosts: config.allowedHosts,
+      allowedOrigins: config.allowedOrigins,
+      ...(config.tokens === "" ? {} : { tokens: config.tokens }),
+      log: ({ level, message, data }) => {
+        if (level !== "info" || json) streams.error(json ? `${JSON.stringify({ level, message, data })}\n` : `${level}: ${message}\n`);
+      },
+    });
+    listening = await listen(server, config);
+  } catch (error) {
+    await dispatcher?.stop();
+    await engine.close();
+    throw error;
+  }
+  const opened = dispatcher;
+  tell("listening", { url: listening.url, pid: process.pid }, `${listening.url} serves ${config.database} (docs: ${listening.url}/docs)`);
+
+  return new Promise<number>((resolve) => {
+    const machine = runInMemory(shutdown, { budgetMs: config.budgetMs }, systemTime(), {
+      drain: () => {
+        tell("draining", {}, "what runs may end; once more to stop at once");
+        void Promise.all([listening.close(), opened.drain()]).then(() => machine.tell({ type: "DRAINED" }));
+      },
+      close: () => {
+        void (async () => {
+          await listening.close();
+          await opened.stop();
+          await engine.close({ grace: Math.floor(config.budgetMs / 10) });
+          machine.tell({ type: "CLOSED" });
+        })();
+      },
+      exit: () => {
+        stopListening();
+        const { isClean } = machine.context() as ShutdownContext;
+        tell("stopped", { isClean }, isClean ? "stopped" : "stopped, not everything in order: the next engine takes it up");
+        resolve(isClean ? 0 : 1);
+      },
+    });
+    const stopListening = signals(() => machine.tell({ type: "SIGNAL" }));
+  });
+};
