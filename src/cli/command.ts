@@ -9,7 +9,6 @@ import type { SignalSource } from "./interrupts.ts";
 import { outboxCommand } from "./outbox-command.ts";
 import type { Streams } from "./streams.ts";
 import { operatingCommands } from "./operating-commands.ts";
-import { taskStates } from "./task-states.ts";
 
 /** What the commands reach the world through, and where they leave the exit code of the process. */
 export interface Surroundings {
@@ -228,6 +227,24 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   );
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
-    Command.withSubcommands([run, ps, show, history, deadLetters, outboxCommand(streams), graph, replay, compare, exportFile, importFile, why, moves, stuck, check, ...operatingCommands({ streams, signals, exit }), sample]),
+    Command.withSubcommands([
+      run,
+      ps,
+      show,
+      history,
+      deadLetters,
+      outboxCommand(streams),
+      graph,
+      replay,
+      compare,
+      exportFile,
+      importFile,
+      why,
+      moves,
+      stuck,
+      check,
+      ...operatingCommands({ streams, signals, exit }),
+      sample,
+    ]),
   );
 };

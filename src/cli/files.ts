@@ -19,12 +19,18 @@ const counted = (count: number, one: string, many: string): string => `${count} 
 /** `taskwright backup FILE`. */
 export const backupCommand = (to: string, { database, json }: Target, streams: Streams): Effect.Effect<void, JournalError> =>
   Effect.map(backup(database, to), (made) =>
-    streams.out(json ? `${JSON.stringify({ file: to, ...made })}\n` : `${to}: ${counted(made.actors, "actor", "actors")}, ${counted(made.entries, "history entry", "history entries")}, ${made.bytes} bytes; checked\n`),
+    streams.out(
+      json
+        ? `${JSON.stringify({ file: to, ...made })}\n`
+        : `${to}: ${counted(made.actors, "actor", "actors")}, ${counted(made.entries, "history entry", "history entries")}, ${made.bytes} bytes; checked\n`,
+    ),
   );
 
 /** `taskwright restore FILE`. */
 export const restoreCommand = (from: string, { database, json }: Target, streams: Streams): Effect.Effect<void, JournalError> =>
-  Effect.map(restore(from, database), (made) => streams.out(json ? `${JSON.stringify({ file: database, ...made })}\n` : `${database}: restored from ${from}, ${counted(made.actors, "actor", "actors")}\n`));
+  Effect.map(restore(from, database), (made) =>
+    streams.out(json ? `${JSON.stringify({ file: database, ...made })}\n` : `${database}: restored from ${from}, ${counted(made.actors, "actor", "actors")}\n`),
+  );
 
 /** `taskwright vacuum`. */
 export const vacuumCommand = ({ database, json }: Target, streams: Streams): Effect.Effect<void, JournalError | JournalOwned> =>
@@ -45,7 +51,9 @@ export const doctor = ({ database, json }: Target, streams: Streams): Effect.Eff
     else {
       for (const problem of problems) streams.out(`${problem}\n`);
       const what = `${counted(actors, "actor", "actors")}, ${counted(entries, "history entry", "history entries")}`;
-      streams.out(problems.length === 0 ? `${database}: nothing contradicts itself (${what})\n` : `${counted(problems.length, "problem", "problems")}; keep the file as it is, and go on with a backup\n`);
+      streams.out(
+        problems.length === 0 ? `${database}: nothing contradicts itself (${what})\n` : `${counted(problems.length, "problem", "problems")}; keep the file as it is, and go on with a backup\n`,
+      );
     }
     return problems.length === 0 ? 0 : 1;
   });

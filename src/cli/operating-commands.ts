@@ -6,11 +6,20 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type { Surroundings } from "./command.ts";
 
+type Role = "read" | "operate" | "worker";
+const roles: ReadonlyArray<string> = ["read", "operate", "worker"];
 const optional = (name: string, description: string) => Options.text(name).pipe(Options.withDescription(description), Options.optional);
 const database = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file."), Options.withDefault("work.db"));
 const json = Options.boolean("json").pipe(Options.withDescription("Print JSON for programs."));
 const tokens = Options.text("tokens").pipe(Options.withDescription("The file of tokens."), Options.withDefault("tokens.json"));
-const role = Options.choice("role", ["read", "operate", "worker"]).pipe(Options.withDescription("What it may do; several are allowed."), Options.atLeast(1));
+const role = Options.text("role").pipe(
+  Options.withDescription("What it may do: read, operate, worker; several with commas between them."),
+  Options.filterMap(
+    (text) => Option.liftPredicate(text.split(","), (words): words is Array<Role> => words.every((word) => roles.includes(word))),
+    "--role must be read, operate or worker, or several with commas between them",
+  ),
+  Options.withDefault<ReadonlyArray<Role>>(["operate"]),
+);
 const days = Options.integer("days").pipe(Options.withDescription("From then on it is refused. Default: never."), Options.optional);
 
 /** What somebody does who runs a server and looks after its journal. */
@@ -46,10 +55,10 @@ export const operatingCommands = ({ streams, signals, exit }: Surroundings) => {
   ).pipe(
     Command.withDescription("Lists who may use a server: the tokens of a file, in which their hashes are."),
     Command.withSubcommands([
-      Command.make("add", { name: Args.text({ name: "NAME" }), role, days, tokens, json }, ({ name, role: roles, days, ...target }) =>
+      Command.make("add", { name: Args.text({ name: "NAME" }), role, days, tokens, json }, ({ name, role: given, days, ...target }) =>
         Effect.gen(function* () {
           const { addToken } = yield* Effect.promise(() => import("./token.ts"));
-          yield* addToken(name, roles, Option.getOrUndefined(days), target, streams, yield* Clock.currentTimeMillis);
+          yield* addToken(name, given, Option.getOrUndefined(days), target, streams, yield* Clock.currentTimeMillis);
         }),
       ).pipe(Command.withDescription("Makes a token and prints it, this once.")),
       Command.make("remove", { which: Args.text({ name: "ID" }), tokens, json }, ({ which, ...target }) =>

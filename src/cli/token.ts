@@ -59,5 +59,11 @@ export const listTokens = ({ tokens, json }: Target, streams: Streams): Effect.E
   Effect.map(read(tokens), (known) => {
     if (json) for (const { id, name, roles, expiresAt } of known) streams.out(`${JSON.stringify({ id, name, roles, expiresAt })}\n`);
     else if (known.length === 0) streams.out("no tokens\n");
-    else streams.out(`${table(["ID", "NAME", "ROLES", "UNTIL"], known.map(({ id, name, roles, expiresAt }) => [id, name, roles.join(", "), expiresAt === undefined ? "" : timeText(expiresAt)]))}\n`);
+    else
+      streams.out(
+        `${table(
+          ["ID", "NAME", "ROLES", "UNTIL"],
+          known.map(({ id, name, roles, expiresAt }) => [id, name, roles.join(", "), expiresAt === undefined ? "" : timeText(expiresAt)]),
+        )}\n`,
+      );
   });

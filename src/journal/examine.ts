@@ -38,7 +38,10 @@ const rules: ReadonlyArray<readonly [rule: string, query: string]> = [
   ["events are JSON", "SELECT 'entry ' || id AS what FROM history WHERE NOT json_valid(event)"],
   ["messages are JSON", "SELECT 'message ' || id AS what FROM mail WHERE NOT json_valid(envelope)"],
   ["dead letters are JSON", "SELECT 'dead letter ' || id AS what FROM dead_letters WHERE NOT json_valid(envelope) OR NOT json_valid(error)"],
-  ["entries of outboxes are JSON, and belong to one that there is", "SELECT e.outbox || ' ' || e.seq AS what FROM entries e LEFT JOIN actors a ON a.address = e.outbox WHERE NOT json_valid(e.payload) OR a.id IS NULL"],
+  [
+    "entries of outboxes are JSON, and belong to one that there is",
+    "SELECT e.outbox || ' ' || e.seq AS what FROM entries e LEFT JOIN actors a ON a.address = e.outbox WHERE NOT json_valid(e.payload) OR a.id IS NULL",
+  ],
   ["epochs of builds are not beyond the owner's", "SELECT 'epoch ' || b.epoch AS what FROM builds b WHERE b.epoch > coalesce((SELECT epoch FROM owner), 0)"],
 ];
 /** Of one rule that is broken many times. */
@@ -52,7 +55,8 @@ export const examine = (where: string): Effect.Effect<Examination, JournalError>
     const look = (open: Connection.Connection) =>
       Effect.gen(function* () {
         const version = yield* Schema.inspect(open, where);
-        if (version < Schema.version) return yield* new JournalError({ reason: "failed", where, detail: `its layout has version ${version}, this program reads version ${Schema.version}: open it with an engine once` });
+        if (version < Schema.version)
+          return yield* new JournalError({ reason: "failed", where, detail: `its layout has version ${version}, this program reads version ${Schema.version}: open it with an engine once` });
         const problems: Array<string> = [];
         for (const row of yield* open.read<Readonly<Record<string, string>>>(`PRAGMA integrity_check(${shownMax})`)) {
           const [found] = Object.values(row);

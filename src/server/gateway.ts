@@ -100,7 +100,14 @@ export const remoteWorkers = (name = "remote"): RemoteWorkers => {
       // Another life of it is there by now, or none: its assignment hears that it was not accepted.
       if (session === undefined || session.incarnation !== offer.incarnation) return;
       const { worker: _, session: agent, question, answer, folder: _folder, ...rest } = offer;
-      tell(session, { type: "offer", n: ++session.lastNumber, ...rest, ...(agent === undefined ? {} : { session: agent }), ...(question === undefined ? {} : { question }), ...(answer === undefined ? {} : { answer }) });
+      tell(session, {
+        type: "offer",
+        n: ++session.lastNumber,
+        ...rest,
+        ...(agent === undefined ? {} : { session: agent }),
+        ...(question === undefined ? {} : { question }),
+        ...(answer === undefined ? {} : { answer }),
+      });
     },
     revoke: ({ worker, assignment, attempt, force }) => {
       const session = sessions.get(worker);
@@ -176,7 +183,8 @@ export const remoteWorkers = (name = "remote"): RemoteWorkers => {
     },
     sessionOf: ({ worker, owner, incarnation }, caller) => {
       const session = sessions.get(worker);
-      if (session === undefined || session.owner !== owner || session.incarnation !== incarnation || session.caller !== caller.name) throw new SessionOver({ worker, detail: "this life of the worker is over, or the server was started anew" });
+      if (session === undefined || session.owner !== owner || session.incarnation !== incarnation || session.caller !== caller.name)
+        throw new SessionOver({ worker, detail: "this life of the worker is over, or the server was started anew" });
       return session;
     },
     hear: async (session, message, caller) => {

@@ -1,5 +1,5 @@
 import * as Config from "effect/Config";
-import * as ConfigError from "effect/ConfigError";
+import type * as ConfigError from "effect/ConfigError";
 import * as ConfigProvider from "effect/ConfigProvider";
 import * as Effect from "effect/Effect";
 import * as Either from "effect/Either";

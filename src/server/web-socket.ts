@@ -26,7 +26,12 @@ const waitingMax = 1_000;
 
 /** Answers upgrades at `/v1/worker`: remote workers over WebSockets, one message in JSON per frame. */
 export const upgradeHandler = (server: Server, gateway: Gateway) => {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: server.limits.bodyBytesMax, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(workerProtocol) ? workerProtocol : false) });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: server.limits.bodyBytesMax,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(workerProtocol) ? workerProtocol : false),
+  });
   const refuse = (socket: Duplex, status: number, text: string) => socket.end(`HTTP/1.1 ${status} ${text}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -107,5 +112,10 @@ export const upgradeHandler = (server: Server, gateway: Gateway) => {
     connection.on("error", () => connection.terminate());
   };
 
-  return { upgrade, close: () => { for (const connection of sockets.clients) connection.terminate(); } }; // prettier-ignore
+  return {
+    upgrade,
+    close: () => {
+      for (const connection of sockets.clients) connection.terminate();
+    },
+  }; // prettier-ignore
 };

@@ -81,7 +81,8 @@ export const startWorker = (options: RemoteWorkerOptions): RemoteWorker => {
   });
   type Said = AttemptMessage extends infer Message ? (Message extends AttemptMessage ? Omit<Message, "n" | "assignment" | "attempt" | "incarnation"> : never) : never;
   const say = ({ assignment, attempt, incarnation: life }: OfferMessage, said: Said): number => {
-    if (latestOnly.has(said.type)) for (const [n, message] of unacknowledged) if (message.type === said.type && message.assignment === assignment && message.attempt === attempt) unacknowledged.delete(n);
+    if (latestOnly.has(said.type))
+      for (const [n, message] of unacknowledged) if (message.type === said.type && message.assignment === assignment && message.attempt === attempt) unacknowledged.delete(n);
     const n = ++lastNumber;
     const message = { ...said, n, assignment, attempt, incarnation: life } as AttemptMessage;
     unacknowledged.set(n, message);

@@ -112,7 +112,9 @@ describe("server > taskwright serve", () => {
           }
         }
       });
-      const streaming = fetch(`${url}/v1/stream`).then((response) => response.text()).catch(() => "");
+      const streaming = fetch(`${url}/v1/stream`)
+        .then((response) => response.text())
+        .catch(() => "");
       await expect.poll(() => acknowledged, { timeout: 20_000 }).toBeGreaterThan(run * 20 + 20);
       const began = performance.now();
       server.child.kill("SIGTERM");

@@ -44,7 +44,10 @@ export const AttemptMessageShape = Schema.Union(
 ).annotations({ identifier: "AttemptMessage", description: "What a worker says of one attempt." });
 
 const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown });
-const ToldShape = Schema.Struct({ type: Schema.Literal("offer", "revoke", "over", "refused"), n: Schema.optional(Schema.Number) }, Fields).annotations({ identifier: "WorkerOrder", description: "What a worker is told. The reference of the protocol has the fields." });
+const ToldShape = Schema.Struct({ type: Schema.Literal("offer", "revoke", "over", "refused"), n: Schema.optional(Schema.Number) }, Fields).annotations({
+  identifier: "WorkerOrder",
+  description: "What a worker is told. The reference of the protocol has the fields.",
+});
 const Speaker = { worker: Schema.String, owner: Schema.String, incarnation: Whole };
 
 /** Workers in other processes, over long polls. The same messages go over a WebSocket at `/v1/worker`. */
@@ -59,7 +62,9 @@ export const workerProtocol = HttpApiGroup.make("workerProtocol")
     HttpApiEndpoint.post("pollWorker", "/v1/worker/poll")
       .setPayload(body({ ...Speaker, received: Schema.optional(Whole), waitMs: Schema.optional(Whole) }))
       .addSuccess(Schema.Struct({ messages: Schema.Array(ToldShape) }))
-      .annotateContext(tells("Wait for something to do", "Answers at once if there is something that was not `received`, else when there is, or with nothing after `waitMs`. Counts as a sign of life.")),
+      .annotateContext(
+        tells("Wait for something to do", "Answers at once if there is something that was not `received`, else when there is, or with nothing after `waitMs`. Counts as a sign of life."),
+      ),
   )
   .add(
     HttpApiEndpoint.post("reportWork", "/v1/worker/reports")
