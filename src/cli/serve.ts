@@ -29,7 +29,10 @@ const load = (files: ReadonlyArray<string>): Effect.Effect<Required<Given>, unkn
     const plugins: Array<Plugin> = [];
     let kinds: Kinds = {};
     for (const file of files) {
-      const given = yield* Effect.tryPromise({ try: () => import(pathToFileURL(path.resolve(file)).href) as Promise<Given>, catch: (error) => refused(`${file}: ${error instanceof Error ? error.message : String(error)}`) });
+      const given = yield* Effect.tryPromise({
+        try: () => import(pathToFileURL(path.resolve(file)).href) as Promise<Given>,
+        catch: (error) => refused(`${file}: ${error instanceof Error ? error.message : String(error)}`),
+      });
       if (given.machines === undefined && given.plugins === undefined && given.kinds === undefined)
         return yield* refused(`${file}: it exports none of "machines", "plugins" and "kinds"; write "export const machines = [order];"`);
       machines.push(...(given.machines ?? []));
@@ -50,7 +53,13 @@ export const serve = ({ given, config: file, json }: ServeOptions, streams: Stre
     return yield* Effect.tryPromise({ try: () => work(config, { machines: machines as ReadonlyArray<DurableMachine>, plugins, kinds }, json, streams, signals), catch: (error) => error });
   });
 
-const work = async (config: ServeConfig, { machines, plugins, kinds }: { readonly machines: ReadonlyArray<DurableMachine>; readonly plugins: ReadonlyArray<Plugin>; readonly kinds: Kinds }, json: boolean, streams: Streams, signals: SignalSource): Promise<number> => {
+const work = async (
+  config: ServeConfig,
+  { machines, plugins, kinds }: { readonly machines: ReadonlyArray<DurableMachine>; readonly plugins: ReadonlyArray<Plugin>; readonly kinds: Kinds },
+  json: boolean,
+  streams: Streams,
+  signals: SignalSource,
+): Promise<number> => {
   const tell = (event: string, data: object, words: string) => streams.out(json ? `${JSON.stringify({ event, ...data })}\n` : `${words}\n`);
   const remote = remoteWorkers();
   const dispatch = dispatchMachines({ kinds, transports: { remote: remote.transport } });

@@ -1,6 +1,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse";
 import * as Effect from "effect/Effect";
+import { movesAt, whyAt } from "../analysis/index.ts";
 import type { ActorView, SentEvent } from "../engine/index.ts";
 import { calling, eventStream, json, ndjson, told } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
@@ -72,6 +73,8 @@ export const actorsLive = ({ engine, subscribers, limits }: Served) =>
         }),
       )
       .handle("canActor", ({ path: { address }, payload }) => Effect.map(told(engine.can(address, payload as SentEvent)), (can) => json({ can })))
+      .handle("listMoves", ({ path: { address } }) => Effect.map(told(movesAt(engine, address)), (items) => json({ items })))
+      .handle("whyWaiting", ({ path: { address } }) => Effect.map(told(whyAt(engine, address)), (waiting) => json(waiting)))
       .handle("readHistory", ({ path: { address }, urlParams: { after = 0, limit = 100 } }) =>
         Effect.gen(function* () {
           yield* told(engine.snapshot(address));

@@ -72,6 +72,9 @@ export const remoteWorkers = (name = "remote"): RemoteWorkers => {
   let parts: GatewayParts | undefined;
   let report: Report | undefined;
   const sessions = new Map<string, Open>();
+  /** Registrations under way, and what was offered meanwhile: the dispatcher hears of a worker before its session is there. */
+  let registering = 0;
+  let early: Array<Offer> = [];
   const bound = () => {
     if (parts === undefined) throw new SessionOver({ worker: "", detail: "the server is not ready yet" });
     return parts;
@@ -97,17 +100,9 @@ export const remoteWorkers = (name = "remote"): RemoteWorkers => {
     stop: (address) => end(address, "this life of the worker is over"),
     offer: (offer: Offer) => {
       const session = sessions.get(offer.worker);
-      // Another life of it is there by now, or none: its assignment hears that it was not accepted.
-      if (session === undefined || session.incarnation !== offer.incarnation) return;
-      const { worker: _, session: agent, question, answer, folder: _folder, ...rest } = offer;
-      tell(session, {
-        type: "offer",
-        n: ++session.lastNumber,
-        ...rest,
-        ...(agent === undefined ? {} : { session: agent }),
-        ...(question === undefined ? {} : { question }),
-        ...(answer === undefined ? {} : { answer }),
-      });
+      if (session?.incarnation === offer.incarnation) hand(session, offer);
+      // Else another life of it is there by now, or none: its assignment hears that it was not accepted.
+      else if (registering > 0) early.push(offer);
     },
     revoke: ({ worker, assignment, attempt, force }) => {
       const session = sessions.get(worker);
@@ -117,6 +112,17 @@ export const remoteWorkers = (name = "remote"): RemoteWorkers => {
       report = undefined;
       gateway.closeAll();
     },
+  };
+  const hand = (session: Open, offer: Offer) => {
+    const { worker: _, session: agent, question, answer, folder: _folder, ...rest } = offer;
+    tell(session, {
+      type: "offer",
+      n: ++session.lastNumber,
+      ...rest,
+      ...(agent === undefined ? {} : { session: agent }),
+      ...(question === undefined ? {} : { question }),
+      ...(answer === undefined ? {} : { answer }),
+    });
   };
 
   /** Large results must not keep an attempt from its end: they are left out, and the failure says so. */
@@ -144,42 +150,53 @@ export const remoteWorkers = (name = "remote"): RemoteWorkers => {
     if (isOwn) session.own.add(assignment);
   };
 
+  const register = async (card: Registration, caller: Caller): Promise<{ readonly session: Session; readonly answer: Registered }> => {
+    const { dispatcher, limits } = bound();
+    const { type: _, received = 0, running = [], ...rest } = card;
+    const before = [...sessions.values()].find((session) => session.name === card.id && session.owner === card.owner && session.incarnation === card.incarnation);
+    if (before !== undefined) gateway.received(before, received);
+    // An offer that is still on its way is not given up: it is told again.
+    const onTheirWay = (before?.unconfirmed ?? []).flatMap((message) => (message.type === "offer" ? [`${message.assignment}#${message.attempt}`] : []));
+    const heartbeatMs = Math.min(limits.workerHeartbeatMs, card.graceMs ?? limits.workerHeartbeatMs);
+    const { address, incarnation, dropped } = await dispatcher.workers.connect({ ...rest, running: [...new Set([...running, ...onTheirWay])], transport: name, heartbeatTimeoutMs: 3 * heartbeatMs });
+    const kept = before?.incarnation === incarnation ? before : undefined;
+    if (kept === undefined && sessions.has(address)) end(address, "another process of this worker connected");
+    const session: Open = {
+      name: card.id,
+      caller: caller.name,
+      worker: address,
+      owner: card.owner,
+      incarnation,
+      unconfirmed: (kept?.unconfirmed ?? []).filter((message) => message.type !== "offer" || !dropped.includes(`${message.assignment}#${message.attempt}`)),
+      lastNumber: kept?.lastNumber ?? received,
+      own: kept?.own ?? new Set(),
+      listener: undefined,
+      listen: (listener) => {
+        session.listener = listener;
+        return () => {
+          if (session.listener === listener) session.listener = undefined;
+        };
+      },
+    };
+    // Its earlier connection may still be open: it hears nothing any more.
+    if (kept !== undefined) kept.listener = undefined;
+    sessions.set(address, session);
+    for (const offer of early) if (offer.worker === address && offer.incarnation === incarnation) hand(session, offer);
+    early = early.filter((offer) => offer.worker !== address);
+    return { session, answer: { type: "registered", worker: address, incarnation, dropped: dropped.filter((one) => running.includes(one)), heartbeatMs } };
+  };
+
   const gateway: Gateway = {
     bind: (given) => {
       parts = given;
     },
     register: async (card, caller) => {
-      const { dispatcher, limits } = bound();
-      const { type: _, received = 0, running = [], ...rest } = card;
-      const before = [...sessions.values()].find((session) => session.name === card.id && session.owner === card.owner && session.incarnation === card.incarnation);
-      if (before !== undefined) gateway.received(before, received);
-      // An offer that is still on its way is not given up: it is told again.
-      const onTheirWay = (before?.unconfirmed ?? []).flatMap((message) => (message.type === "offer" ? [`${message.assignment}#${message.attempt}`] : []));
-      const heartbeatMs = Math.min(limits.workerHeartbeatMs, card.graceMs ?? limits.workerHeartbeatMs);
-      const { address, incarnation, dropped } = await dispatcher.workers.connect({ ...rest, running: [...new Set([...running, ...onTheirWay])], transport: name, heartbeatTimeoutMs: 3 * heartbeatMs });
-      const kept = before?.incarnation === incarnation ? before : undefined;
-      if (kept === undefined && sessions.has(address)) end(address, "another process of this worker connected");
-      const session: Open = {
-        name: card.id,
-        caller: caller.name,
-        worker: address,
-        owner: card.owner,
-        incarnation,
-        unconfirmed: (kept?.unconfirmed ?? []).filter((message) => message.type !== "offer" || !dropped.includes(`${message.assignment}#${message.attempt}`)),
-        lastNumber: kept?.lastNumber ?? received,
-        own: kept?.own ?? new Set(),
-        listener: undefined,
-        listen: (listener) => {
-          session.listener = listener;
-          return () => {
-            if (session.listener === listener) session.listener = undefined;
-          };
-        },
-      };
-      // Its earlier connection may still be open: it hears nothing any more.
-      if (kept !== undefined) kept.listener = undefined;
-      sessions.set(address, session);
-      return { session, answer: { type: "registered", worker: address, incarnation, dropped: dropped.filter((one) => running.includes(one)), heartbeatMs } };
+      registering++;
+      try {
+        return await register(card, caller);
+      } finally {
+        if (--registering === 0) early = [];
+      }
     },
     sessionOf: ({ worker, owner, incarnation }, caller) => {
       const session = sessions.get(worker);

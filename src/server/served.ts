@@ -1,4 +1,5 @@
 import type { Outboxes } from "../delivery/index.ts";
+import type { Dispatcher } from "../dispatch/index.ts";
 import type { EngineCore, LogEntry, Time } from "../engine/index.ts";
 import type { Caller } from "./caller.ts";
 import type { Gateway } from "./gateway.ts";
@@ -9,6 +10,7 @@ import type { Subscribers } from "./subscribers.ts";
 export interface Served {
   readonly engine: EngineCore;
   readonly outboxes: Outboxes | undefined;
+  readonly dispatcher: Dispatcher | undefined;
   readonly gateway: Gateway | undefined;
   readonly subscribers: Subscribers;
   readonly limits: ServerLimits;

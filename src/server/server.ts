@@ -25,6 +25,7 @@ import { isTold, type Problem, problemOf } from "./problem.ts";
 import type { Served } from "./served.ts";
 import { session } from "./session.ts";
 import { makeSubscribers } from "./subscribers.ts";
+import { tasksLive } from "./tasks.ts";
 import { workersLive } from "./workers.ts";
 import { fixedTokens, type StoredToken, type Tokens, tokensOfFile } from "./tokens.ts";
 
@@ -103,6 +104,7 @@ export const makeServer = (options: ServerOptions): Server => {
   if (gateway !== undefined && options.dispatcher !== undefined) gateway.bind({ engine, dispatcher: options.dispatcher, limits, time, log });
   const served: Served = {
     engine,
+    dispatcher: options.dispatcher,
     gateway: options.dispatcher === undefined ? undefined : gateway,
     outboxes: outboxes !== undefined && "effect" in outboxes ? outboxes.effect : outboxes,
     subscribers,
@@ -116,7 +118,7 @@ export const makeServer = (options: ServerOptions): Server => {
   const authenticated = Layer.succeed(Authenticated, {
     bearer: () => Effect.map(HttpServerRequest.HttpServerRequest, ({ source }) => callers.get(source as object) ?? nobody),
   });
-  const groups = Layer.mergeAll(actorsLive(served), deadLettersLive(served), outboxesLive(served), machinesLive(served), systemLive(served), workersLive(served));
+  const groups = Layer.mergeAll(actorsLive(served), deadLettersLive(served), outboxesLive(served), machinesLive(served), systemLive(served), workersLive(served), tasksLive(served));
   const failures = HttpApiBuilder.middleware(api, (app) =>
     Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log })))),
   );

@@ -74,6 +74,18 @@ export const actors = HttpApiGroup.make("actors")
       .annotateContext(tells("Whether an actor would handle an event now", "Nothing is stored.")),
   )
   .add(
+    HttpApiEndpoint.get("listMoves", "/v1/actors/:address/moves")
+      .setPath(Address)
+      .addSuccess(Schema.Struct({ items: Schema.Array(Schema.Record({ key: Schema.String, value: Schema.Unknown })) }))
+      .annotateContext(tells("Which events an actor takes now", "And which guard refuses the others.")),
+  )
+  .add(
+    HttpApiEndpoint.get("whyWaiting", "/v1/actors/:address/why")
+      .setPath(Address)
+      .addSuccess(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+      .annotateContext(tells("What an actor waits for", "Who owes it, and until when.")),
+  )
+  .add(
     HttpApiEndpoint.get("readHistory", "/v1/actors/:address/history")
       .setPath(Address)
       .setUrlParams(query({ after: Sequence, limit: Limit }))

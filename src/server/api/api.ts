@@ -7,6 +7,7 @@ import type { Caller } from "../caller.ts";
 import { ProblemSchema } from "../problem.ts";
 import { version } from "../version.ts";
 import { actors } from "./actors.ts";
+import { tasks } from "./tasks.ts";
 import { workerProtocol } from "./workers.ts";
 import { deadLetters, machines, outboxes, system } from "./operations.ts";
 
@@ -22,6 +23,7 @@ export const api = HttpApi.make("taskwright")
   .add(outboxes)
   .add(machines)
   .add(system)
+  .add(tasks)
   .add(workerProtocol)
   .addError(ProblemSchema)
   .middleware(Authenticated)

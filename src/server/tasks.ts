@@ -1,0 +1,110 @@
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
+import * as Effect from "effect/Effect";
+import { type Dispatcher, type OrderReport, type QueuePolicy, type TaskChoice, type TaskSpec, UnknownTask } from "../dispatch/index.ts";
+import { failureOf } from "../domain/json.ts";
+import { calling, json } from "./answering.ts";
+import { api, CurrentCaller } from "./api/api.ts";
+import { InvalidRequest, NotServed } from "./errors.ts";
+import { afterOf, cursorOf } from "./page.ts";
+import { type Problem, problemOf } from "./problem.ts";
+import { audit, type Served } from "./served.ts";
+
+const present = <A extends object>(given: A): { readonly [Key in keyof A]: Exclude<A[Key], undefined> } =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
+const lacking = (path: string, detail: string) => new InvalidRequest({ issues: [{ path, detail }] });
+
+/** Carries out what the API says of tasks, queues and workers. */
+export const tasksLive = (served: Served) => {
+  const part: Effect.Effect<Dispatcher, Problem> = Effect.suspend(() =>
+    served.dispatcher === undefined ? Effect.fail(problemOf(new NotServed({ part: "tasks" }))) : Effect.succeed(served.dispatcher),
+  );
+  return HttpApiBuilder.group(api, "tasks", (handlers) =>
+    handlers
+      .handle("submitTask", ({ payload }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          const submitted = yield* calling(() => dispatcher.submit(payload as TaskSpec));
+          if (!submitted.duplicate) audit(served, yield* CurrentCaller, "submit a task", { task: submitted.id });
+          return json(submitted, { status: submitted.duplicate ? 200 : 201 });
+        }),
+      )
+      .handle("submitTasks", ({ payload: { tasks } }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          const submitted = yield* calling(() => dispatcher.submit(tasks as ReadonlyArray<TaskSpec>));
+          audit(served, yield* CurrentCaller, "submit tasks", { count: submitted.filter(({ duplicate }) => !duplicate).length });
+          return json({ submitted });
+        }),
+      )
+      .handle("listTasks", ({ urlParams: { limit = 100, cursor, ...filter } }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          const after = yield* calling(() => afterOf(cursor));
+          const page = yield* calling(() => dispatcher.list({ ...present(filter), limit, ...(after === 0 ? {} : { cursor: String(after) }) }));
+          return json({ items: page.tasks, ...(page.cursor === undefined ? {} : { next: cursorOf(Number(page.cursor)) }) });
+        }),
+      )
+      .handle("readTask", ({ path: { id } }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          const task = yield* calling(() => dispatcher.get(id));
+          return task === undefined ? yield* Effect.fail(problemOf(new UnknownTask({ ids: [id] }))) : json(task);
+        }),
+      )
+      .handle("orderTasks", ({ payload: { order, which, why = "", answer, question, priority, retry } }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          const { name: by } = yield* CurrentCaller;
+          const given = { by, why };
+          const choice = (Array.isArray(which) ? which : present(which)) as TaskChoice;
+          const give = async (): Promise<OrderReport> => {
+            switch (order) {
+              case "answer": {
+                const id = Array.isArray(choice) && choice.length === 1 ? String(choice[0]) : undefined;
+                if (id === undefined) throw lacking("which", "an answer is for one task: give its id alone");
+                return dispatcher.answer(id, answer ?? null, { ...given, ...(question === undefined ? {} : { question }) });
+              }
+              case "reprioritise":
+                if (priority === undefined) throw lacking("priority", "is missing");
+                return dispatcher.reprioritise(choice, priority, given);
+              case "reject":
+                return dispatcher.reject(choice, { ...given, ...(retry === undefined ? {} : { retry }) });
+              case "retry":
+                return dispatcher.retryNow(choice, given);
+              default:
+                return dispatcher[order](choice, given);
+            }
+          };
+          return json(yield* calling(give));
+        }),
+      )
+      .handle("listQueues", () => Effect.flatMap(part, (dispatcher) => Effect.map(calling(dispatcher.queues.list), (items) => json({ items }))))
+      .handle("configureQueue", ({ path: { name }, payload }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          yield* calling(() => dispatcher.queues.configure(name, payload as QueuePolicy));
+          audit(served, yield* CurrentCaller, "configure queue", { queue: name, policy: payload });
+          return json({ ordered: true });
+        }),
+      )
+      .handle("orderQueue", ({ path: { name }, payload: { order, why = "" } }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          const { name: by } = yield* CurrentCaller;
+          // A queue is drained when its last task has ended: nobody waits for that here.
+          if (order === "drain") dispatcher.queues.drain(name, { by, why }).catch((error: unknown) => served.log({ level: "error", message: "a queue could not be drained", data: failureOf(error) }));
+          else yield* calling(() => dispatcher.queues[order](name, { by, why }));
+          return json({ ordered: true });
+        }),
+      )
+      .handle("listWorkers", () => Effect.flatMap(part, (dispatcher) => Effect.map(calling(dispatcher.workers.list), (items) => json({ items }))))
+      .handle("orderWorker", ({ path: { id }, payload: { order } }) =>
+        Effect.gen(function* () {
+          const dispatcher = yield* part;
+          yield* calling(() => dispatcher.workers[order](id));
+          audit(served, yield* CurrentCaller, `${order} worker`, { worker: id });
+          return json({ ordered: true });
+        }),
+      ),
+  );
+};
