@@ -115,6 +115,12 @@ describe("docs > the server", () => {
     );
   });
 
+  test("has its metrics in the table", () => {
+    const metrics = [...source("src/server/metrics.ts").matchAll(/name: "(\w+)",\s*help: "([^"]+)",\s*type: "(\w+)"/g)].map(([, name, help, type]) => [`\`${name}\``, type, help]);
+    expect(metrics.length).toBeGreaterThan(5);
+    expect(tableAfter(readPage("docs/operating/observability.md"), "## Metrics")).toEqual(metrics);
+  });
+
   test("has every path and schema on its page, as the document says", () => {
     expect(readPage("docs/reference/http-api.md").text).toBe(httpApiPage(openApi()));
   });
