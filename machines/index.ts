@@ -19,6 +19,7 @@ export { type OutboxContext, type OutboxEvent, type OutboxInput, outbox } from "
 export { type PresenceContext, type PresenceEvent, type PresenceInput, presence } from "./presence.ts";
 export { type QueueContext, type QueueEvent, type QueuePolicy, queue } from "./queue.ts";
 export { requester, type RequesterContext, type RequesterEvent } from "./requester.ts";
+export { type RedeliveryEvent, redelivery } from "./redelivery.ts";
 export { schedule, type ScheduleContext, type ScheduleEvent, type ScheduleInput } from "./schedule.ts";
 export { type SpawnContext, type SpawnEvent, type SpawnInput, spawn } from "./spawn.ts";
 export { poll, type PollEvent, type PollInput } from "./poll.ts";

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assignment } from "../../machines/assignment.ts";
 import { queue } from "../../machines/queue.ts";
+import { redelivery } from "../../machines/redelivery.ts";
 import { task, type TaskContext } from "../../machines/task.ts";
 import { worker } from "../../machines/worker.ts";
 import type { FailureArtifact, Work } from "../domain/task.ts";
@@ -82,6 +83,15 @@ export const dispatchMachines = (options: DispatchMachinesOptions = {}): Dispatc
     const { worker: from, attempt, force, incarnation = 0 } = info.params as { readonly worker: string; readonly attempt: number; readonly force: boolean; readonly incarnation?: number };
     transportOf(info)?.revoke({ worker: from, incarnation, assignment: info.address, attempt, force });
   };
+  /** What tasks told outboxes and these did not take is among the dead letters: taken out and told again in one transaction. */
+  const sweep = async ({ address }: ActionInfo) => {
+    if (bound === undefined) return;
+    const { engine } = bound;
+    const letters = await Effect.runPromise(engine.deadLetters({ prefix: "outbox/", type: "ENQUEUE", limit: lettersMax }));
+    const ids = letters.filter(({ from }) => from.startsWith("task/")).map(({ id }) => id);
+    if (ids.length > 0) await Effect.runPromise(engine.requeue(ids));
+    await Effect.runPromise(engine.send(address, { type: "SWEPT" }));
+  };
   const machines: ReadonlyArray<DurableMachine> = [
     { machine: task, keptBy, actions: { removeFolder: removeFolder(options.folders), fileArtifact: fileArtifact(options.artifacts) } },
     { machine: assignment, actions: { offer, revoke } },
@@ -93,6 +103,7 @@ export const dispatchMachines = (options: DispatchMachinesOptions = {}): Dispatc
       },
     },
     { machine: queue },
+    { machine: redelivery, actions: { sweep } },
   ];
   return {
     machines,
@@ -106,6 +117,9 @@ export const dispatchMachines = (options: DispatchMachinesOptions = {}): Dispatc
     doors,
   };
 };
+
+/** Letters that one round looks at. */
+const lettersMax = 1_000;
 
 /** A task stays while others wait for what becomes of it. */
 const keptBy = ({ context }: ActorView): ReadonlyArray<string> => (context as TaskContext).dependents.map(taskAddress);

@@ -196,6 +196,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     for (const transition of early) hear(transition);
     look();
     // What a crash or a stop left undone: tasks that wait for one which does not know of them, or has ended.
+    for await (const { address } of all(engine, "redelivery", "active")) await engine.send(address, { type: "SWEEP" });
     await submissions.connectAll([...live.values()].filter(({ needs }) => needs.length > 0));
   } catch (error) {
     phase = "stopped";

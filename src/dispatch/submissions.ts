@@ -33,6 +33,8 @@ export const makeSubmissions = ({ engine, live, resolution, now, isDraining }: S
   /** Tasks of keys that are being stored: they are not heard of yet. */
   const reserved = new Map<string, Reservation>();
   const numbers = new Map<string, number>();
+  /** Somebody looks for what outboxes did not take. */
+  let isSwept = false;
 
   const find = async (id: string): Promise<ActorView | undefined> => {
     try {
@@ -152,6 +154,10 @@ export const makeSubmissions = ({ engine, live, resolution, now, isDraining }: S
           live.get(envelope.id) === undefined ? envelope.needs.filter((need) => unknown.has(need)).map((need) => ({ index, id: envelope.id, detail: `needs: nobody knows a task "${need}"` })) : [],
         );
         if (wrong.length > 0) throw new InvalidTask({ problems: wrong });
+      }
+      if (!isSwept && envelopes.some(({ notification }) => notification !== undefined)) {
+        await engine.start("redelivery", "tasks");
+        isSwept = true;
       }
       const dependents = dependentsOf(envelopes);
       for (let from = 0; from < order.ordered.length; from += startsMax) {

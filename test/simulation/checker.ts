@@ -210,7 +210,7 @@ export class Checker {
   #checkRequests(moments: ReadonlyArray<Moment>): void {
     const { ledger, bounds } = this.#options;
     for (const { life, entry, event } of moments) {
-      const call = entry.type === "CANCEL" ? event.reason : event.call;
+      const call = entry.type === "CANCEL" ? event.why : event.call;
       if (entry.from !== "" || typeof call !== "string") continue;
       ledger.stored.set(call, `${life.address} entry ${entry.seq}`);
       const told = ledger.refused.get(call);

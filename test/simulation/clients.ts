@@ -68,6 +68,7 @@ export class Clients {
   readonly #clients: Array<Client>;
   readonly #started: Record<string, Array<string>> = {};
   readonly #tasks: Array<string> = [];
+  readonly #acknowledged: Array<string> = [];
   readonly #seqs = new Map<string, Receipt>();
   /** What this world wants most. */
   readonly #focus: keyof typeof focuses;
@@ -236,7 +237,8 @@ export class Clients {
     const { source } = this.#world;
     const specs = Array.from({ length: source.whole("specs", 1, 3) }, (_, index): TaskSpec & { readonly id: string } => {
       const id = `${op.slice(3)}-${index}`;
-      const needs = this.#tasks.length > 0 && source.chance("needs", 0.3) ? [source.pick("need", this.#tasks)] : [];
+      // A need that nobody knows is refused.
+      const needs = this.#acknowledged.length > 0 && source.chance("needs", 0.3) ? [source.pick("need", this.#acknowledged)] : [];
       return {
         id,
         input: { command: { argv: ["true"] }, cwd: "/" },
@@ -257,6 +259,7 @@ export class Clients {
         await process.dispatcher.submit(specs);
         return { submitted: ids };
       },
+      onDone: () => void this.#acknowledged.push(...ids),
     };
   }
 
@@ -318,7 +321,7 @@ export class Clients {
   #refused(client: Client, request: Request, error: unknown): void {
     if (client.request !== request) return;
     const tag = tagOf(error);
-    if (!request.keyed || tag === "ActorFailed" || tag === "UnknownActor") client.request = undefined;
+    if (!request.keyed || tag === "ActorFailed" || tag === "UnknownActor" || tag === "UnknownTask") client.request = undefined;
     else this.#world.later(undefined, this.#world.source.whole("retryMs", 50, 1_000), () => this.#again(client, request));
   }
 
@@ -375,5 +378,17 @@ class NotReady extends Error {
   readonly _tag = "NotReady";
 }
 
-const known: ReadonlySet<string> = new Set(["EngineDegraded", "EngineBusy", "EngineClosed", "ActorFailed", "UnknownActor", "TimedOut", "Unanswered", "JournalError", "JournalFenced", "NotReady"]);
+const known: ReadonlySet<string> = new Set([
+  "EngineDegraded",
+  "EngineBusy",
+  "EngineClosed",
+  "ActorFailed",
+  "UnknownActor",
+  "UnknownTask",
+  "TimedOut",
+  "Unanswered",
+  "JournalError",
+  "JournalFenced",
+  "NotReady",
+]);
 const tagOf = (error: unknown): string => String((error as { _tag?: unknown } | null)?._tag ?? "none");

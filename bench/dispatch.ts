@@ -1,0 +1,38 @@
+import { Matcher } from "../src/dispatch/matcher.ts";
+import type { Figure } from "./report.ts";
+
+const workers = 1_000;
+const keys = 100;
+
+/** How long `decisions` decisions take while so many tasks wait: each time a worker is free, it gets the next task, and another one comes. */
+const decide = (waiting: number, decisions: number): number => {
+  const matcher = new Matcher(Number.POSITIVE_INFINITY);
+  let born = 0;
+  const add = () => {
+    const n = born++;
+    matcher.ready.add({ id: `t${n}`, kind: "k", queue: `q${n % 4}`, key: `key${n % keys}`, slots: 1, born: n, order: matcher.orderOf(`q${n % 4}`, n, (n * 7919) % 5) });
+  };
+  for (let n = 0; n < waiting; n++) add();
+  for (let n = 0; n < workers; n++) matcher.setWorker(`worker/${n}`, ["k"], 1, 0);
+  const begun = performance.now();
+  for (let n = 0; n < decisions; n++) {
+    matcher.setWorker(`worker/${n % workers}`, ["k"], 1, 1);
+    matcher.match(n, ({ id }) => matcher.unload(id, n));
+    add();
+  }
+  return performance.now() - begun;
+};
+
+/** Decisions per second with more and more tasks waiting; the ratio says whether one costs the same. */
+export const dispatch = (decisions: number): ReadonlyArray<Figure> => {
+  const sizes = [100, 10_000, 100_000];
+  for (const size of sizes) decide(size, Math.min(decisions, 20_000));
+  const perSecond = sizes.map((size) => {
+    const times = [1, 2, 3].map(() => decide(size, decisions)).sort((left, right) => left - right);
+    return (decisions / (times[1] as number)) * 1_000;
+  });
+  return [
+    ...sizes.map((size, index) => ({ name: `decisions with ${size} tasks waiting`, value: Math.round(perSecond[index] as number), unit: "per second" })),
+    { name: "most against fewest waiting", value: Math.round(((perSecond[0] as number) / (perSecond[2] as number)) * 100) / 100, unit: "times as long" },
+  ];
+};
