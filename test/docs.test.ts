@@ -342,6 +342,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
     "payment/1: after pause.payment.pausing",
     "payment/1/charge fails",
   ],
+  "docs/guides/tasks.md": ["How long may it be?", 'done {"text":"a lon"}'],
   "docs/guides/embed.md": ['["ticket/2","ticket/3"] running'],
   "docs/guides/obligations.md": ['["reply to anna"] true', "[] true"],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],
