@@ -71,21 +71,36 @@ interface Problem {
 export const overPolls =
   (url: string, token: string | undefined, fetch: Fetch, waitMs: number): Connect =>
   (registration, { onMessage, onBroken }) => {
-    const controller = new AbortController();
+    let isOver = false;
+    // One for each request: what listens to a signal may outlive its request, and polls go on for months.
+    const underWay = new Set<AbortController>();
+    const end = () => {
+      isOver = true;
+      for (const controller of underWay) controller.abort();
+    };
     const call = async (path: string, body: unknown): Promise<unknown> => {
       const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
-      const response = await fetch(`${url.replace(/\/+$/, "")}/v1/worker/${path}`, { method: "POST", headers, body: JSON.stringify(body), signal: controller.signal });
-      const answer = await response.json();
-      if (response.status < 400) return answer;
-      const { code = "unknown", detail = "no reason was given", retryable = response.status >= 500 } = answer as Problem;
+      const controller = new AbortController();
+      underWay.add(controller);
+      let status: number;
+      let answer: unknown;
+      try {
+        const response = await fetch(`${url.replace(/\/+$/, "")}/v1/worker/${path}`, { method: "POST", headers, body: JSON.stringify(body), signal: controller.signal });
+        status = response.status;
+        answer = await response.json();
+      } finally {
+        underWay.delete(controller);
+      }
+      if (status < 400) return answer;
+      const { code = "unknown", detail = "no reason was given", retryable = status >= 500 } = answer as Problem;
       // Its life is over, or the server is a new one: registering again finds out.
       if (code === "session_over") throw new Error(detail);
       onMessage({ type: "refused", code, detail, retryable });
       throw new Error(detail);
     };
     const fail = (error: unknown) => {
-      if (controller.signal.aborted) return;
-      controller.abort();
+      if (isOver) return;
+      end();
       onBroken(error instanceof Error ? error.message : String(error));
     };
     let speaker: { readonly worker: string; readonly owner: string; readonly incarnation: number } | undefined;
@@ -111,7 +126,7 @@ export const overPolls =
       const registered = (await call("register", card)) as Registered;
       speaker = { worker: registered.worker, owner: card.owner, incarnation: registered.incarnation };
       onMessage(registered);
-      while (!controller.signal.aborted) {
+      while (!isOver) {
         const { messages } = (await call("poll", { ...speaker, received, waitMs: Math.min(waitMs, registered.heartbeatMs) })) as { readonly messages: ReadonlyArray<FromServer> };
         onMessage({ type: "heartbeat" });
         for (const message of messages) onMessage(message);
@@ -128,6 +143,6 @@ export const overPolls =
           report().catch(fail);
         }
       },
-      close: () => controller.abort(),
+      close: end,
     };
   };
