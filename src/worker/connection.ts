@@ -81,7 +81,8 @@ export const overPolls =
     const call = async (path: string, body: unknown): Promise<unknown> => {
       const headers = { "content-type": "application/json", ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
       const controller = new AbortController();
-      underWay.add(controller);
+      // A farewell outlives the connection.
+      if (path !== "leave") underWay.add(controller);
       let status: number;
       let answer: unknown;
       try {
