@@ -225,6 +225,20 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       "Looks for what is wrong with machines: states without a bounded way out, leaks, dead transitions, names that are not there. Exit code: 0 nothing, 1 something, 2 nothing was checked.",
     ),
   );
+  const inspectFile = Command.make(
+    "inspect",
+    {
+      file: Args.text({ name: "FILE" }).pipe(Args.withDescription("A history file that export wrote. Absent: the journal is shown."), Args.optional),
+      machines,
+      port: Options.integer("port").pipe(Options.withDescription("The port of this machine to serve on. Default: a free one."), Options.withDefault(0)),
+      database,
+    },
+    ({ file, machines, ...options }) =>
+      Effect.gen(function* () {
+        const { inspectCommand } = yield* Effect.promise(() => import("./inspect.ts"));
+        yield* inspectCommand({ ...options, file: Option.getOrUndefined(file), machines: Option.getOrUndefined(machines) }, streams, signals);
+      }),
+  ).pipe(Command.withDescription("Shows a journal or a history file in the browser: machines, actors, histories. Served to this machine alone, until it is interrupted."));
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
     Command.withSubcommands([
@@ -243,6 +257,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       moves,
       stuck,
       check,
+      inspectFile,
       ...operatingCommands({ streams, signals, exit }),
       sample,
     ]),

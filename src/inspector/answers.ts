@@ -1,0 +1,306 @@
+import * as Schema from "effect/Schema";
+import { childAddress, parentAddress } from "../domain/address.ts";
+import type { ActorView, DeadLetter, SentEvent, Time } from "../engine/index.ts";
+import { type History as Past, writeHistories } from "../replay/index.ts";
+import { safeHeaders } from "./assets.ts";
+import { type Bulk, doBulk, previewBulk } from "./bulk.ts";
+import { type Charts, stateText } from "./charts.ts";
+import type { Fleets, ListQuery } from "./fleets.ts";
+import type { Frames } from "./frames.ts";
+import { dueOf } from "./journal-source.ts";
+import { movesOf, waitingOf } from "./moves.ts";
+import { type Replays, timerLines } from "./replays.ts";
+import type { Source } from "./source.ts";
+import type { ActorPage, Chart, ChildLine, Incident, LetterLine, MachineLine, Message, Overview, Role, Sequence } from "./wire.ts";
+
+/** Everything that answers are made of. */
+export interface Feed {
+  readonly source: Source;
+  readonly charts: Charts;
+  readonly fleets: Fleets;
+  readonly frames: Frames;
+  readonly replays: Replays;
+  readonly time: Time;
+  readonly hidden: ReadonlySet<string>;
+  readonly restLater: () => void;
+}
+
+/** Lines that one answer has at most. */
+const linesMax = 1_000;
+/** Actors and messages of a sequence diagram. */
+const lifelinesMax = 12;
+const messagesMax = 500;
+
+class Refused extends Schema.TaggedError<Refused>()("InspectorRefused", { status: Schema.Number, code: Schema.String, detail: Schema.String }) {
+  override get message() {
+    return this.detail;
+  }
+}
+
+const refuse = (status: number, code: string, detail: string): never => {
+  throw new Refused({ status, code, detail });
+};
+
+const json = (value: unknown): Response => Response.json(value, { headers: { ...safeHeaders, "cache-control": "no-store" } });
+
+/** Answers one call of the page. */
+export const answer = async (feed: Feed, request: Request, url: URL, path: string, role: Role, by: string): Promise<Response> => {
+  const query = url.searchParams;
+  const text = (name: string): string => query.get(name) ?? refuse(400, "missing_parameter", `give ${name}`);
+  const number = (name: string, fallback: number): number => {
+    const value = Number(query.get(name) ?? fallback);
+    return Number.isSafeInteger(value) && value >= 0 ? value : refuse(400, "invalid_parameter", `${name} must be a whole number`);
+  };
+  const limit = Math.min(number("limit", 100), linesMax);
+  if (request.method === "GET") {
+    switch (path) {
+      case "overview":
+        return json(await overview(feed, role));
+      case "chart":
+        return json(await chart(feed, text("hash")));
+      case "actors":
+        return json(await actors(feed, listQuery(query, number("from", 0), limit)));
+      case "actor":
+        return json(await actorPage(feed, text("address")));
+      case "history":
+        return json(await feed.replays.history(text("address"), number("from", 1), limit));
+      case "moment":
+        return json(clean(feed, (await feed.replays.moment(text("address"), number("seq", 1))) ?? refuse(404, "entry_missing", "there is no such entry")));
+      case "sequence":
+        return json(await sequence(feed, text("address")));
+      case "letters":
+        return json((await feed.source.letters({ after: number("after", 0), limit, ...(query.has("address") ? { address: text("address") } : {}) })).map((letter) => letterLine(feed, letter)));
+      case "entries":
+        return json(clean(feed, (await feed.source.entries?.(text("outbox"), number("after", 0), limit)) ?? []));
+      case "export":
+        return exported(feed, text("address"));
+      case "events":
+        return events(feed, query);
+      default:
+        return refuse(404, "unknown_path", "there is nothing here");
+    }
+  }
+  if (request.method !== "POST") return refuse(405, "method_not_allowed", "only GET and POST are answered");
+  // A page of another site can't set this header without asking first, and is never allowed to.
+  if (request.headers.get("x-taskwright-inspector") !== "1") return refuse(403, "foreign_page", "only the inspector's own page may do this");
+  const body = (await request.json()) as Readonly<Record<string, unknown>>;
+  if (path === "what-if") {
+    const { address, seq, events: told } = body as { readonly address: string; readonly seq: number; readonly events: ReadonlyArray<{ readonly type: string }> };
+    return json(clean(feed, (await feed.replays.whatIf(address, seq, told)) ?? refuse(404, "not_replayable", "this entry can't be stepped: its machine is not at hand")));
+  }
+  if (path === "preview") return json(await previewBulk(feed.source, body as unknown as Bulk));
+  if (role !== "operator") return refuse(403, "not_operator", "this needs the operator's role; this page may only look");
+  if (path === "send") {
+    const { address, event } = body as { readonly address: string; readonly event: SentEvent };
+    return json(await (feed.source.send ?? refuse(409, "read_only", "this source can only be read"))(address, event, by));
+  }
+  if (path === "bulk") return json(await doBulk(feed.source, body as unknown as Bulk, by));
+  return refuse(404, "unknown_path", "there is nothing here");
+};
+
+/** What must not be shown, hidden, at any depth. */
+const clean = <A>({ hidden }: Feed, value: A): A => {
+  if (hidden.size === 0) return value;
+  return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (hidden.has(key) && inner !== null && inner !== undefined ? "[hidden]" : inner))) as A;
+};
+
+const machineLines = async ({ charts, fleets }: Feed): Promise<ReadonlyArray<MachineLine>> => {
+  const hashes = new Set([...charts.given.map(({ graph }) => graph.hash), ...fleets.hashes]);
+  const lines: Array<MachineLine> = [];
+  for (const hash of hashes) {
+    const drawn = await charts.of(hash);
+    const { machine, version, description } = drawn?.graph ?? { machine: fleets.machineOf(hash) ?? "?", version: "?", description: "no chart of it is at hand" };
+    lines.push({
+      machine,
+      version,
+      hash,
+      description: description ?? "",
+      current: charts.forms.latest(machine)?.hash === hash,
+      replayable: charts.forms.of(hash) !== undefined,
+      fleet: fleets.fleet(hash, drawn),
+    });
+  }
+  return lines.sort((left, right) => left.machine.localeCompare(right.machine) || right.version.localeCompare(left.version, undefined, { numeric: true }));
+};
+
+const overview = async (feed: Feed, role: Role): Promise<Overview> => {
+  const { source, fleets, time } = feed;
+  await soon(fleets.watch());
+  if (feed.frames.size === 0) feed.restLater();
+  const letters = await source.letters({ limit: linesMax });
+  const failed = await source.list({ status: "error", limit: 20 });
+  const engine = source.engine();
+  const incidents: ReadonlyArray<Incident> = [
+    ...(engine.cause === undefined ? [] : [{ at: time.now(), address: "", text: `the engine is ${engine.state}: ${engine.cause}` }]),
+    ...letters.slice(-10).map(({ at, address, error, event }) => ({ at, address, text: `${event.type}: ${error.message}` })),
+    ...failed.map(({ at, address, error }) => ({ at, address, text: error?.message ?? "it failed" })),
+  ];
+  const now = time.now();
+  const outboxes = (await source.outboxes?.()) ?? [];
+  return {
+    engine,
+    source: source.kind,
+    name: source.name,
+    role,
+    machines: await machineLines(feed),
+    letters: letters.length,
+    outboxes,
+    stuck: [
+      ...fleets.overdue(now, 10).map(({ address, due = 0 }) => ({ at: due, address, text: "its deadline is over, and nobody told it" })),
+      ...outboxes.filter(({ poisoned, unknown }) => poisoned + unknown > 0).map(({ name, poisoned, unknown }) => ({ at: now, address: `outbox/${name}`, text: `${poisoned} poisoned, ${unknown} of unknown outcome` })),
+    ],
+    incidents: [...incidents].sort((left, right) => right.at - left.at).slice(0, 20),
+    rate: fleets.rate,
+    now,
+  };
+};
+
+/** A first count of many actors goes on behind the answer. */
+const soon = (counted: Promise<void>): Promise<void> => Promise.race([counted, new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)))]);
+
+const chart = async ({ charts, fleets, frames, restLater }: Feed, hash: string): Promise<Chart> => {
+  const drawn = (await charts.of(hash)) ?? refuse(404, "unknown_machine", "no chart of this form is at hand");
+  await soon(fleets.watch());
+  if (frames.size === 0) restLater();
+  return { graph: drawn.graph, replayable: charts.forms.of(hash) !== undefined, fleet: fleets.fleet(hash, drawn) };
+};
+
+const listQuery = (query: URLSearchParams, from: number, limit: number): ListQuery => {
+  const sorts = ["address", "state", "at", "createdAt", "due"] as const;
+  return {
+    machine: query.get("machine") ?? undefined,
+    status: query.get("status") ?? undefined,
+    state: query.get("state") ?? undefined,
+    search: query.get("search") ?? undefined,
+    sort: sorts.find((sort) => sort === query.get("sort")) ?? "at",
+    descending: query.get("order") !== "up",
+    from,
+    limit,
+  };
+};
+
+const actors = async ({ fleets, frames, restLater }: Feed, query: ListQuery) => {
+  await fleets.watch();
+  if (frames.size === 0) restLater();
+  return fleets.list(query);
+};
+
+const childLines = async ({ source }: Feed, view: ActorView): Promise<ReadonlyArray<ChildLine>> => {
+  const found = await source.list({ parent: view.id, limit: 200 });
+  return Promise.all(
+    found.map(async ({ id, address, status, value, machine }) => {
+      const own = Object.entries(view.children ?? {}).find(([name]) => childAddress(view.address, name) === address);
+      return { id: own?.[0] ?? address.slice(address.lastIndexOf("/") + 1), address, src: own?.[1].src ?? machine, status, state: stateText(value), children: (await source.list({ parent: id, limit: 100 })).length };
+    }),
+  );
+};
+
+const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
+  const { source, charts } = feed;
+  const view = (await source.actor(address)) ?? refuse(404, "unknown_actor", `there is no actor "${address}"`);
+  const drawn = await charts.of(view.hash);
+  const active = drawn?.activeOf(view.value) ?? [];
+  const children = await childLines(feed, view);
+  const moves = drawn === undefined || view.status !== "active" ? [] : movesOf(drawn, active);
+  const parents: Array<string> = [];
+  for (let above = parentAddress(address); above !== undefined; above = parentAddress(above)) parents.unshift(above);
+  const start = await source.historyStart(address);
+  const due = view.status === "active" ? dueOf(view.timers) : undefined;
+  const { machine, hash, version, status, seq, at, createdAt, context, tags, output, error, timers } = view;
+  return clean(feed, {
+    address,
+    machine,
+    hash,
+    version,
+    status,
+    state: stateText(view.value),
+    seq,
+    at,
+    createdAt,
+    ...(due === undefined ? {} : { due }),
+    active,
+    context,
+    tags: tags.length > 0 || drawn === undefined ? tags : drawn.graph.nodes.filter(({ id }) => active.includes(id)).flatMap((node) => node.tags ?? []),
+    output,
+    error,
+    timers: timerLines(timers ?? {}),
+    children,
+    parents,
+    moves,
+    waiting: waitingOf(view, drawn, active, children, moves),
+    cut: start?.seq ?? 0,
+    replayable: charts.forms.of(hash) !== undefined,
+  });
+};
+
+/** Who told whom what, among an actor, those that it talked to, and its children. */
+const sequence = async ({ source }: Feed, address: string): Promise<Sequence> => {
+  const actors: Array<string> = [];
+  const add = (name: string) => {
+    if (!actors.includes(name) && actors.length < lifelinesMax) actors.push(name);
+  };
+  const view = await source.actor(address);
+  const messages: Array<Message> = [];
+  const read = async (of: string) => {
+    const from = Math.max(0, ((await source.actor(of))?.seq ?? 0) - messagesMax);
+    for (const entry of await source.history(of, from, messagesMax)) {
+      const sender = entry.from === "" ? "host" : entry.from === "taskwright.timer" ? of : entry.from;
+      messages.push({ at: entry.at, from: entry.event.type === "taskwright.timer" ? of : sender, to: of, type: entry.event.type, seq: entry.seq, outcome: entry.outcome });
+    }
+  };
+  await read(address);
+  const parent = parentAddress(address);
+  add("host");
+  if (parent !== undefined) add(parent);
+  add(address);
+  for (const child of view === undefined ? [] : await source.list({ parent: view.id, limit: lifelinesMax })) add(child.address);
+  for (const { from } of messages) add(from);
+  for (const other of [...actors]) if (other !== address && other !== "host" && (await source.actor(other)) !== undefined) await read(other);
+  const shown = new Set(actors);
+  const between = messages.filter(({ from, to }) => shown.has(from) && shown.has(to) && (from === address || to === address || from.startsWith(`${address}/`) || to.startsWith(`${address}/`)));
+  const used = new Set(between.flatMap(({ from, to }) => [from, to]));
+  return { actors: actors.filter((name) => used.has(name)), messages: between.sort((left, right) => left.at - right.at || left.seq - right.seq).slice(-messagesMax) };
+};
+
+const letterLine = (feed: Feed, { id, address, at, event, kind, error, action }: DeadLetter): LetterLine => clean(feed, { id, address, at, type: action ?? event.type, kind, error: error.message, event });
+
+/** The history as a file that `taskwright inspect` opens. What must not be shown is not in it, and then neither are fingerprints. */
+const exported = async (feed: Feed, address: string): Promise<Response> => {
+  const { source, charts, hidden } = feed;
+  const view = (await source.actor(address)) ?? refuse(404, "unknown_actor", `there is no actor "${address}"`);
+  const start = await source.historyStart(address);
+  const entries = [];
+  for (let after = 0; ; after = entries.at(-1)?.seq ?? after) {
+    const rows = await source.history(address, after, linesMax);
+    entries.push(...rows);
+    if (rows.length < linesMax) break;
+  }
+  const drawn = charts.forms.of(view.hash);
+  const state = {
+    status: view.status,
+    value: view.value,
+    context: view.context,
+    ...(view.output === undefined ? {} : { output: view.output }),
+    ...(view.error === undefined ? {} : { error: view.error }),
+    ...(Object.keys(view.timers ?? {}).length === 0 ? {} : { timers: view.timers }),
+    ...(Object.keys(view.children ?? {}).length === 0 ? {} : { children: view.children }),
+  };
+  const tokens = Math.max(0, ...Object.values({ ...view.timers, ...view.children }).map(({ token }) => token));
+  const past = {
+    ...{ address, livedAt: address, machine: view.machine, version: view.version, hash: view.hash, createdAt: view.createdAt },
+    ...(start === undefined ? {} : { start }),
+    entries: hidden.size === 0 ? entries : entries.map((entry) => ({ ...entry, stateHash: "" })),
+    state: tokens > 0 ? { ...state, tokens } : state,
+  } as unknown as Past;
+  const graph = drawn === undefined ? [] : [{ id: drawn.id, version: drawn.version, hash: drawn.hash, chart: drawn.chart }];
+  const file = writeHistories([clean(feed, past)], { charts: graph });
+  const name = address.replaceAll(/[^\w.-]+/g, "-");
+  return new Response(file, { headers: { ...safeHeaders, "content-type": "application/jsonl; charset=utf-8", "content-disposition": `attachment; filename="${name}.jsonl"` } });
+};
+
+const events = (feed: Feed, query: URLSearchParams): Response => {
+  const listed = (name: string) => (query.get(name) ?? "").split(",").filter((value) => value !== "").slice(0, 100);
+  void feed.fleets.watch().catch(() => {});
+  const stream = feed.frames.subscribe(listed("hashes"), query.getAll("actor").slice(0, 10), feed.restLater) ?? refuse(503, "too_many_pages", "too many pages listen; close some");
+  return new Response(stream, { headers: { ...safeHeaders, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" } });
+};

@@ -1,0 +1,48 @@
+import type { InPromises } from "../delivery/index.ts";
+import type { makeOutboxes } from "../delivery/index.ts";
+import { type Taskwright, UnknownActor } from "../engine/index.ts";
+import type { Source } from "./source.ts";
+
+type Outboxes = InPromises<ReturnType<typeof makeOutboxes>>;
+
+/** A running engine as a source: everything can be seen and, by an operator, done. */
+export const engineSource = (engine: Taskwright, name: string, outboxes?: Outboxes): Source => ({
+  kind: "engine",
+  name,
+  engine: () => {
+    const { state, cause, transitions, waiting, activities, residents } = engine.status();
+    return { state, ...(cause === undefined ? {} : { cause: cause.message }), transitions, waiting, activities, residents };
+  },
+  list: (filter) => engine.list(filter),
+  actor: (address) =>
+    engine.snapshot(address).catch((error: unknown) => {
+      if (error instanceof UnknownActor) return undefined;
+      throw error;
+    }),
+  history: (address, after, limit) => engine.history(address, { after, limit }),
+  historyStart: (address) => engine.historyStart(address),
+  letters: (filter) => engine.deadLetters(filter),
+  charts: async () => [],
+  follow: (told) => engine.observe(told),
+  send: (address, event, by) => engine.send(address, event, { by }),
+  can: (address, event) => engine.can(address, event),
+  requeue: (letters) => engine.requeue(letters),
+  drop: (letters) => engine.drop(letters),
+  ...(outboxes === undefined
+    ? {}
+    : {
+        outboxes: async () => {
+          const all = await engine.list({ machine: "outbox", limit: 1_000 });
+          return Promise.all(
+            all.map(async ({ address, value }) => {
+              const outbox = address.slice("outbox/".length);
+              const { pending, poisoned, unknown } = await outboxes.counts(outbox);
+              return { name: outbox, state: typeof value === "string" ? value : Object.keys(value).join(), pending, poisoned, unknown };
+            }),
+          );
+        },
+        entries: (outbox: string, after: number, limit: number) => outboxes.entries(outbox, { after, limit }),
+        requeueEntries: (outbox: string, seqs: ReadonlyArray<number>) => outboxes.requeue(outbox, seqs),
+        dropEntries: (outbox: string, seqs: ReadonlyArray<number>) => outboxes.drop(outbox, seqs),
+      }),
+});

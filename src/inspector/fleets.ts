@@ -1,0 +1,333 @@
+import type { ActorView, Time } from "../engine/index.ts";
+import { type Drawn, stateText, takenOf } from "./charts.ts";
+import { dueOf } from "./journal-source.ts";
+import type { Source, Told } from "./source.ts";
+import type { ActorLine, ActorList, Dwell, Fleet, Stand } from "./wire.ts";
+
+/** Actors of which the place is known at a time; beyond it the oldest that have ended are left out. */
+const actorsMax = 300_000;
+const page = 1_000;
+
+interface Standing {
+  readonly address: string;
+  readonly machine: string;
+  hash: string;
+  status: string;
+  /** The state value: a name, or JSON. */
+  value: string;
+  seq: number;
+  at: number;
+  readonly createdAt: number;
+  /** Since when it stands in `value`; 0: since before anybody watched. */
+  since: number;
+  due: number | undefined;
+}
+
+interface Count {
+  readonly hash: string;
+  readonly values: Map<string, number>;
+  readonly statuses: Map<string, number>;
+  readonly edges: Map<string, number>;
+  readonly dwell: Map<string, { count: number; sum: number; max: number }>;
+}
+
+export interface ListQuery {
+  readonly machine?: string | undefined;
+  readonly status?: string | undefined;
+  readonly state?: string | undefined;
+  readonly search?: string | undefined;
+  readonly sort: "address" | "state" | "at" | "createdAt" | "due";
+  readonly descending: boolean;
+  readonly from: number;
+  readonly limit: number;
+}
+
+/**
+ * Where all actors stand, kept in memory while somebody looks: read once in pages, then told. It holds no truth; what it
+ * says of an actor may be a frame old.
+ */
+export class Fleets {
+  readonly #actors = new Map<string, Standing>();
+  readonly #counts = new Map<string, Count>();
+  readonly #source: Source;
+  readonly #time: Time;
+  readonly #drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined;
+  #since = 0;
+  #reading: Promise<void> | undefined;
+  #stop: (() => void) | undefined;
+  #revision = 0;
+  #sorted: { readonly key: string; readonly revision: number; readonly at: number; readonly lines: ReadonlyArray<Standing> } | undefined;
+  isComplete = false;
+  transitions = 0;
+  /** Stored transitions per second: a second each, the present one last. */
+  readonly #seconds: Array<{ second: number; count: number }> = [];
+  onMove: ((address: string, hash: string) => void) | undefined;
+
+  constructor(source: Source, time: Time, drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined) {
+    this.#source = source;
+    this.#time = time;
+    this.#drawn = drawn;
+  }
+
+  /** Begins to watch, if nobody does. Resolves when all stored actors were counted. */
+  watch(): Promise<void> {
+    if (this.#stop === undefined) {
+      this.#since = this.#time.now();
+      this.#stop = this.#source.follow(
+        (told) => this.#hear(told),
+        (actor) => this.#see(actor),
+      );
+      this.#reading = this.#read();
+    }
+    return this.#reading as Promise<void>;
+  }
+
+  /** Nobody looks any more. The edges that were taken stay known. */
+  rest(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    this.isComplete = false;
+    this.#actors.clear();
+    for (const count of this.#counts.values()) {
+      count.values.clear();
+      count.statuses.clear();
+    }
+  }
+
+  async #read(): Promise<void> {
+    const stop = this.#stop;
+    for (let after = 0; ; ) {
+      const rows = await this.#source.list({ after, limit: page });
+      if (this.#stop !== stop) return;
+      for (const actor of rows) if ((this.#actors.get(actor.address)?.seq ?? 0) < actor.seq) this.#place(actor, 0);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < page) break;
+      after = last.id;
+    }
+    this.isComplete = true;
+    this.#revision++;
+  }
+
+  #see(actor: ActorView): void {
+    const before = this.#actors.get(actor.address);
+    if (before !== undefined && before.seq >= actor.seq) return;
+    this.#tick(actor.seq - (before?.seq ?? 0));
+    this.#place(actor, actor.at);
+    this.onMove?.(actor.address, actor.hash);
+  }
+
+  #place({ address, machine, hash, status, value, timers, seq, at, createdAt }: ActorView, since: number): void {
+    this.#move(address, machine, hash, status, textOf(value), seq, at, createdAt, since, status === "active" ? dueOf(timers) : undefined);
+  }
+
+  #hear({ address, machine, seq, at, status, state, step, event }: Told): void {
+    const { version } = (state.snapshot as unknown as { machine: { version?: string } }).machine;
+    const drawn = this.#drawn(machine, version, undefined);
+    this.#tick(1);
+    if (drawn === undefined) return;
+    const { hash } = drawn.graph;
+    this.#move(address, machine, hash, status, textOf(state.snapshot.value), seq, at, at, at, status === "active" ? dueOf(state.timers) : undefined);
+    if (step !== undefined && event.type !== "taskwright.start") {
+      const { edges } = this.#countOf(hash);
+      for (const microstep of step.microsteps)
+        for (const raw of microstep._transitions) {
+          const id = drawn.edgeOf(takenOf(raw));
+          if (id !== undefined) edges.set(id, (edges.get(id) ?? 0) + 1);
+        }
+    }
+    this.onMove?.(address, hash);
+  }
+
+  #tick(count: number): void {
+    this.transitions += count;
+    const second = Math.floor(this.#time.now() / 1_000);
+    const last = this.#seconds.at(-1);
+    if (last?.second === second) last.count += count;
+    else this.#seconds.push({ second, count });
+    if (this.#seconds.length > 60) this.#seconds.shift();
+  }
+
+  #countOf(hash: string): Count {
+    let count = this.#counts.get(hash);
+    if (count === undefined) {
+      count = { hash, values: new Map(), statuses: new Map(), edges: new Map(), dwell: new Map() };
+      this.#counts.set(hash, count);
+    }
+    return count;
+  }
+
+  #move(address: string, machine: string, hash: string, status: string, value: string, seq: number, at: number, createdAt: number, since: number, due: number | undefined): void {
+    const count = this.#countOf(hash);
+    const known = this.#actors.get(address);
+    this.#revision++;
+    if (known === undefined) {
+      if (this.#actors.size >= actorsMax) this.#forget();
+      this.#actors.set(address, { address, machine, hash, status, value, seq, at, createdAt, since, due });
+      add(count.values, value, 1);
+      add(count.statuses, status, 1);
+      return;
+    }
+    if (known.value !== value || known.hash !== hash) {
+      const before = this.#countOf(known.hash);
+      add(before.values, known.value, -1);
+      add(count.values, value, 1);
+      if (known.since > 0) {
+        const dwell = before.dwell.get(known.value) ?? { count: 0, sum: 0, max: 0 };
+        const ms = at - known.since;
+        before.dwell.set(known.value, { count: dwell.count + 1, sum: dwell.sum + ms, max: Math.max(dwell.max, ms) });
+      }
+      known.since = since;
+    }
+    if (known.status !== status || known.hash !== hash) {
+      add(this.#countOf(known.hash).statuses, known.status, -1);
+      add(count.statuses, status, 1);
+    }
+    known.hash = hash;
+    known.status = status;
+    known.value = value;
+    known.seq = seq;
+    known.at = at;
+    known.due = due;
+  }
+
+  /** Makes room: the oldest that have ended are left out of the lists; they stay counted. */
+  #forget(): void {
+    let left = Math.ceil(actorsMax / 20);
+    for (const [address, { status }] of this.#actors) {
+      if (left === 0) return;
+      if (status === "active") continue;
+      this.#actors.delete(address);
+      left--;
+    }
+  }
+
+  /** Where one actor stands. */
+  stand(address: string): Stand | undefined {
+    const standing = this.#actors.get(address);
+    if (standing === undefined) return undefined;
+    const { seq, value, machine, hash } = standing;
+    return { seq, state: textOfState(value), active: this.#drawn(machine, undefined, hash)?.activeOf(valueOf(value)) ?? [] };
+  }
+
+  get rate(): ReadonlyArray<number> {
+    const now = Math.floor(this.#time.now() / 1_000);
+    const counts = new Map(this.#seconds.map(({ second, count }) => [second, count]));
+    return Array.from({ length: 60 }, (_, index) => counts.get(now - 59 + index) ?? 0);
+  }
+
+  get hashes(): ReadonlyArray<string> {
+    return [...this.#counts.values()].filter(({ values, edges }) => values.size > 0 || edges.size > 0).map(({ hash }) => hash);
+  }
+
+  machineOf(hash: string): string | undefined {
+    for (const standing of this.#actors.values()) if (standing.hash === hash) return standing.machine;
+    return undefined;
+  }
+
+  fleet(hash: string, drawn: Drawn | undefined): Fleet {
+    const { values, statuses, edges, dwell } = this.#countOf(hash);
+    const states: Record<string, number> = {};
+    const dwells: Record<string, Dwell> = {};
+    let total = 0;
+    for (const [value, number] of values) {
+      total += number;
+      for (const id of drawn?.activeOf(valueOf(value)) ?? []) states[id] = (states[id] ?? 0) + number;
+    }
+    for (const [value, { count, sum, max }] of dwell) {
+      for (const id of drawn?.activeOf(valueOf(value)).slice(1) ?? []) {
+        const before = dwells[id] ?? { count: 0, mean: 0, max: 0 };
+        const all = before.count + count;
+        dwells[id] = { count: all, mean: (before.mean * before.count + sum) / all, max: Math.max(before.max, max) };
+      }
+    }
+    const plain = (map: ReadonlyMap<string, number>) => Object.fromEntries([...map].filter(([, number]) => number > 0));
+    return { hash, states, statuses: plain(statuses), edges: plain(edges), dwell: dwells, total, since: this.#since, complete: this.isComplete };
+  }
+
+  list(query: ListQuery): ActorList {
+    const { from, limit, ...rest } = query;
+    const key = JSON.stringify(rest);
+    const now = this.#time.now();
+    let sorted = this.#sorted;
+    // Sorting a hundred thousand costs too much to be done anew for each row that scrolls by.
+    if (sorted?.key !== key || (sorted.revision !== this.#revision && now - sorted.at > 1_000)) sorted = this.#sorted = { key, revision: this.#revision, at: now, lines: this.#sort(query) };
+    return { total: sorted.lines.length, of: this.#actors.size, from, lines: sorted.lines.slice(from, from + limit).map(lineOf) };
+  }
+
+  /** All addresses that a filter finds. */
+  addresses(query: ListQuery): ReadonlyArray<string> {
+    return this.#sort(query).map(({ address }) => address);
+  }
+
+  #sort({ machine, status, state, search, sort, descending }: ListQuery): ReadonlyArray<Standing> {
+    const wanted = search?.toLowerCase() ?? "";
+    const found: Array<Standing> = [];
+    for (const actor of this.#actors.values()) {
+      if (machine !== undefined && actor.machine !== machine) continue;
+      if (status !== undefined && actor.status !== status) continue;
+      if (state !== undefined && textOfState(actor.value) !== state) continue;
+      if (wanted !== "" && !actor.address.toLowerCase().includes(wanted)) continue;
+      found.push(actor);
+    }
+    const sign = descending ? -1 : 1;
+    const by: (left: Standing, right: Standing) => number =
+      sort === "at" || sort === "createdAt"
+        ? (left, right) => left[sort] - right[sort]
+        : sort === "due"
+          ? (left, right) => (left.due ?? Number.MAX_VALUE) - (right.due ?? Number.MAX_VALUE)
+          : sort === "state"
+            ? (left, right) => (left.value < right.value ? -1 : left.value > right.value ? 1 : 0)
+            : (left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0);
+    return found.sort((left, right) => sign * by(left, right));
+  }
+
+  /** Deadlines that are long over, on an engine that runs: nothing will happen there by itself. */
+  overdue(now: number, limit: number): ReadonlyArray<ActorLine> {
+    const found: Array<ActorLine> = [];
+    for (const actor of this.#actors.values()) {
+      if (actor.status === "active" && actor.due !== undefined && now - actor.due > 60_000) found.push(lineOf(actor));
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+}
+
+const texts = new WeakMap<object, string>();
+const textOf = (value: unknown): string => {
+  if (typeof value !== "object" || value === null) return String(value);
+  let text = texts.get(value);
+  if (text === undefined) {
+    text = JSON.stringify(value);
+    texts.set(value, text);
+  }
+  return text;
+};
+const valueOf = (text: string): unknown => (text.startsWith("{") ? JSON.parse(text) : text);
+
+const shown = new Map<string, string>();
+const textOfState = (value: string): string => {
+  if (!value.startsWith("{")) return value;
+  let text = shown.get(value);
+  if (text === undefined) {
+    if (shown.size > 10_000) shown.clear();
+    text = stateText(JSON.parse(value));
+    shown.set(value, text);
+  }
+  return text;
+};
+
+const lineOf = ({ address, machine, hash, status, value, seq, at, createdAt, due }: Standing): ActorLine => ({
+  address,
+  machine,
+  hash,
+  status,
+  state: textOfState(value),
+  seq,
+  at,
+  createdAt,
+  ...(due === undefined ? {} : { due }),
+});
+
+const add = (counts: Map<string, number>, key: string, number: number): void => {
+  counts.set(key, (counts.get(key) ?? 0) + number);
+};

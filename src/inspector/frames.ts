@@ -1,0 +1,136 @@
+import type { Time } from "../engine/index.ts";
+import type { Charts } from "./charts.ts";
+import type { Fleets } from "./fleets.ts";
+import type { Source } from "./source.ts";
+import type { Frame } from "./wire.ts";
+
+/** The shortest time between two frames. */
+const frameMs = 100;
+/** A sign of life for what stands between, while nothing moves. */
+const silenceMs = 15_000;
+/** Pages that hear of changes at a time. */
+const subscribersMax = 100;
+
+interface Subscriber {
+  readonly hashes: ReadonlySet<string>;
+  readonly actors: ReadonlySet<string>;
+  readonly moved: Set<string>;
+  readonly actorsMoved: Set<string>;
+  transitions: number;
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+}
+
+/**
+ * Tells pages what moved, once per frame, however much that was. Holds for each page what moved since its last frame and
+ * nothing else: a page that is slower than the frames gets fewer of them.
+ */
+export class Frames {
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #fleets: Fleets;
+  readonly #charts: Charts;
+  readonly #source: Source;
+  readonly #time: Time;
+  readonly #encoder = new TextEncoder();
+  #cancel: (() => void) | undefined;
+  #silence: (() => void) | undefined;
+  #last = 0;
+
+  constructor(fleets: Fleets, charts: Charts, source: Source, time: Time) {
+    this.#fleets = fleets;
+    this.#charts = charts;
+    this.#source = source;
+    this.#time = time;
+    fleets.onMove = (address, hash) => this.#moved(address, hash);
+  }
+
+  get size(): number {
+    return this.#subscribers.size;
+  }
+
+  /** A stream of frames about these forms and actors; nothing where there are too many pages already. */
+  subscribe(hashes: ReadonlyArray<string>, actors: ReadonlyArray<string>, left: () => void): ReadableStream<Uint8Array> | undefined {
+    if (this.#subscribers.size >= subscribersMax) return undefined;
+    let subscriber: Subscriber;
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          subscriber = { hashes: new Set(hashes), actors: new Set(actors), moved: new Set(hashes), actorsMoved: new Set(), transitions: 0, controller };
+          this.#subscribers.add(subscriber);
+          this.#keepAlive();
+          this.#arm(0);
+        },
+        cancel: () => {
+          this.#subscribers.delete(subscriber);
+          if (this.#subscribers.size === 0) {
+            this.#silence?.();
+            this.#silence = undefined;
+          }
+          left();
+        },
+      },
+      // One frame waits for a page that is slow; what comes meanwhile goes into the next.
+      { highWaterMark: 1 },
+    );
+  }
+
+  /** Ends all streams. */
+  close(): void {
+    this.#cancel?.();
+    this.#silence?.();
+    this.#silence = undefined;
+    for (const { controller } of this.#subscribers) controller.close();
+    this.#subscribers.clear();
+  }
+
+  #moved(address: string, hash: string): void {
+    if (this.#subscribers.size === 0) return;
+    for (const subscriber of this.#subscribers) {
+      subscriber.transitions++;
+      if (subscriber.hashes.has(hash) || subscriber.hashes.has("*")) subscriber.moved.add(hash);
+      if (subscriber.actors.has(address)) subscriber.actorsMoved.add(address);
+    }
+    this.#arm(frameMs);
+  }
+
+  #arm(wait: number): void {
+    if (this.#cancel !== undefined) return;
+    const due = Math.max(this.#time.now(), this.#last + wait);
+    this.#cancel = this.#time.wakeAt(due, () => {
+      this.#cancel = undefined;
+      this.#last = this.#time.now();
+      let isLate = false;
+      for (const subscriber of this.#subscribers) if (!this.#tell(subscriber)) isLate = true;
+      if (isLate) this.#arm(frameMs);
+    });
+  }
+
+  /** False where the page has not taken the frame before. */
+  #tell(subscriber: Subscriber): boolean {
+    const { controller, moved, actorsMoved } = subscriber;
+    if (subscriber.transitions === 0 && moved.size === 0 && actorsMoved.size === 0) return true;
+    if ((controller.desiredSize ?? 0) <= 0) return false;
+    const fleets = [...moved].filter((hash) => hash !== "*").map((hash) => this.#fleets.fleet(hash, this.#charts.peek(hash)));
+    const actors = Object.fromEntries([...actorsMoved].flatMap((address) => {
+      const stand = this.#fleets.stand(address);
+      return stand === undefined ? [] : [[address, stand] as const];
+    }));
+    const frame: Frame = { at: this.#time.now(), transitions: subscriber.transitions, rate: this.#fleets.rate, fleets, actors, engine: this.#source.engine().state };
+    moved.clear();
+    actorsMoved.clear();
+    subscriber.transitions = 0;
+    controller.enqueue(this.#encoder.encode(`data: ${JSON.stringify(frame)}\n\n`));
+    return true;
+  }
+
+  #keepAlive(): void {
+    if (this.#silence !== undefined) return;
+    const again = () => {
+      const cancel = this.#time.wakeAt(this.#time.now() + silenceMs, () => {
+        for (const { controller } of this.#subscribers) if ((controller.desiredSize ?? 0) > 0) controller.enqueue(this.#encoder.encode(":\n\n"));
+        again();
+      });
+      this.#silence = cancel;
+    };
+    again();
+  }
+}

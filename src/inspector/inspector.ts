@@ -1,0 +1,97 @@
+import type { AnyStateMachine } from "xstate";
+import type { makeOutboxes } from "../delivery/index.ts";
+import type { InPromises } from "../delivery/index.ts";
+import { type DurableMachine, systemTime, type Taskwright, type Time } from "../engine/index.ts";
+import { answer, type Feed } from "./answers.ts";
+import { assetResponse, safeHeaders } from "./assets.ts";
+import { Charts } from "./charts.ts";
+import { engineSource } from "./engine-source.ts";
+import { Fleets } from "./fleets.ts";
+import { Frames } from "./frames.ts";
+import { Replays } from "./replays.ts";
+import type { Source } from "./source.ts";
+import type { Role } from "./wire.ts";
+
+/** How it is told who looks, and what must not be shown. */
+export interface InspectorView {
+  /** What whoever asks may do. Default: look, and nothing else. */
+  readonly role?: Role | ((request: Request) => Role);
+  /** Under which name the history records what was done from the page. Default: `inspector`. */
+  readonly by?: (request: Request) => string;
+  /** Names of fields whose values never leave the process, at any depth of a context, an event or an output. */
+  readonly redact?: ReadonlyArray<string>;
+  /** The path under which it is mounted, where the host does not take it off itself: `/inspector`. Default: none. */
+  readonly base?: string;
+  readonly time?: Time;
+}
+
+export interface InspectorOptions extends InspectorView {
+  readonly engine: Taskwright;
+  /** As they were given to the engine: their charts are drawn, and their histories stepped again. */
+  readonly machines: ReadonlyArray<AnyStateMachine | DurableMachine>;
+  readonly outboxes?: InPromises<ReturnType<typeof makeOutboxes>>;
+  /** What the page calls it. Default: `Taskwright`. */
+  readonly name?: string;
+}
+
+/** The page and its feed, for a host to mount. */
+export interface Inspector {
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** Ends all streams and stops listening. */
+  readonly close: () => void;
+}
+
+/** An inspector of a running engine. It costs the engine nothing while nobody looks. */
+export const makeInspector = ({ engine, machines, outboxes, name = "Taskwright", ...view }: InspectorOptions): Inspector => inspect(engineSource(engine, name, outboxes), machines, view);
+
+/** How long the places of actors stay known after the last page has gone. */
+const restMs = 30_000;
+
+/** An inspector of any source: `journalSource` for a journal or a history file. */
+export const inspect = (source: Source, machines: ReadonlyArray<AnyStateMachine | DurableMachine>, view: InspectorView = {}): Inspector => {
+  const time = view.time ?? systemTime();
+  const charts = new Charts(machines, source);
+  const given = new Map(charts.given.map((drawn) => [`${drawn.graph.machine}@${drawn.graph.version}`, drawn]));
+  const fleets = new Fleets(source, time, (machine, version, hash) => (hash === undefined ? (given.get(`${machine}@${version ?? "1"}`) ?? ownForm(machine, version)) : charts.peek(hash)));
+  const ownForm = (machine: string, version: string | undefined) => {
+    const definition = charts.forms.latest(machine);
+    const drawn = definition === undefined || definition.version !== (version ?? "1") ? undefined : charts.peek(definition.hash);
+    if (drawn !== undefined) given.set(`${machine}@${version ?? "1"}`, drawn);
+    return drawn;
+  };
+  const frames = new Frames(fleets, charts, source, time);
+  const replays = new Replays(source, charts);
+  let cancelRest: (() => void) | undefined;
+  const restLater = () => {
+    cancelRest?.();
+    cancelRest = time.wakeAt(time.now() + restMs, () => frames.size === 0 && fleets.rest());
+  };
+  const hidden = new Set(view.redact);
+  const feed: Feed = { source, charts, fleets, frames, replays, time, hidden, restLater };
+  return {
+    fetch: async (request) => {
+      const url = new URL(request.url);
+      const base = view.base ?? "";
+      if (!url.pathname.startsWith(base)) return new Response("not found\n", { status: 404 });
+      const path = url.pathname.slice(base.length);
+      // What the page asks for is beside it.
+      if (path === "") return new Response(null, { status: 308, headers: { location: `${base}/` } });
+      try {
+        if (path.startsWith("/api/")) {
+          const role = typeof view.role === "function" ? view.role(request) : (view.role ?? "viewer");
+          return await answer(feed, request, url, path.slice("/api/".length), source.send === undefined ? "viewer" : role, view.by?.(request) ?? "inspector");
+        }
+        if (request.method !== "GET" && request.method !== "HEAD") return new Response("only to be read\n", { status: 405, headers: { allow: "GET, HEAD" } });
+        return (await assetResponse(path.slice(1), request)) ?? new Response("not found\n", { status: 404, headers: safeHeaders });
+      } catch (error) {
+        const { status = 500, code = "internal_error", message } = error as { readonly status?: number; readonly code?: string; readonly message?: string };
+        return Response.json({ code, message: message ?? String(error) }, { status, headers: safeHeaders });
+      }
+    },
+    close: () => {
+      cancelRest?.();
+      frames.close();
+      fleets.rest();
+    },
+  };
+};
