@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema";
 import { childAddress, parentAddress } from "../domain/address.ts";
 import type { ActorView, DeadLetter, SentEvent, Time } from "../engine/index.ts";
-import { type History as Past, writeHistories } from "../replay/index.ts";
+import { Gate, type History as Past, writeHistories } from "../replay/index.ts";
 import { safeHeaders } from "./assets.ts";
 import { type Bulk, doBulk, previewBulk } from "./bulk.ts";
 import { type Charts, stateText } from "./charts.ts";
@@ -11,7 +11,7 @@ import { dueOf } from "./journal-source.ts";
 import { movesOf, waitingOf } from "./moves.ts";
 import { type Replays, timerLines } from "./replays.ts";
 import type { Source } from "./source.ts";
-import type { ActorPage, Chart, ChildLine, Incident, LetterLine, MachineLine, Message, Overview, Role, Sequence } from "./wire.ts";
+import type { ActorPage, Chart, ChildLine, GateAnswer, Incident, LetterLine, MachineLine, Message, Overview, Role, Sequence } from "./wire.ts";
 
 /** Everything that answers are made of. */
 export interface Feed {
@@ -30,6 +30,9 @@ const linesMax = 1_000;
 /** Actors and messages of a sequence diagram. */
 const lifelinesMax = 12;
 const messagesMax = 500;
+/** Actors, and entries of each, that the deploy gate of the page is told; `taskwright compare` takes all. */
+const actorsTold = 100;
+const entriesTold = 200;
 
 class Refused extends Schema.TaggedError<Refused>()("InspectorRefused", { status: Schema.Number, code: Schema.String, detail: Schema.String }) {
   override get message() {
@@ -72,6 +75,8 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
         return json((await feed.source.letters({ after: number("after", 0), limit, ...(query.has("address") ? { address: text("address") } : {}) })).map((letter) => letterLine(feed, letter)));
       case "entries":
         return json(clean(feed, (await feed.source.entries?.(text("outbox"), number("after", 0), limit)) ?? []));
+      case "gate":
+        return json(await gate(feed, text("left"), text("right")));
       case "export":
         return exported(feed, text("address"));
       case "events":
@@ -147,7 +152,9 @@ const overview = async (feed: Feed, role: Role): Promise<Overview> => {
     outboxes,
     stuck: [
       ...fleets.overdue(now, 10).map(({ address, due = 0 }) => ({ at: due, address, text: "its deadline is over, and nobody told it" })),
-      ...outboxes.filter(({ poisoned, unknown }) => poisoned + unknown > 0).map(({ name, poisoned, unknown }) => ({ at: now, address: `outbox/${name}`, text: `${poisoned} poisoned, ${unknown} of unknown outcome` })),
+      ...outboxes
+        .filter(({ poisoned, unknown }) => poisoned + unknown > 0)
+        .map(({ name, poisoned, unknown }) => ({ at: now, address: `outbox/${name}`, text: `${poisoned} poisoned, ${unknown} of unknown outcome` })),
     ],
     incidents: [...incidents].sort((left, right) => right.at - left.at).slice(0, 20),
     rate: fleets.rate,
@@ -190,7 +197,14 @@ const childLines = async ({ source }: Feed, view: ActorView): Promise<ReadonlyAr
   return Promise.all(
     found.map(async ({ id, address, status, value, machine }) => {
       const own = Object.entries(view.children ?? {}).find(([name]) => childAddress(view.address, name) === address);
-      return { id: own?.[0] ?? address.slice(address.lastIndexOf("/") + 1), address, src: own?.[1].src ?? machine, status, state: stateText(value), children: (await source.list({ parent: id, limit: 100 })).length };
+      return {
+        id: own?.[0] ?? address.slice(address.lastIndexOf("/") + 1),
+        address,
+        src: own?.[1].src ?? machine,
+        status,
+        state: stateText(value),
+        children: (await source.list({ parent: id, limit: 100 })).length,
+      };
     }),
   );
 };
@@ -201,7 +215,11 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
   const drawn = await charts.of(view.hash);
   const active = drawn?.activeOf(view.value) ?? [];
   const children = await childLines(feed, view);
-  const moves = drawn === undefined || view.status !== "active" ? [] : movesOf(drawn, active);
+  const entryOf = ({ hash }: ActorView) => charts.peek(hash)?.entry ?? charts.forms.of(hash)?.original;
+  const entry = entryOf(view);
+  const moves = entry === undefined ? [] : safely(() => movesOf(entry, view));
+  const near = new Map([[view.id, await source.list({ parent: view.id, limit: 200 })]]);
+  const { verdict, reasons } = waitingOf(view, { now: feed.time.now(), machineOf: entryOf, childrenOf: ({ id }) => near.get(id) ?? [] });
   const parents: Array<string> = [];
   for (let above = parentAddress(address); above !== undefined; above = parentAddress(above)) parents.unshift(above);
   const start = await source.historyStart(address);
@@ -227,10 +245,20 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
     children,
     parents,
     moves,
-    waiting: waitingOf(view, drawn, active, children, moves),
+    verdict,
+    waiting: reasons,
     cut: start?.seq ?? 0,
     replayable: charts.forms.of(hash) !== undefined,
   });
+};
+
+/** A state that can't be read has no moves; why it waits says so. */
+const safely = <A>(ask: () => ReadonlyArray<A>): ReadonlyArray<A> => {
+  try {
+    return ask();
+  } catch {
+    return [];
+  }
 };
 
 /** Who told whom what, among an actor, those that it talked to, and its children. */
@@ -255,14 +283,15 @@ const sequence = async ({ source }: Feed, address: string): Promise<Sequence> =>
   add(address);
   for (const child of view === undefined ? [] : await source.list({ parent: view.id, limit: lifelinesMax })) add(child.address);
   for (const { from } of messages) add(from);
-  for (const other of [...actors]) if (other !== address && other !== "host" && (await source.actor(other)) !== undefined) await read(other);
+  for (const other of [...actors]) if (other !== address && other.includes("/") && (await source.actor(other)) !== undefined) await read(other);
   const shown = new Set(actors);
   const between = messages.filter(({ from, to }) => shown.has(from) && shown.has(to) && (from === address || to === address || from.startsWith(`${address}/`) || to.startsWith(`${address}/`)));
   const used = new Set(between.flatMap(({ from, to }) => [from, to]));
   return { actors: actors.filter((name) => used.has(name)), messages: between.sort((left, right) => left.at - right.at || left.seq - right.seq).slice(-messagesMax) };
 };
 
-const letterLine = (feed: Feed, { id, address, at, event, kind, error, action }: DeadLetter): LetterLine => clean(feed, { id, address, at, type: action ?? event.type, kind, error: error.message, event });
+const letterLine = (feed: Feed, { id, address, at, event, kind, error, action }: DeadLetter): LetterLine =>
+  clean(feed, { id, address, at, type: action ?? event.type, kind, error: error.message, event });
 
 /** The history as a file that `taskwright inspect` opens. What must not be shown is not in it, and then neither are fingerprints. */
 const exported = async (feed: Feed, address: string): Promise<Response> => {
@@ -298,8 +327,33 @@ const exported = async (feed: Feed, address: string): Promise<Response> => {
   return new Response(file, { headers: { ...safeHeaders, "content-type": "application/jsonl; charset=utf-8", "content-disposition": `attachment; filename="${name}.jsonl"` } });
 };
 
+/** What those who live on one form would do on another. */
+const gate = async ({ source, charts, fleets }: Feed, left: string, right: string): Promise<GateAnswer> => {
+  const [writer, changed] = [charts.forms.of(left), charts.forms.of(right)];
+  if (writer === undefined || changed === undefined || writer.id !== changed.id) return { actors: 0, same: 0, groups: [] };
+  await fleets.watch();
+  const query = { machine: writer.id, status: undefined, state: undefined, search: undefined, sort: "at", descending: true, from: 0, limit: linesMax } as const;
+  const report = new Gate([charts.peek(right)?.entry ?? changed.original], { writers: [writer.original] });
+  let told = 0;
+  for (const { address, hash, seq } of fleets.list(query).lines) {
+    if (hash !== left || seq > entriesTold || told >= actorsTold) continue;
+    const view = await source.actor(address);
+    if (view === undefined) continue;
+    const start = await source.historyStart(address);
+    const entries = await source.history(address, 0, entriesTold);
+    report.add({ address, livedAt: address, machine: view.machine, version: view.version, hash, createdAt: view.createdAt, entries, ...(start === undefined ? {} : { start }) });
+    told++;
+  }
+  const { actors, same, groups } = report.report();
+  return { actors, same, groups: groups.map(({ kind, cause, actors: count, witness }) => ({ kind, cause, actors: count, address: witness.address, seq: witness.seq })) };
+};
+
 const events = (feed: Feed, query: URLSearchParams): Response => {
-  const listed = (name: string) => (query.get(name) ?? "").split(",").filter((value) => value !== "").slice(0, 100);
+  const listed = (name: string) =>
+    (query.get(name) ?? "")
+      .split(",")
+      .filter((value) => value !== "")
+      .slice(0, 100);
   void feed.fleets.watch().catch(() => {});
   const stream = feed.frames.subscribe(listed("hashes"), query.getAll("actor").slice(0, 10), feed.restLater) ?? refuse(503, "too_many_pages", "too many pages listen; close some");
   return new Response(stream, { headers: { ...safeHeaders, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" } });

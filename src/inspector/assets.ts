@@ -46,12 +46,17 @@ let loaded: Promise<ReadonlyMap<string, Asset>> | undefined;
 
 const load = async (): Promise<ReadonlyMap<string, Asset>> => {
   const root = folder();
-  const names = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`.slice(root.length).replace(/^\//, ""));
+  const names = (await readdir(root, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`.slice(root.length).replace(/^\//, ""));
   return new Map(
     await Promise.all(
       names.map(async (name) => {
         const body = new Uint8Array(await readFile(`${root}${name}`));
-        return [name, { body, type: kinds[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream", tag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` }] as const;
+        return [
+          name,
+          { body, type: kinds[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream", tag: `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"` },
+        ] as const;
       }),
     ),
   );

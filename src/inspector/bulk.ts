@@ -13,7 +13,10 @@ export const previewBulk = async (source: Source, bulk: Bulk): Promise<Preview> 
     const found = (await source.letters({ limit: 1_000 })).filter(({ id }) => wanted.has(id));
     const gone = bulk.letters.filter((id) => !found.some((letter) => letter.id === id));
     return {
-      text: bulk.action === "requeue" ? `Delivers ${countOf(found.length, "dead letter")} again, in the order of their numbers. One that fails again is a new letter.` : `Removes ${countOf(found.length, "dead letter")} for good.`,
+      text:
+        bulk.action === "requeue"
+          ? `Delivers ${countOf(found.length, "dead letter")} again, in the order of their numbers. One that fails again is a new letter.`
+          : `Removes ${countOf(found.length, "dead letter")} for good.`,
       takes: found.map(({ id, address, event }) => `#${id} ${event.type} to ${address}`),
       refuses: gone.map((id) => ({ id: String(id), why: "it is not there any more" })),
     };
@@ -23,7 +26,10 @@ export const previewBulk = async (source: Source, bulk: Bulk): Promise<Preview> 
     const found = ((await source.entries?.(bulk.outbox, 0, 1_000)) ?? []).filter(({ seq }) => wanted.has(seq));
     const idle = bulk.action === "requeue" ? found.filter(({ status }) => status === "pending") : [];
     return {
-      text: bulk.action === "requeue" ? `Tries ${countOf(found.length - idle.length, "entry", "entries")} of the outbox ${bulk.outbox} again from the beginning.` : `Removes ${countOf(found.length, "entry", "entries")} of the outbox ${bulk.outbox} for good.`,
+      text:
+        bulk.action === "requeue"
+          ? `Tries ${countOf(found.length - idle.length, "entry", "entries")} of the outbox ${bulk.outbox} again from the beginning.`
+          : `Removes ${countOf(found.length, "entry", "entries")} of the outbox ${bulk.outbox} for good.`,
       takes: found.filter((entry) => !idle.includes(entry)).map(({ seq, type, key }) => `${seq} ${type} (${key})`),
       refuses: idle.map(({ seq }) => ({ id: String(seq), why: "it is pending already" })),
     };

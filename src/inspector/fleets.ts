@@ -206,7 +206,7 @@ export class Fleets {
     const standing = this.#actors.get(address);
     if (standing === undefined) return undefined;
     const { seq, value, machine, hash } = standing;
-    return { seq, state: textOfState(value), active: this.#drawn(machine, undefined, hash)?.activeOf(valueOf(value)) ?? [] };
+    return { seq, state: textOfState(value), active: this.#drawn(machine, undefined, hash)?.activeOf(valueOfText(value)) ?? [] };
   }
 
   get rate(): ReadonlyArray<number> {
@@ -231,10 +231,10 @@ export class Fleets {
     let total = 0;
     for (const [value, number] of values) {
       total += number;
-      for (const id of drawn?.activeOf(valueOf(value)) ?? []) states[id] = (states[id] ?? 0) + number;
+      for (const id of drawn?.activeOf(valueOfText(value)) ?? []) states[id] = (states[id] ?? 0) + number;
     }
     for (const [value, { count, sum, max }] of dwell) {
-      for (const id of drawn?.activeOf(valueOf(value)).slice(1) ?? []) {
+      for (const id of drawn?.activeOf(valueOfText(value)).slice(1) ?? []) {
         const before = dwells[id] ?? { count: 0, mean: 0, max: 0 };
         const all = before.count + count;
         dwells[id] = { count: all, mean: (before.mean * before.count + sum) / all, max: Math.max(before.max, max) };
@@ -302,7 +302,7 @@ const textOf = (value: unknown): string => {
   }
   return text;
 };
-const valueOf = (text: string): unknown => (text.startsWith("{") ? JSON.parse(text) : text);
+const valueOfText = (text: string): unknown => (text.startsWith("{") ? JSON.parse(text) : text);
 
 const shown = new Map<string, string>();
 const textOfState = (value: string): string => {

@@ -57,6 +57,7 @@ export class Frames {
           subscriber = { hashes: new Set(hashes), actors: new Set(actors), moved: new Set(hashes), actorsMoved: new Set(), transitions: 0, controller };
           this.#subscribers.add(subscriber);
           this.#keepAlive();
+          controller.enqueue(this.#encoder.encode(":\n\n"));
           this.#arm(0);
         },
         cancel: () => {
@@ -110,10 +111,12 @@ export class Frames {
     if (subscriber.transitions === 0 && moved.size === 0 && actorsMoved.size === 0) return true;
     if ((controller.desiredSize ?? 0) <= 0) return false;
     const fleets = [...moved].filter((hash) => hash !== "*").map((hash) => this.#fleets.fleet(hash, this.#charts.peek(hash)));
-    const actors = Object.fromEntries([...actorsMoved].flatMap((address) => {
-      const stand = this.#fleets.stand(address);
-      return stand === undefined ? [] : [[address, stand] as const];
-    }));
+    const actors = Object.fromEntries(
+      [...actorsMoved].flatMap((address) => {
+        const stand = this.#fleets.stand(address);
+        return stand === undefined ? [] : [[address, stand] as const];
+      }),
+    );
     const frame: Frame = { at: this.#time.now(), transitions: subscriber.transitions, rate: this.#fleets.rate, fleets, actors, engine: this.#source.engine().state };
     moved.clear();
     actorsMoved.clear();

@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
-import { parseState } from "../actor/index.ts";
+import type { parseState } from "../actor/index.ts";
 import { type DeadLetter, type LetterFilter, letterView, type SentEvent, storedFilter, type Time, viewOfStored } from "../engine/index.ts";
 import type { Journal, JournalError } from "../journal/index.ts";
 import { readHistory } from "../replay/index.ts";

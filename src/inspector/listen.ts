@@ -29,6 +29,8 @@ export const listenOnLoopback = (inspector: Inspector, port = 0): Promise<Listen
       try {
         const response = await inspector.fetch(await requestOf(incoming, host, gone.signal));
         outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+        // A stream of changes is open before anything changed.
+        outgoing.flushHeaders();
         if (response.body === null) outgoing.end();
         else {
           const body = Readable.fromWeb(response.body as WebStream<Uint8Array>);

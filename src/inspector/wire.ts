@@ -96,6 +96,7 @@ export interface ActorPage extends ActorLine {
   /** From the top of its tree to its parent. */
   readonly parents: ReadonlyArray<string>;
   readonly moves: ReadonlyArray<Move>;
+  readonly verdict: string;
   readonly waiting: ReadonlyArray<Reason>;
   /** Entries before this one were removed by retention; 0: its history is whole. */
   readonly cut: number;
@@ -105,7 +106,12 @@ export interface ActorPage extends ActorLine {
 /** Something that can be told to the actor now. */
 export interface Move {
   readonly event: string;
+  /** `depends`: a guard looks at what the event carries. */
+  readonly accepted: "yes" | "depends";
   readonly edges: ReadonlyArray<string>;
+  readonly reason?: string;
+  /** Who sends it, where the machine says so. */
+  readonly from?: string;
   /** A JSON schema of the event, where the machine declares one. */
   readonly schema?: unknown;
 }
@@ -149,6 +155,14 @@ export interface Moment extends Entry {
   readonly context?: unknown;
   readonly timers?: ReadonlyArray<TimerLine>;
   readonly children?: ReadonlyArray<string>;
+}
+
+/** What the actors of one form did, told to another form: grouped as by the deploy gate. */
+export interface GateAnswer {
+  /** Actors that were compared: the latest ones, as far as there is time. */
+  readonly actors: number;
+  readonly same: number;
+  readonly groups: ReadonlyArray<{ readonly kind: string; readonly cause: string; readonly actors: number; readonly address: string; readonly seq: number }>;
 }
 
 /** A way that history did not take. */

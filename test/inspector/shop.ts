@@ -68,14 +68,21 @@ export const order = (version = "1") =>
         on: { APPROVE: { target: "paying", actions: "recordApproval" }, REJECT: "rejected" },
         after: { approvalTime: "rejected" },
       },
-      paying: { description: "The payment runs as a child.", invoke: { id: "payment", src: "payment", input: ({ context }) => ({ amount: context.amount }), onDone: "fulfilling", onError: "rejected" } },
+      paying: {
+        description: "The payment runs as a child.",
+        invoke: { id: "payment", src: "payment", input: ({ context }) => ({ amount: context.amount }), onDone: "fulfilling", onError: "rejected" },
+      },
       fulfilling: {
         description: "Packing and labelling, side by side.",
         type: "parallel",
         on: { HOLD: "held", BREAK: { actions: "breakDown" } },
         states: {
           parcel: { description: "The goods.", initial: "open", states: { open: { description: "Not packed yet.", on: { PACKED: "closed" } }, closed: { description: "Packed.", type: "final" } } },
-          label: { description: "The paper.", initial: "missing", states: { missing: { description: "Not printed yet.", on: { LABELLED: "printed" } }, printed: { description: "Printed.", type: "final" } } },
+          label: {
+            description: "The paper.",
+            initial: "missing",
+            states: { missing: { description: "Not printed yet.", on: { LABELLED: "printed" } }, printed: { description: "Printed.", type: "final" } },
+          },
           before: { type: "history", history: "deep" },
         },
         onDone: "shipping",

@@ -10,7 +10,9 @@ export const openStage = async (role: "viewer" | "operator" = "operator") => {
   const engine = await openEngine({ machines, plugins: [outboxes], log: () => {} });
   const inspector = makeInspector({ engine, machines: [...machines, ...outboxes.machines], outboxes, role, name: "Shop", redact: ["card"] });
   const { url, close } = await listenOnLoopback(inspector);
-  await engine.startAll(Array.from({ length: 40 }, (_, index) => ({ machine: "order", id: String(index + 1), input: { customer: `Customer ${index + 1}`, amount: index % 5 === 4 ? 900 : 40 + index } })));
+  await engine.startAll(
+    Array.from({ length: 40 }, (_, index) => ({ machine: "order", id: String(index + 1), input: { customer: `Customer ${index + 1}`, amount: index % 5 === 4 ? 900 : 40 + index } })),
+  );
   await engine.settled();
   return {
     engine,
@@ -31,7 +33,10 @@ export const openStage = async (role: "viewer" | "operator" = "operator") => {
       await engine.send("order/2", { type: "NOTE", text: "ring twice" });
       await engine.start("counter", "1");
       for (let tick = 0; tick < 60; tick++) await engine.send("counter/1", { type: "TICK" });
-      await outboxes.enqueue("mail", [1, 2, 3].map((number) => ({ type: "mail", payload: { number } })));
+      await outboxes.enqueue(
+        "mail",
+        [1, 2, 3].map((number) => ({ type: "mail", payload: { number } })),
+      );
       await engine.settled();
     },
     close: async () => {

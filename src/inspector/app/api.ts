@@ -52,7 +52,8 @@ export const useFeed = <A>(path: string, params: Params, enabled = true): Loaded
     get<A>(latest.current.path, latest.current.params, controller.signal).then(
       (value) => setAnswer({ question, value, error: undefined }),
       (error: unknown) => {
-        if (!controller.signal.aborted) setAnswer((before) => ({ question, value: before?.question === question ? before.value : undefined, error: error instanceof Error ? error.message : String(error) }));
+        if (!controller.signal.aborted)
+          setAnswer((before) => ({ question, value: before?.question === question ? before.value : undefined, error: error instanceof Error ? error.message : String(error) }));
       },
     );
     return () => controller.abort();

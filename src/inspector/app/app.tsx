@@ -58,10 +58,14 @@ export const App = () => {
   const countOf = (machine: string) => machines.filter((line) => line.machine === machine).reduce((sum, { fleet }) => sum + fleet.total, 0);
   return (
     <div className="app">
-      <a className="skip" href="#main" onClick={(clicked) => {
-        clicked.preventDefault();
-        main.current?.querySelector("h1")?.focus();
-      }}>
+      <a
+        className="skip"
+        href="#main"
+        onClick={(clicked) => {
+          clicked.preventDefault();
+          main.current?.querySelector("h1")?.focus();
+        }}
+      >
         To the content
       </a>
       <nav className="side" aria-label="Inspector">
@@ -74,17 +78,26 @@ export const App = () => {
           {link("Overview", ["overview"], where === "overview")}
           {link("All actors", ["actors"], where === "actors")}
           {lists.map((machine) => link(`${machine[0]?.toUpperCase()}${machine.slice(1)}s`, [`${machine}s`], where === `${machine}s`, countOf(machine)))}
-          {(known?.outboxes.length ?? 0) > 0 ? link("Outboxes", ["outboxes"], where === "outboxes", known?.outboxes.reduce((sum, { pending }) => sum + pending, 0)) : null}
+          {(known?.outboxes.length ?? 0) > 0
+            ? link(
+                "Outboxes",
+                ["outboxes"],
+                where === "outboxes",
+                known?.outboxes.reduce((sum, { pending }) => sum + pending, 0),
+              )
+            : null}
           {link("Dead letters", ["letters"], where === "letters", known?.letters)}
           {link("Compare", ["compare"], where === "compare")}
         </ul>
         <h2>Machines</h2>
         <ul>
-          {shown.map(({ machine, version, hash, fleet }) => link(shown.filter((other) => other.machine === machine).length > 1 ? `${machine} ${version}` : machine, ["machine", hash], where === "machine" && id === hash, fleet.total))}
+          {shown.map(({ machine, version, hash, fleet }) =>
+            link(shown.filter((other) => other.machine === machine).length > 1 ? `${machine} ${version}` : machine, ["machine", hash], where === "machine" && id === hash, fleet.total),
+          )}
         </ul>
         <div className="foot">
-          <button type="button" className="plain" onClick={nextTheme} aria-label={`Colours: ${theme}. Change them`}>
-            {theme === "system" ? "◐ System" : theme === "light" ? "○ Light" : "● Dark"}
+          <button type="button" className="plain" onClick={nextTheme} title="Change the colours">
+            {theme === "system" ? "System colours" : theme === "light" ? "Light" : "Dark"}
           </button>
           <span className="quiet">{role}</span>
         </div>
@@ -105,9 +118,13 @@ export const App = () => {
         ) : where === "letters" ? (
           <LettersView role={role} />
         ) : where === "compare" ? (
-          machines.length === 0 ? null : <CompareView machines={machines} left={query.get("left") ?? undefined} right={query.get("right") ?? undefined} />
+          machines.length === 0 ? null : (
+            <CompareView machines={machines} left={query.get("left") ?? undefined} right={query.get("right") ?? undefined} />
+          )
         ) : (
-          <p className="empty">There is nothing here. <a href={hrefOf(["overview"])}>Overview</a></p>
+          <p className="empty">
+            There is nothing here. <a href={hrefOf(["overview"])}>Overview</a>
+          </p>
         )}
       </main>
     </div>

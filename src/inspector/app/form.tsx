@@ -36,6 +36,15 @@ const fieldsOf = (schema: unknown): ReadonlyArray<Field> | undefined => {
     });
 };
 
+/** Where a schema does not say what it is: JSON if it can be read as such, else text. */
+const jsonOrText = (value: string): unknown => {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+};
+
 export interface EventFormProps {
   readonly event: string;
   readonly schema: unknown;
@@ -59,7 +68,7 @@ export const EventForm = ({ event, schema, label, onSend }: EventFormProps) => {
       if (kind === "number") return [[name, Number(value)]];
       if (kind === "boolean") return [[name, value === "true"]];
       if (kind === "choice") return [[name, choices[Number(value)]]];
-      return [[name, kind === "json" ? JSON.parse(value === "" ? "null" : value) : value]];
+      return [[name, kind === "json" ? jsonOrText(value) : value]];
     });
     return { ...Object.fromEntries(given), type: event };
   };
@@ -85,7 +94,13 @@ export const EventForm = ({ event, schema, label, onSend }: EventFormProps) => {
     >
       {fields?.map(({ name, kind, choices, isRequired, hint }) => {
         const field = `${id}-${name}`;
-        const common = { id: field, name, required: isRequired && kind !== "boolean", value: values[name] ?? "", onChange: ({ target }: { readonly target: { readonly value: string } }) => setValues({ ...values, [name]: target.value }) };
+        const common = {
+          id: field,
+          name,
+          required: isRequired && kind !== "boolean",
+          value: values[name] ?? "",
+          onChange: ({ target }: { readonly target: { readonly value: string } }) => setValues({ ...values, [name]: target.value }),
+        };
         return (
           <div className="field" key={name}>
             <label htmlFor={field}>
@@ -95,7 +110,9 @@ export const EventForm = ({ event, schema, label, onSend }: EventFormProps) => {
             {kind === "choice" || kind === "boolean" ? (
               <select {...common}>
                 {isRequired ? null : <option value="">–</option>}
-                {kind === "boolean" ? ["false", "true"].map((value) => <option key={value}>{value}</option>) : choices.map((choice, index) => (
+                {kind === "boolean"
+                  ? ["false", "true"].map((value) => <option key={value}>{value}</option>)
+                  : choices.map((choice, index) => (
                       <option key={String(choice)} value={index}>
                         {String(choice)}
                       </option>

@@ -24,7 +24,13 @@ export const SequenceDiagram = ({ address, seq }: { readonly address: string; re
       <div className="sequence-heads" style={{ width }}>
         {actors.map((name) => (
           <div key={name} style={{ width: column }} className={name === address ? "own" : ""}>
-            {name === "host" || name === address ? <span title={name}>{shortName(name)}</span> : <a href={actorHref(name, "sequence")} title={name}>{shortName(name)}</a>}
+            {!name.includes("/") || name === address ? (
+              <span title={name}>{shortName(name)}</span>
+            ) : (
+              <a href={actorHref(name, "sequence")} title={name}>
+                {shortName(name)}
+              </a>
+            )}
           </div>
         ))}
       </div>

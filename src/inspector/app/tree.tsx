@@ -43,7 +43,9 @@ export const Tree = ({ value, label, covered = false, before }: TreeProps) => {
   return (
     <ul className="tree" aria-label={label}>
       {isBranch(value) ? (
-        Object.entries(merged(value, before)).map(([key, inner]) => <Branch key={key} name={key} value={inner} path={`/${key}`} depth={0} covered={covered} changes={changes} before={inside(before, key)} />)
+        Object.entries(merged(value, before)).map(([key, inner]) => (
+          <Branch key={key} name={key} value={inner} path={`/${key}`} depth={0} covered={covered} changes={changes} before={inside(before, key)} />
+        ))
       ) : (
         <li className="leaf">
           <span className={`value ${kindOf(value)}`}>{covered ? "•••" : shortOf(value)}</span>
@@ -85,9 +87,7 @@ const Branch = ({ name, value, path, depth, covered, changes, before }: BranchPr
   return (
     <li className={`branch ${mark ?? ""}`} data-path={path}>
       <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
-        <span className="turn" aria-hidden="true">
-          {open ? "▾" : "▸"}
-        </span>
+        <span className="turn" aria-hidden="true" />
         <span className="key">{name}</span>
         {open ? null : <span className="value object">{covered ? "•••" : shortOf(value)}</span>}
       </button>

@@ -125,7 +125,12 @@ const Arrows = memo(({ layout, overlay, name }: { readonly layout: Layout; reado
         : [
             <div key={id} className="edge-label" data-label={id} style={{ transform: `translate(${label.x}px, ${label.y}px)`, width: label.width, height: label.height }}>
               {(layout.plan.bundles.get(id) ?? []).map((edge) => (
-                <div key={edge.id} className={`edge-row ${edge.kind} ${edgeWords(edge, overlay)}`} data-edge={edge.id} title={`${edgeText(edge)}${edge.actions.length > 0 ? `\n${edge.actions.join(", ")}` : ""}`}>
+                <div
+                  key={edge.id}
+                  className={`edge-row ${edge.kind} ${edgeWords(edge, overlay)}`}
+                  data-edge={edge.id}
+                  title={`${edgeText(edge)}${edge.actions.length > 0 ? `\n${edge.actions.join(", ")}` : ""}`}
+                >
                   <span className="edge-text">
                     <b>{edgeText({ ...edge, guard: undefined } as unknown as GraphEdge)}</b>
                     {edge.guard === undefined ? null : <i> [{edge.guard}]</i>}
@@ -155,7 +160,9 @@ const Buttons = () => {
         −
       </button>
       <button type="button" onClick={() => void flow.fitView({ padding: 0.04 })} aria-label="Show the whole chart">
-        ⤢
+        <svg viewBox="0 0 14 14" aria-hidden="true">
+          <path d="M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" />
+        </svg>
       </button>
     </Panel>
   );
@@ -237,7 +244,9 @@ const Drawn = ({ graph, overlay, label, onSelect, selected, children }: ChartPro
           fitView
           fitViewOptions={{ padding: 0.04, maxZoom: 1.1 }}
           onNodeClick={(_, { data }) => onSelect?.(data.node)}
-          {...(onSelect === undefined ? {} : { onSelectionChange: ({ nodes: [chosen] }: { readonly nodes: ReadonlyArray<Node> }) => chosen !== undefined && onSelect((chosen as Node<StateData>).data.node) })}
+          {...(onSelect === undefined
+            ? {}
+            : { onSelectionChange: ({ nodes: [chosen] }: { readonly nodes: ReadonlyArray<Node> }) => chosen !== undefined && onSelect((chosen as Node<StateData>).data.node) })}
         >
           <Arrows layout={layout} overlay={overlay} name={`m${graph.hash}`} />
           <Buttons />

@@ -40,4 +40,10 @@ export const layoutOf = async (elk: Pick<ELK, "layout">, graph: Graph, measure: 
   return { plan, width: placed.width ?? 0, height: placed.height ?? 0, boxes, arrows };
 };
 
-const boxOf = (id: string, { x = 0, y = 0, width = 0, height = 0 }: { readonly x?: number; readonly y?: number; readonly width?: number; readonly height?: number }): Box => ({ id, x, y, width, height });
+const boxOf = (id: string, { x = 0, y = 0, width = 0, height = 0 }: { readonly x?: number; readonly y?: number; readonly width?: number; readonly height?: number }): Box => ({
+  id,
+  x,
+  y,
+  width,
+  height,
+});

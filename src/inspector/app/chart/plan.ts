@@ -29,7 +29,13 @@ export const estimate: Measure = (text, font) => {
 };
 
 const spanText = (ms: number): string => {
-  for (const [unit, size] of [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]] as const) if (ms >= size && ms % (size / 10) === 0) return `${ms / size} ${unit}`;
+  for (const [unit, size] of [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["min", 60_000],
+    ["s", 1_000],
+  ] as const)
+    if (ms >= size && ms % (size / 10) === 0) return `${ms / size} ${unit}`;
   return `${ms} ms`;
 };
 

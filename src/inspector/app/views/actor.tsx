@@ -30,12 +30,16 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
   const shown = actor ?? (last?.address === address ? last : undefined);
   const hash = shown?.hash ?? "";
   const [stand, setStand] = useState<Stand>();
-  useLive(useMemo(() => [hash], [hash]), address, ({ actors }) => {
-    const moved = actors[address];
-    if (moved === undefined) return;
-    setStand(moved);
-    again();
-  });
+  useLive(
+    useMemo(() => [hash], [hash]),
+    address,
+    ({ actors }) => {
+      const moved = actors[address];
+      if (moved === undefined) return;
+      setStand(moved);
+      again();
+    },
+  );
   const chart = useFeed<ChartAnswer>("chart", { hash }, hash !== "").value;
   if (error !== undefined && shown === undefined) return <Problem text={error} />;
   if (shown === undefined) return <Empty>Reading…</Empty>;
@@ -47,9 +51,12 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
       <PageTitle
         sub={
           <div className="row wrap">
-            <Pill kind={shown.status === "active" ? toneOf(ahead.state) || "active" : shown.status === "done" ? toneOf(ahead.state) || "good" : shown.status === "error" ? "bad" : "over"}>{ahead.state || shown.status}</Pill>
+            <Pill kind={shown.status === "active" ? toneOf(ahead.state) || "active" : shown.status === "done" ? toneOf(ahead.state) || "good" : shown.status === "error" ? "bad" : "over"}>
+              {ahead.state || shown.status}
+            </Pill>
             <span className="quiet">
-              <a href={hrefOf(["machine", shown.hash])}>{shown.machine}</a> {shown.version}, {shown.status}, {countText(ahead.seq)} {ahead.seq === 1 ? "entry" : "entries"}, last moved {dateText(shown.at)}
+              <a href={hrefOf(["machine", shown.hash])}>{shown.machine}</a> {shown.version}, {shown.status}, {countText(ahead.seq)} {ahead.seq === 1 ? "entry" : "entries"}, last moved{" "}
+              {dateText(shown.at)}
             </span>
             <a className="push" href={linkTo("export", { address })} download>
               Export history
@@ -103,7 +110,7 @@ const Now = ({ actor, chart, role, again }: { readonly actor: ActorPage; readonl
     <div className="split">
       {chart === undefined ? <Empty>No chart of this machine is at hand.</Empty> : <Chart graph={chart.graph} overlay={overlay} label={`Where ${actor.address} stands`} />}
       <aside className="stack" aria-label="State of the actor">
-        <Panel title="Why it waits">
+        <Panel title="Why it waits" side={actor.verdict === "overdue" ? <Pill kind="bad">overdue</Pill> : null}>
           <ul className="reasons">
             {actor.waiting.map(({ text, until, address }) => (
               <li key={text}>
@@ -187,8 +194,8 @@ const Moves = ({ actor, role, again }: { readonly actor: ActorPage; readonly rol
   return (
     <Panel title="What can be told to it">
       <ul className="moves">
-        {actor.moves.map(({ event, schema }) => (
-          <li key={event}>
+        {actor.moves.map(({ event, schema, accepted, reason }) => (
+          <li key={event} title={accepted === "depends" ? `a guard decides by what it carries${reason === undefined ? "" : `: ${reason}`}` : undefined}>
             {role === "operator" ? (
               <button type="button" className="move" aria-expanded={open === event} onClick={() => setOpen(open === event ? undefined : event)}>
                 {event}

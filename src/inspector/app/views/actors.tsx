@@ -32,7 +32,12 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
   };
   const key = JSON.stringify(filter);
   const now = useNow();
-  const [pages, setPages] = useState<{ readonly key: string; readonly lines: ReadonlyMap<number, ReadonlyArray<ActorLine>>; readonly total: number; readonly of: number }>({ key, lines: new Map(), total: 0, of: 0 });
+  const [pages, setPages] = useState<{ readonly key: string; readonly lines: ReadonlyMap<number, ReadonlyArray<ActorLine>>; readonly total: number; readonly of: number }>({
+    key,
+    lines: new Map(),
+    total: 0,
+    of: 0,
+  });
   const [error, setError] = useState<string>();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [isSending, setSending] = useState(false);
@@ -77,7 +82,10 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
   });
   const change = (next: Readonly<Record<string, string | undefined>>) => {
     const { machine: wanted, ...rest } = { ...filter, ...next };
-    replaceRoute(words, Object.fromEntries(Object.entries(machine === undefined ? { machine: wanted, ...rest } : rest).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== "")));
+    replaceRoute(
+      words,
+      Object.fromEntries(Object.entries(machine === undefined ? { machine: wanted, ...rest } : rest).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== "")),
+    );
   };
   const states = useMemo(
     () =>
@@ -105,7 +113,15 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
   );
   return (
     <>
-      <PageTitle sub={<p className="quiet" aria-live="polite">{total === pages.of ? `${countText(total)} in all` : `${countText(total)} of ${countText(pages.of)}`}</p>}>{title}</PageTitle>
+      <PageTitle
+        sub={
+          <p className="quiet" aria-live="polite">
+            {total === pages.of ? `${countText(total)} in all` : `${countText(total)} of ${countText(pages.of)}`}
+          </p>
+        }
+      >
+        {title}
+      </PageTitle>
       <div className="toolbar">
         <input type="search" placeholder="Address" aria-label="Filter by address" defaultValue={filter.search ?? ""} onChange={({ target }) => change({ search: target.value })} />
         {machine === undefined ? (
@@ -187,7 +203,9 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
                 <a href={actorHref(line.address)}>{line.address}</a>
               </span>
               <span role="cell">
-                <Pill kind={line.status === "active" ? toneOf(line.state) || "active" : line.status === "done" ? toneOf(line.state) || "good" : line.status === "error" ? "bad" : "over"}>{line.state || line.status}</Pill>
+                <Pill kind={line.status === "active" ? toneOf(line.state) || "active" : line.status === "done" ? toneOf(line.state) || "good" : line.status === "error" ? "bad" : "over"}>
+                  {line.state || line.status}
+                </Pill>
               </span>
               <span role="cell" className="quiet wide">
                 {line.due === undefined ? "" : untilText(line.due, now)}
@@ -213,7 +231,16 @@ const eventsOf = (machines: ReadonlyArray<MachineLine>, addresses: ReadonlyArray
 };
 
 /** One event for many: said what it would do first. */
-const SendDialog = ({ addresses, onClose, onDone }: { readonly addresses: ReadonlyArray<string>; readonly events: ReadonlyArray<string>; readonly onClose: () => void; readonly onDone: () => void }) => {
+const SendDialog = ({
+  addresses,
+  onClose,
+  onDone,
+}: {
+  readonly addresses: ReadonlyArray<string>;
+  readonly events: ReadonlyArray<string>;
+  readonly onClose: () => void;
+  readonly onDone: () => void;
+}) => {
   const [type, setType] = useState("");
   const [fields, setFields] = useState("{}");
   const bulk = () => ({ action: "send" as const, addresses, event: { ...(JSON.parse(fields) as object), type } });

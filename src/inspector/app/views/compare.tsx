@@ -1,11 +1,11 @@
 import { useMemo } from "react";
-import type { Chart as ChartAnswer, Graph, MachineLine } from "../../wire.ts";
+import type { Chart as ChartAnswer, GateAnswer, Graph, MachineLine } from "../../wire.ts";
 import { useFeed } from "../api.ts";
 import { Chart } from "../chart/chart.tsx";
 import { edgeText } from "../chart/plan.ts";
 import { countText } from "../moment.ts";
 import { Empty, PageTitle, Panel, Pill } from "../parts.tsx";
-import { replaceRoute } from "../route.ts";
+import { actorHref, replaceRoute } from "../route.ts";
 
 type Marks = Readonly<Record<string, "added" | "removed" | "changed">>;
 interface Compared {
@@ -56,7 +56,8 @@ const compare = (left: Graph, right: Graph): Compared => {
 export const CompareView = ({ machines, left, right }: { readonly machines: ReadonlyArray<MachineLine>; readonly left: string | undefined; readonly right: string | undefined }) => {
   const versions = machines.filter(({ machine }) => machines.filter((other) => other.machine === machine).length > 1);
   const first = left ?? versions.find(({ current }) => !current)?.hash ?? machines[0]?.hash ?? "";
-  const second = right ?? machines.find(({ machine, current, hash }) => current && hash !== first && machine === machines.find((one) => one.hash === first)?.machine)?.hash ?? machines[1]?.hash ?? first;
+  const second =
+    right ?? machines.find(({ machine, current, hash }) => current && hash !== first && machine === machines.find((one) => one.hash === first)?.machine)?.hash ?? machines[1]?.hash ?? first;
   const one = useFeed<ChartAnswer>("chart", { hash: first }, first !== "").value;
   const other = useFeed<ChartAnswer>("chart", { hash: second }, second !== "").value;
   const compared = useMemo(() => (one === undefined || other === undefined ? undefined : compare(one.graph, other.graph)), [one, other]);
@@ -72,6 +73,7 @@ export const CompareView = ({ machines, left, right }: { readonly machines: Read
       ))}
     </select>
   );
+  const gate = useFeed<GateAnswer>("gate", { left: first, right: second }, first !== second && first !== "").value;
   const groups = one === undefined || other === undefined ? [] : groupsOf(one, other.graph);
   return (
     <>
@@ -101,7 +103,26 @@ export const CompareView = ({ machines, left, right }: { readonly machines: Read
             </ul>
           )}
         </Panel>
-        <Panel title="Actors that live on the left">
+        <Panel title="What a deploy would do to those on the left">
+          {gate === undefined || gate.actors === 0 ? null : (
+            <ul className="lines">
+              <li>
+                <Pill kind="good">same</Pill>
+                <span>their histories lead to the same</span>
+                <span className="push">
+                  {countText(gate.same)} of {countText(gate.actors)}
+                </span>
+              </li>
+              {gate.groups.map(({ kind, cause, actors, address, seq }) => (
+                <li key={`${kind} ${cause}`}>
+                  <Pill kind="bad">{kind}</Pill>
+                  <a href={actorHref(address, "time", { seq })}>{cause}</a>
+                  <span className="push">{countText(actors)}</span>
+                </li>
+              ))}
+            </ul>
+          )}
+          <h3>Where they stand</h3>
           {groups.length === 0 ? (
             <Empty>Nobody is there.</Empty>
           ) : (

@@ -33,24 +33,38 @@ export const OverviewView = ({ overview }: { readonly overview: Loaded<Overview>
   const active = shown.reduce((sum, { fleet }) => sum + (fleet.statuses.active ?? 0), 0);
   return (
     <>
-      <PageTitle sub={<p className="quiet">{value.source === "engine" ? "Live, from the engine in this process." : value.source === "journal" ? "Read from the journal; nothing can be done from here." : "A history file."}</p>}>Overview</PageTitle>
+      <PageTitle
+        sub={
+          <p className="quiet">
+            {value.source === "engine" ? "Live, from the engine in this process." : value.source === "journal" ? "Read from the journal; nothing can be done from here." : "A history file."}
+          </p>
+        }
+      >
+        Overview
+      </PageTitle>
       <div className="figures">
         <Figure text="Actors" value={countText(all)} note={`${countText(active)} active`} />
         <Figure text="Transitions per second" value={countText(present)} note={<Spark values={rate} />} />
-        <Figure text="Dead letters" value={`${countText(value.letters)}${value.letters === 1_000 ? "+" : ""}`} note={value.letters > 0 ? <a href={hrefOf(["letters"])}>look at them</a> : "none"} tone={value.letters > 0 ? "bad" : undefined} />
-        <Figure text="Engine" value={frame?.engine ?? value.engine.state} note={`${countText(value.engine.activities)} activities, ${countText(value.engine.waiting)} waiting`} tone={value.engine.state === "degraded" ? "bad" : undefined} />
+        <Figure
+          text="Dead letters"
+          value={`${countText(value.letters)}${value.letters === 1_000 ? "+" : ""}`}
+          note={value.letters > 0 ? <a href={hrefOf(["letters"])}>look at them</a> : "none"}
+          tone={value.letters > 0 ? "bad" : undefined}
+        />
+        <Figure
+          text="Engine"
+          value={frame?.engine ?? value.engine.state}
+          note={`${countText(value.engine.activities)} activities, ${countText(value.engine.waiting)} waiting`}
+          tone={value.engine.state === "degraded" ? "bad" : undefined}
+        />
       </div>
       <div className="columns">
         <Panel title="Machines" grow>
           {shown.length === 0 ? <Empty>No actor was started yet.</Empty> : <MachineTable lines={shown} />}
         </Panel>
         <div className="stack">
-          <Panel title="Stuck">
-            {value.stuck.length === 0 ? <Empty>Nothing is stuck.</Empty> : <IncidentList list={value.stuck} now={now} />}
-          </Panel>
-          <Panel title="Incidents">
-            {value.incidents.length === 0 ? <Empty>Nothing went wrong.</Empty> : <IncidentList list={value.incidents} now={now} />}
-          </Panel>
+          <Panel title="Stuck">{value.stuck.length === 0 ? <Empty>Nothing is stuck.</Empty> : <IncidentList list={value.stuck} now={now} />}</Panel>
+          <Panel title="Incidents">{value.incidents.length === 0 ? <Empty>Nothing went wrong.</Empty> : <IncidentList list={value.incidents} now={now} />}</Panel>
           {value.outboxes.length === 0 ? null : (
             <Panel title="Outboxes">
               <ul className="lines">
@@ -145,7 +159,15 @@ const StateBar = ({ fleet, machine }: { readonly fleet: Fleet; readonly machine:
 
 /** A colour for the states whose names say how it went. */
 export const toneOf = (state: string): string =>
-  /(^|\.)(done|delivered|succeeded|completed|approved|shipped)$/.test(state) ? "good" : /(^|\.)(dead|failed|error|poisoned|expired|overdue|lost)$/.test(state) ? "bad" : /(^|\.)(cancelled|stopped|retired|closed)$/.test(state) ? "over" : /(waiting|backingOff|parked|paused|queued)/.test(state) ? "wait" : "";
+  /(^|\.)(done|delivered|succeeded|completed|approved|shipped)$/.test(state)
+    ? "good"
+    : /(^|\.)(dead|failed|error|poisoned|expired|overdue|lost)$/.test(state)
+      ? "bad"
+      : /(^|\.)(cancelled|stopped|retired|closed)$/.test(state)
+        ? "over"
+        : /(waiting|backingOff|parked|paused|queued)/.test(state)
+          ? "wait"
+          : "";
 
 const IncidentList = ({ list, now }: { readonly list: Overview["incidents"]; readonly now: number }) => (
   <ul className="incidents">

@@ -115,7 +115,10 @@ export const TimeTravel = ({ actor, last, query }: { readonly actor: ActorPage; 
           {chart === undefined ? <Empty>No chart of this machine is at hand.</Empty> : <Chart graph={chart.graph} overlay={overlay} label={`${address} at entry ${seq}`} />}
         </div>
         <aside className="stack" aria-label="The entry">
-          <Panel title={moment === undefined ? `Entry ${seq}` : `${seq} · ${moment.type}`} side={moment === undefined ? null : <Pill kind={moment.outcome === "handled" ? "active" : moment.outcome === "failed" ? "bad" : "over"}>{moment.outcome}</Pill>}>
+          <Panel
+            title={moment === undefined ? `Entry ${seq}` : `${seq} · ${moment.type}`}
+            side={moment === undefined ? null : <Pill kind={moment.outcome === "handled" ? "active" : moment.outcome === "failed" ? "bad" : "over"}>{moment.outcome}</Pill>}
+          >
             {moment === undefined ? (
               <Empty>Reading…</Empty>
             ) : (
@@ -177,7 +180,9 @@ const Icon = ({ path }: { readonly path: string }) => (
 );
 
 const suggestionsOf = (chart: ChartAnswer | undefined, moment: Moment): ReadonlyArray<string> => [
-  ...new Set((chart?.graph.edges ?? []).flatMap(({ source, kind, event }) => (kind === "event" && event !== undefined && moment.active?.includes(source) === true && !event.includes("*") ? [event] : []))),
+  ...new Set(
+    (chart?.graph.edges ?? []).flatMap(({ source, kind, event }) => (kind === "event" && event !== undefined && moment.active?.includes(source) === true && !event.includes("*") ? [event] : [])),
+  ),
 ];
 
 /** What would have come of another event here. Nothing is stored. */
