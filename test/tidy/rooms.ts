@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   inspector: [...upToEngine, ...services],
   server: [...upToEngine, ...services],
   cluster: [...upToEngine, ...services],
-  cli: [...upToEngine, ...services, "server"],
+  cli: [...upToEngine, ...services, "inspector", "server"],
   testing: [...upToEngine, ...services],
   // The doors of the package: src/index.ts and its neighbours.
   package: [...upToEngine, ...services, "inspector", "server", "cluster", "cli", "testing"],
