@@ -6,40 +6,17 @@
  * Both with synchronous=FULL on a file. Rounds alternate, and the ratio b/a of each pair is what counts.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { define, encode, start, step } from "../src/actor/index.ts";
 import { openEngine } from "../src/engine/index.ts";
 import { flow, type FlowEvent } from "./flow.ts";
+import { openRaw } from "./raw.ts";
 import { type Figure, median } from "./report.ts";
 
 const seconds = (from: number) => (performance.now() - from) / 1000;
 const stepsPerTask = 5;
 const events: ReadonlyArray<FlowEvent> = [{ type: "PICK" }, { type: "PACK", by: "anna" }, { type: "SHIP", carrier: "road" }, { type: "DELIVER" }, { type: "CLOSE" }];
-
-interface Raw {
-  exec(sql: string): void;
-  run(sql: string, ...params: ReadonlyArray<unknown>): void;
-  close(): void;
-}
-
-/** The fastest driver of this Node version, without any layer above it. */
-const openRaw = async (file: string): Promise<Raw> => {
-  const major = Number(process.versions.node.split(".")[0]);
-  const prepared = new Map<string, { run(...params: ReadonlyArray<unknown>): unknown }>();
-  const database: { prepare(sql: string): { run(...params: ReadonlyArray<unknown>): unknown }; exec(sql: string): unknown; close(): void } =
-    major < 22 ? new (createRequire(import.meta.url)("better-sqlite3"))(file) : new (await import("node:sqlite" as string)).DatabaseSync(file);
-  return {
-    exec: (sql) => void database.exec(sql),
-    run: (sql, ...params) => {
-      let statement = prepared.get(sql);
-      if (statement === undefined) prepared.set(sql, (statement = database.prepare(sql)));
-      statement.run(...params);
-    },
-    close: () => database.close(),
-  };
-};
 
 /** Transitions per second of the bare loop with `inFlight` tasks at a time, one commit per round of events. */
 const bare = async (folder: string, tasks: number, inFlight: number): Promise<number> => {

@@ -116,6 +116,8 @@ export type Report = {
   readonly attempts: ReadonlyArray<Attempt>;
   /** How many attempts began, those that have not ended included. */
   readonly begun: number;
+  /** Something else could begin: it is worth a look. Of one that has ended, always. */
+  readonly takesMore: boolean;
   readonly rest: Rest;
   /** Entries beyond the bound or their time. */
   readonly over: ReadonlyArray<Dropped>;
@@ -155,7 +157,10 @@ const momentOf = (context: OutboxContext, event: OutboxEvent): number => ("at" i
 /** What a drain that sends is told. */
 const goingOn = {
   "taskwright.outbox.drained": { guard: "isThisDrain", target: "#outbox.open.choosing", actions: "recordReport" },
-  "taskwright.outbox.progressed": { guard: "isThisDrain", target: "looking", actions: ["recordReport", "goOn"] },
+  "taskwright.outbox.progressed": [
+    { guard: "isThisDrainAndTakesMore", target: "looking", actions: ["recordReport", "goOn"] },
+    { guard: "isThisDrain", actions: ["recordReport", "goOn"] },
+  ],
   ENQUEUE: { guard: "hasRoom", actions: "store" },
   // Its process is gone, and with it everything that it had under way.
   "taskwright.outbox.opened": [{ guard: "isThisDrain", target: "#outbox.draining", reenter: true, actions: "forgetIfAsked" }, { actions: "forgetIfAsked" }],
@@ -171,6 +176,7 @@ export const outbox = setup({
     hasRoom: ({ context, event }) => event.type !== "ENQUEUE" || roomFor(context, event.entries.length),
     exceedsBound: ({ context, event }) => event.type === "ENQUEUE" && isOverBound(context, event.entries.length),
     isThisDrain: ({ context, event }) => (isReport(event) || event.type === "taskwright.outbox.opened") && event.drain === context.drain,
+    isThisDrainAndTakesMore: ({ context, event }) => isReport(event) && event.drain === context.drain && event.takesMore,
     isCooling: ({ context }) => isBroken(context) && context.brokenTo > context.at,
     failedTooOften: ({ context }) => isBroken(context),
     isTooEarly: ({ context }) => isTooEarly(context),
@@ -250,7 +256,7 @@ export const outbox = setup({
     requeue: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== "REQUEUE") return;
       const at = momentOf(context, event);
-      enqueue.assign({ at, again: true, isForced: true });
+      enqueue.assign({ at, again: true, isForced: true, pending: context.pending + event.seqs.length });
       enqueue({ type: "requeueEntries", params: { seqs: event.seqs, at } });
     }),
     drop: enqueueActions(({ context, event, enqueue }) => {

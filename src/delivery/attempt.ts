@@ -5,7 +5,7 @@ import { failureOf } from "../domain/json.ts";
 import type { Attempt, Verdict } from "../domain/outbox.ts";
 import type { Time } from "../engine/index.ts";
 import type { EntryRow } from "../journal/index.ts";
-import { type Answer, delivered, type Destination, refused, retry, unknownOutcome } from "./destination.ts";
+import { type Answer, delivered, type DeliveryAttempt, type Destination, refused, retry, unknownOutcome } from "./destination.ts";
 
 export interface AttemptOptions {
   readonly time: Time;
@@ -25,40 +25,77 @@ export const described = (row: EntryRow, verdict: Verdict): Attempt => ({
   ...verdict,
 });
 
-/** One attempt, limited in time. Never rejects. */
-export const attemptOf = async ({ time, destination, timeoutMs, signal }: AttemptOptions, row: EntryRow): Promise<Attempt> => {
-  const controller = new AbortController();
+/** What a destination is told of its attempt. A signal is made where somebody looks at it: most need none. */
+class Told implements DeliveryAttempt {
+  readonly attempt: number;
+  #controller: AbortController | undefined;
+  #error: unknown;
+  constructor(attempt: number) {
+    this.attempt = attempt;
+  }
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#error !== undefined) this.#controller.abort(this.#error);
+    }
+    return this.#controller.signal;
+  }
+  abort(error: unknown): void {
+    this.#error = error ?? new Error("it was given up");
+    this.#controller?.abort(error);
+  }
+}
+
+/** One attempt, limited in time. Never rejects, and never throws. */
+export const attemptOf = (options: AttemptOptions, row: EntryRow): Attempt | Promise<Attempt> => {
+  const { outbox, key, type, lane, occurredAt } = row;
+  const told = new Told(row.attempts + 1);
+  let answer: ReturnType<Destination>;
+  try {
+    answer = options.destination({ outbox, key, type, lane, occurredAt, payload: JSON.parse(row.payload) }, told);
+    // One that answers at once needs no limit.
+    if (!isAwaitable(answer)) return described(row, verdictOf(answer));
+  } catch (error) {
+    return described(row, thrown(error));
+  }
+  return limited(options, row, told, answer);
+};
+
+const isAwaitable = (answer: unknown): answer is PromiseLike<Answer> | Effect.Effect<Answer, unknown> =>
+  typeof answer === "object" && answer !== null && (Effect.isEffect(answer) || typeof (answer as { readonly then?: unknown }).then === "function");
+
+const limited = async ({ time, timeoutMs, signal }: AttemptOptions, row: EntryRow, told: Told, answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>): Promise<Attempt> => {
   let cancel = () => {};
   let abort = () => {};
   // Whoever does not answer in time may have got it.
   const givenUp = new Promise<Verdict>((resolve) => {
     const giveUp = (reason: string, error: unknown) => {
       resolve({ verdict: "unknown", reason });
-      controller.abort(error);
+      told.abort(error);
     };
     cancel = time.wakeAt(time.now() + timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`, new Error("the attempt took too long")));
     abort = () => giveUp("it was given up while it was under way", signal.reason);
     signal.addEventListener("abort", abort, { once: true });
   });
   try {
-    return described(row, await Promise.race([called(destination, row, controller.signal), givenUp]));
+    return described(row, await Promise.race([answered(answer, told), givenUp]));
   } finally {
     cancel();
     signal.removeEventListener("abort", abort);
   }
 };
 
-const called = async (destination: Destination, row: EntryRow, signal: AbortSignal): Promise<Verdict> => {
+const answered = async (answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>, told: Told): Promise<Verdict> => {
   try {
-    const { outbox, key, type, lane, occurredAt } = row;
-    const result = destination({ outbox, key, type, lane, occurredAt, payload: JSON.parse(row.payload) }, { attempt: row.attempts + 1, signal });
-    if (!Effect.isEffect(result)) return verdictOf(await result);
-    const exit = await Effect.runPromiseExit(result as Effect.Effect<Answer, unknown>, { signal });
-    return Exit.isSuccess(exit) ? verdictOf(exit.value) : retry(reasonOf(failureOf(Cause.squash(exit.cause)).message));
+    if (!Effect.isEffect(answer)) return verdictOf(await answer);
+    const exit = await Effect.runPromiseExit(answer as Effect.Effect<Answer, unknown>, { signal: told.signal });
+    return Exit.isSuccess(exit) ? verdictOf(exit.value) : thrown(Cause.squash(exit.cause));
   } catch (error) {
-    return retry(reasonOf(failureOf(error).message));
+    return thrown(error);
   }
 };
+
+const thrown = (error: unknown): Verdict => retry(reasonOf(failureOf(error).message));
 
 /** A destination's answer, as it can be stored: hosts write destinations without a compiler too. */
 const verdictOf = (answer: Answer): Verdict => {

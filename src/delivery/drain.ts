@@ -22,8 +22,8 @@ export interface DrainOptions {
   readonly signal: AbortSignal;
   /** True where nothing new may be begun: the engine closes, or the outbox. */
   readonly isEnding: () => boolean;
-  /** Whether somebody waits to hear of this entry. */
-  readonly isAwaited: (key: string) => boolean;
+  /** Entries of which somebody waits to hear. */
+  readonly awaited: () => ReadonlySet<{ readonly key: string }>;
   /** It knows anew which lanes have to wait. */
   readonly onLooked: () => void;
   readonly report: (kind: "progressed" | "drained", report: Report) => void;
@@ -36,6 +36,9 @@ export const unreadableMs = 1_000;
 
 /** What has ended is reported so soon, also where others of the batch take longer: a crash repeats what was not. */
 const reportMs = 250;
+
+/** So long what is under way at the end of a batch may end before the next batch is taken beside it. */
+const cutMs = 20;
 
 /** How long an outbox is left alone whose destination nothing implements: only another program can change that. */
 const unimplementedMs = 600_000;
@@ -171,8 +174,11 @@ export class Drain {
     if (this.#isReporting) return;
     const now = this.#options.time.now();
     const isIdle = !isProbe && !isHalted && policy.order !== "fifo" && this.#busy.size < policy.parallelMax && this.#next >= lanes.length;
-    if (this.#busy.size === 0) this.#report("drained");
-    else if (now >= this.#lateAt || (isIdle && this.#isWorthTelling(now))) this.#report("progressed");
+    // The end of a batch is no reason to look: the lanes that are still under way would be looked through in vain.
+    if (isIdle && this.#batch.isCut && !this.#isTold) this.#lateAt = Math.min(this.#lateAt, now + cutMs);
+    if (this.#busy.size === 0) this.#report("drained", true);
+    else if (isIdle && this.#isWorthTelling(now)) this.#report("progressed", true);
+    else if (now >= this.#lateAt) this.#report("progressed", isIdle);
     else if (isIdle && lastSeq > this.#knownTo) this.#lookAtNew();
     else this.#wake(Math.min(this.#lateAt, isIdle && !this.#isTold ? (this.#batch.nextDue ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY));
   }
@@ -189,8 +195,11 @@ export class Drain {
 
   #isWorthTelling(now: number): boolean {
     if (this.#hasFailed || this.#isFresh || (this.#context.isForced && !this.#isForceTold)) return true;
-    if (!this.#isTold && (this.#batch.isCut || (this.#batch.nextDue ?? Number.POSITIVE_INFINITY) <= now)) return true;
-    return this.#attempts.some(({ key }) => this.#options.isAwaited(key));
+    if (!this.#isTold && (this.#batch.nextDue ?? Number.POSITIVE_INFINITY) <= now) return true;
+    const awaited = this.#options.awaited();
+    if (awaited.size === 0) return false;
+    const keys = new Set([...awaited].map(({ key }) => key));
+    return this.#attempts.some(({ key }) => keys.has(key));
   }
 
   /** Entries came meanwhile: is there one whose lane is free? */
@@ -253,23 +262,26 @@ export class Drain {
     this.#cancelWake();
   }
 
-  #report(kind: "progressed" | "drained"): void {
+  /** `takesMore`: what comes of it is worth another look. */
+  #report(kind: "progressed" | "drained", takesMore: boolean): void {
     const { journal, outbox, time, destination, onUnreadable } = this.#options;
     const [attempts, expired, begun] = [this.#attempts, this.#expired, this.#begun];
     const isMore = destination !== undefined && (this.#isFresh || this.#isLeft || this.#batch.isCut || this.#next < this.#batch.lanes.length);
     this.#attempts = [];
     this.#expired = [];
     this.#begun = 0;
-    this.#hasFailed = false;
-    this.#isFresh = false;
-    this.#isLeft = false;
     this.#lateAt = Number.POSITIVE_INFINITY;
-    this.#isTold = true;
-    this.#isForceTold = this.#context.isForced;
+    if (takesMore) {
+      this.#hasFailed = false;
+      this.#isFresh = false;
+      this.#isLeft = false;
+      this.#isTold = true;
+      this.#isForceTold = this.#context.isForced;
+    }
     this.#isReporting = true;
     this.#reports++;
     const nextDue = isMore ? time.now() : this.#batch.nextDue;
-    const counted = rested({ journal, outbox, attempts, expired, nextDue, latest: () => this.#context, tried: () => this.#tried });
+    const counted = rested({ journal, outbox, attempts, expired, nextDue, isCut: this.#batch.isCut, latest: () => this.#context, tried: () => this.#tried });
     const uncounted = (error: JournalError) => {
       onUnreadable(error);
       const { pending, poisoned, unknown, lastSeq } = this.#context;
@@ -280,7 +292,7 @@ export class Drain {
       onExit: (exit) => {
         if (this.#isOver || exit._tag === "Failure") return;
         if (kind === "drained") this.#end();
-        this.#options.report(kind, { drain: this.#context.drain, attempts, begun, ...exit.value });
+        this.#options.report(kind, { drain: this.#context.drain, attempts, begun, takesMore, ...exit.value });
       },
     });
   }

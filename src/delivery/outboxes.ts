@@ -225,7 +225,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         destination,
         signal: run.controller.signal,
         isEnding: () => isClosing || run.isEnding,
-        isAwaited: (key) => standing.waiters.size > 0 && [...standing.waiters].some((waiter) => waiter.key === key),
+        awaited: () => standing.waiters,
         onLooked: () => settleIdle(standing),
         report: (kind, said) => {
           if (standing.run !== run) return;

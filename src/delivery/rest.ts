@@ -10,6 +10,8 @@ export interface RestOptions {
   readonly attempts: ReadonlyArray<Attempt>;
   readonly expired: ReadonlyArray<Dropped>;
   readonly nextDue: number | null;
+  /** Not all that waits was looked at: then what is left is reckoned, not counted, and may be less. */
+  readonly isCut: boolean;
   /** The outbox as it is stored by now. */
   readonly latest: () => OutboxContext;
   /** Entries of which an attempt is under way, or not reported yet. */
@@ -17,12 +19,23 @@ export interface RestOptions {
 }
 
 /** What is left once a report is stored, and what of it is too much. */
-export const rested = ({ journal, outbox, attempts, expired, nextDue, latest, tried }: RestOptions): Effect.Effect<{ readonly rest: Rest; readonly over: ReadonlyArray<Dropped> }, JournalError> =>
+export const rested = ({
+  journal,
+  outbox,
+  attempts,
+  expired,
+  nextDue,
+  isCut,
+  latest,
+  tried,
+}: RestOptions): Effect.Effect<{ readonly rest: Rest; readonly over: ReadonlyArray<Dropped> }, JournalError> =>
   Effect.gen(function* () {
     const isOver = ({ verdict }: Attempt) => verdict === "delivered" || verdict === "refused" || verdict === "superseded";
     const gone = new Set([...attempts.filter(isOver), ...expired].map(({ seq }) => seq));
-    const { lastSeq, policy } = latest();
-    const counts = yield* journal.entryCounts(outbox);
+    const { lastSeq, policy, ...known } = latest();
+    const isOverBound = ({ pending, poisoned }: { readonly pending: number; readonly poisoned: number }) => policy.whenFull === "dropOldest" && pending - gone.size + poisoned > policy.entriesMax;
+    // Counting reads every entry: not after each of many batches.
+    const counts = isCut && !isOverBound(known) ? { pending: known.pending, poisoned: known.poisoned, unknown: known.unknown } : yield* journal.entryCounts(outbox);
     const pending = Math.max(0, counts.pending - gone.size);
     const excess = policy.whenFull === "dropOldest" ? pending + counts.poisoned - policy.entriesMax : 0;
     const rest = { ...counts, lastSeq, nextDue };

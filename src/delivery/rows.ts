@@ -32,6 +32,8 @@ export const outboxRows: Readonly<Record<string, WithinTurn>> = {
     );
     return posted === undefined ? stores : [...stores, { write: "collect", posted }];
   },
+  // Its follower does it once the transition is stored; nothing is owed.
+  drainEntries: () => [],
   changeEntries: ({ address, params }) => (params as { readonly changes: ReadonlyArray<EntryChange> }).changes.map((change) => ({ write: "change", outbox: address, ...change })),
   removeEntries: ({ address, params }) => removals(address, params),
   moveEntries: ({ address, params }) => [{ write: "move", outbox: address, ...(params as { readonly to: Address; readonly seqOffset: number }) }],

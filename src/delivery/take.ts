@@ -59,8 +59,10 @@ export const take = ({ journal, outbox, context, now, held, tried }: TakeOptions
     let nextDue: number | null = null;
     let taken = 0;
     let isCut = false;
+    // One more than a batch: whether there is more is known with the first read.
+    const limit = Math.max(page, max + 1);
     scan: for (let after = 0; ; ) {
-      const rows = yield* journal.entries({ outbox, status: "pending", after, upTo: lastSeq, limit: page });
+      const rows = yield* journal.entries({ outbox, status: "pending", after, upTo: lastSeq, limit });
       for (const row of rows) {
         after = row.seq;
         const name = laneOf(policy, row);
@@ -96,7 +98,7 @@ export const take = ({ journal, outbox, context, now, held, tried }: TakeOptions
         lane.rows.push(row);
         taken++;
       }
-      if (rows.length < page) break;
+      if (rows.length < limit) break;
     }
     return { lanes: [...lanes.values()].filter(({ rows }) => rows.length > 0), superseded, expired, waiting, nextDue, behind, isCut };
   });

@@ -28,7 +28,16 @@ const changed = Bulk.make<Changed>(
   ") AS new WHERE entries.outbox = new.column1 AND entries.seq = new.column2",
   (row, params) => params.push(row.outbox, row.seq, row.status, row.attempts, row.due, row.error),
 );
-const removed = Bulk.make<Removed>("DELETE FROM entries WHERE (outbox, seq) IN (VALUES", "(?,?)", ")", (row, params) => params.push(row.outbox, row.seq));
+/** One statement for each outbox, whatever the number of rows. */
+const remove = (connection: Connection, rows: ReadonlyArray<Removed>): Effect.Effect<void, SqlError> => {
+  const seqs = new Map<Address, Array<number>>();
+  for (const { outbox, seq } of rows) {
+    const own = seqs.get(outbox);
+    if (own === undefined) seqs.set(outbox, [seq]);
+    else own.push(seq);
+  }
+  return Effect.forEach(seqs, ([outbox, own]) => connection.run("DELETE FROM entries WHERE outbox = ? AND seq IN (SELECT value FROM json_each(?))", [outbox, JSON.stringify(own)]), { discard: true });
+};
 
 const isReplacing = ({ entry }: Stored) => entry.replaces !== "";
 
@@ -61,7 +70,7 @@ export const write = (connection: Connection, writes: ReadonlyArray<EntryWrite>)
           yield* Bulk.write(connection, changed, run as ReadonlyArray<Changed>);
           break;
         case "remove":
-          yield* Bulk.write(connection, removed, run as ReadonlyArray<Removed>);
+          yield* remove(connection, run as ReadonlyArray<Removed>);
           break;
         case "clear":
           for (const { outbox, at } of run as ReadonlyArray<Extract<EntryWrite, { write: "clear" }>>)

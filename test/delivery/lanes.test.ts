@@ -101,6 +101,7 @@ describe("delivery > lanes", () => {
     const receiver = hanging();
     const { host } = await open(bench, receiver, { batchMax: 2 });
     await host.enqueue("box", lane("hangs"), ...Array.from({ length: 20 }, (_, n) => lane(`lane ${n % 5}`, `${n}`)));
+    await host.engine.advance("1 second");
     expect(receiver.keys).toHaveLength(21);
     expect(await host.keys("box")).toEqual(expect.arrayContaining(["hangs"]));
   });

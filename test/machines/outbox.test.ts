@@ -23,7 +23,16 @@ const enqueue = { type: "ENQUEUE", entries: [{ key: "a", type: "message", payloa
 const restOf = (rest: Partial<Rest> = {}): Rest => ({ pending: 0, poisoned: 0, unknown: 0, nextDue: null, lastSeq: 1, ...rest });
 const attemptOf = (verdict: Verdict, seq = 1, attempt = 1): Attempt => ({ seq, key: `key ${seq}`, attempt, lane: "message", occurredAt: at, ...verdict });
 const drained = (drain: number, verdicts: ReadonlyArray<Verdict> = [{ verdict: "delivered" }], rest: Partial<Rest> = {}) =>
-  ({ type: "taskwright.outbox.drained", drain, attempts: verdicts.map((verdict, index) => attemptOf(verdict, index + 1)), begun: verdicts.length, rest: restOf(rest), over: [], at }) as const;
+  ({
+    type: "taskwright.outbox.drained",
+    drain,
+    attempts: verdicts.map((verdict, index) => attemptOf(verdict, index + 1)),
+    begun: verdicts.length,
+    takesMore: true,
+    rest: restOf(rest),
+    over: [],
+    at,
+  }) as const;
 const progressed = (drain: number, verdicts: ReadonlyArray<Verdict> = [{ verdict: "delivered" }], rest: Partial<Rest> = {}) =>
   ({ ...drained(drain, verdicts, { pending: 1, ...rest }), type: "taskwright.outbox.progressed" }) as const;
 const failedOnce = (drain = 1) => drained(drain, [{ verdict: "retry", reason: "down" }], { pending: 1 });
@@ -66,6 +75,7 @@ const inSending = (drain = 1) => ({
   "taskwright.outbox.progressed": [
     to("draining.sending", progressed(drain)),
     to("draining.sending", progressed(drain, [], { nextDue: at })),
+    to("draining.sending", { ...progressed(drain, [{ verdict: "retry", reason: "down" }]), takesMore: false }),
     to("draining.deferring", progressed(drain, [{ verdict: "retry", reason: "down" }])),
     ignored("an earlier drain's report comes too late", progressed(drain - 1)),
   ],
@@ -166,6 +176,7 @@ describe("machines > outbox", () => {
           "taskwright.outbox.drained": [to("open.waiting", drained(1)), ignored("an earlier drain's report comes too late", drained(0))],
           "taskwright.outbox.progressed": [
             to("draining.deferring", progressed(1)),
+            to("draining.deferring", { ...progressed(1, [], { nextDue: at }), takesMore: false }),
             to("draining.sending", progressed(1, [], { nextDue: at })),
             ignored("an earlier drain's report comes too late", progressed(0)),
           ],

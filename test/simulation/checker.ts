@@ -1,6 +1,7 @@
 import { encode, nextDue, type Definition } from "../../src/actor/index.ts";
 import { childAddress } from "../../src/domain/address.ts";
 import { checkBank } from "./check-bank.ts";
+import { EntryBook } from "./check-entries.ts";
 import { checkTasks, TaskBook } from "./check-tasks.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Life, live, type Moment } from "./life.ts";
@@ -8,7 +9,7 @@ import type { Mark } from "./marks.ts";
 import type { Store, Stored, StoredActor } from "./store.ts";
 
 /** The numbers are those of docs/internals/invariants.md. */
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I10" | "I11" | "I12";
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "I11" | "I12";
 
 export interface Violation {
   readonly invariant: Invariant;
@@ -32,7 +33,7 @@ export interface CheckerOptions {
   readonly onMoment: (moment: Moment) => void;
 }
 
-const internal: ReadonlySet<string> = new Set(["activity", "live", "supervisor"]);
+const internal: ReadonlySet<string> = new Set(["activity", "live", "supervisor", "outbox"]);
 
 /**
  * Looks at everything that is stored after every commit, with plain reads and a model that is built from the history
@@ -42,6 +43,7 @@ export class Checker {
   readonly violations: Array<Violation> = [];
   readonly lives = new Map<number, Life>();
   readonly #options: CheckerOptions;
+  readonly entryBook = new EntryBook();
   readonly #tasks = new TaskBook();
   readonly #seqs = new Map<number, number>();
   /** What each client's request was stored as: `address type op`, with the moment. */
@@ -91,6 +93,7 @@ export class Checker {
     this.#checkRequests(moments);
     this.#checkBounds(moments);
     this.#lostMoney += checkBank(this.lives, stored, this.#lostMoney, (what) => this.violate("I6", what));
+    this.entryBook.check(moments, stored, this.#options.ledger.received, (what) => this.violate("I9", what));
     checkTasks(this.#tasks, this.lives, moments, stored, (what) => this.violate("I6", what));
   }
 
@@ -237,6 +240,7 @@ export class Checker {
     const stored = this.#read();
     const found: Array<string> = [];
     if (stored.mail.length > 0) found.push(`${stored.mail.length} messages wait`);
+    if (stored.entries.length > 0) found.push(`${stored.entries.length} entries wait`);
     if (stored.effects.length > 0) found.push(`${stored.effects.length} actions are owed`);
     for (const { address, machine, status, wake, state } of stored.actors) {
       if (wake !== undefined && wake <= now) found.push(`${address} is due since ${now - wake} ms`);
@@ -263,6 +267,7 @@ export class Checker {
         if (found?.token !== child.token || found.status !== "active") this.violate("I1", `${actor.address} waits for its child "${id}", which is ${found?.status ?? "missing"}`);
       }
     }
+    for (const key of this.entryBook.keys) if (!this.#options.ledger.received.has(key)) this.violate("I9", `"${key}" was stored, and nobody got it`);
     for (const task of this.#options.ledger.tasks) if (!actors.has(`task/${task}`)) this.violate("I2", `the task ${task} was acknowledged and is not there`);
   }
 }

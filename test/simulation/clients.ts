@@ -43,6 +43,8 @@ const machinesToStart = [
   "till",
   "beacon",
   "beacon",
+  "writer",
+  "writer",
 ] as const;
 
 /** Machines that a world starts more of, by what it wants most. */
@@ -54,6 +56,7 @@ const focuses = {
   family: ["family"],
   till: ["till"],
   beacon: ["beacon"],
+  write: ["writer"],
   set: ["alarm"],
   break: ["fragile", "brittle"],
   ask: ["account"],
@@ -112,7 +115,24 @@ export class Clients {
       const ids = this.#started[machine];
       return ids === undefined ? undefined : source.pick("which", ids);
     };
-    const weights = { start: this.#ops < 10 ? 25 : 3, transfer: 6, tell: 3, set: 4, stop: 2, recall: 4, giveUp: 1, break: 3, ball: 3, ask: 3, family: 8, till: 5, beacon: 5, submit: 6, cancel: 2 };
+    const weights = {
+      start: this.#ops < 10 ? 25 : 3,
+      transfer: 6,
+      tell: 3,
+      set: 4,
+      stop: 2,
+      recall: 4,
+      giveUp: 1,
+      break: 3,
+      ball: 3,
+      ask: 3,
+      family: 8,
+      till: 5,
+      beacon: 5,
+      write: 5,
+      submit: 6,
+      cancel: 2,
+    };
     const kind = source.weighted("wish", { ...weights, ...(this.#focus === "start" ? {} : { [this.#focus]: 5 * weights[this.#focus] }) });
     switch (kind) {
       case "transfer": {
@@ -165,6 +185,11 @@ export class Clients {
         const address = known(kind);
         const type = source.pick(kind, kind === "till" ? ["OPEN", "PAY", "PAY", "PAY", "SHIP"] : ["LIGHT", "LIGHT", "QUENCH"]);
         if (address !== undefined) return this.#send(op, address, { type }, source.chance("keyed", 0.7));
+        break;
+      }
+      case "write": {
+        const address = known("writer");
+        if (address !== undefined) return this.#send(op, address, { type: "WRITE" }, source.chance("keyed", 0.7));
         break;
       }
       case "ball": {

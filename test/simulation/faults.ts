@@ -37,6 +37,10 @@ export const faults = {
   workerTwice: { most: 0.5, says: "a worker answered twice" },
   workerLate: { most: 0.5, says: "a worker answered when it was over" },
   workerReordered: { most: 0.5, says: "the answers of a worker changed their order" },
+  receiverFailed: { most: 1, says: "the receiver of an outbox failed" },
+  receiverHung: { most: 0.4, says: "the receiver of an outbox never answered" },
+  receiverUnknown: { most: 0.6, says: "the receiver of an outbox got an entry, and its answer was lost" },
+  receiverSlow: { most: 1, says: "the receiver of an outbox took its time" },
 } as const;
 
 export type Fault = keyof typeof faults;

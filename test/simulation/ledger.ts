@@ -8,6 +8,8 @@ export class Ledger {
   readonly attempts = new Set<string>();
   /** Every call that was stored, with where. */
   readonly stored = new Map<string, string>();
+  /** Keys of the entries that the receiver of the outbox got. */
+  readonly received = new Set<string>();
   /** Tasks whose submission was acknowledged. */
   readonly tasks = new Set<string>();
 }

@@ -44,6 +44,8 @@ export const marks = [
   "running task cancelled",
   "task cancelled because of a need",
   "task begun again after a crash",
+  "entry sent again",
+  "attempt of an entry timed out",
 ] as const;
 
 export type Mark = (typeof marks)[number];

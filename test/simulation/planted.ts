@@ -27,9 +27,8 @@ const leaking = assignment.provide({
 const forgetting = assignment.provide({ actions: { recordCancel: assign({}) } });
 
 /**
- * The simulator must find each of these within 200 seeds, or it is blind. Two more of the ten that the trade knows live
- * in parts that are not built yet, and come with them: an outbox row that is written outside of its transaction, and a
- * buffer that is deleted before it was pushed.
+ * The simulator must find each of these within 200 seeds, or it is blind. One more of the ten that the trade knows comes
+ * with the part that it lives in: a buffer that is deleted before it was pushed.
  */
 export const planted = {
   acknowledgeBeforeCommit: {
@@ -100,6 +99,20 @@ export const planted = {
     says: "that a running task is not wanted any more is said, but not stored",
     task: task.provide({ actions: { intendCancel: assign({}) }, actors: { assignment: forgetting } }),
     assignment: forgetting,
+  },
+  outboxRowOutsideItsTransaction: {
+    says: "what an outbox takes is stored a little later than the transition that sent it",
+    journal: (journal, world, process) => ({
+      ...journal,
+      commit: (turn) => {
+        const stores = turn.entries.filter(({ write }) => write === "store");
+        if (stores.length === 0) return journal.commit(turn);
+        const rest = turn.entries.filter(({ write }) => write !== "store");
+        return Effect.tap(journal.commit({ ...turn, entries: rest }), () =>
+          Effect.sync(() => void world.later(process, 5, () => Effect.runFork(Effect.ignore(journal.commit({ ...emptyTurn, entries: stores }))))),
+        );
+      },
+    }),
   },
   slotLeakedOnTimeout: {
     says: "a command that timed out keeps its slot",

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect";
 import { type Journal, MemoryJournal, MemoryStore } from "../../src/journal/index.ts";
 import { sqliteStore } from "../../src/testing/test-store.ts";
+import { post } from "./post.ts";
 import { type Database, openDatabase } from "../crash/check/database.ts";
 
 /** What is stored, as plain reads give it. */
@@ -11,6 +12,8 @@ export interface Stored {
   readonly mail: ReadonlyArray<{ readonly id: number; readonly envelope: string }>;
   readonly effects: ReadonlyArray<{ readonly id: number; readonly actor: number; readonly seq: number; readonly action: string }>;
   readonly deadLetters: ReadonlyArray<{ readonly id: number; readonly address: string; readonly envelope: string; readonly error: string }>;
+  /** What outboxes hold. */
+  readonly entries: ReadonlyArray<{ readonly outbox: string; readonly seq: number; readonly key: string; readonly lane: string; readonly status: string; readonly attempts: number }>;
   readonly epoch: number;
   /** When the lease of the owner ends; 0: it was given up. */
   readonly until: number;
@@ -72,6 +75,7 @@ export const memory = (): Store => {
         mail: [...store.mail.values()],
         effects: [...store.effects.values()],
         deadLetters: [...store.deadLetters.values()].filter(({ id }) => id > deadLetters),
+        entries: store.entries.list({ outbox: post, limit: Number.MAX_SAFE_INTEGER }),
         epoch: store.owner?.epoch ?? 0,
         until: store.owner?.until ?? 0,
       };
@@ -125,6 +129,7 @@ export const sqlite = (): Store => {
         mail: all("SELECT id, envelope FROM mail ORDER BY id"),
         effects: all("SELECT id, actor, seq, action FROM effects ORDER BY id"),
         deadLetters: all("SELECT id, address, envelope, error FROM dead_letters WHERE id > ? ORDER BY id", deadLetters),
+        entries: all("SELECT outbox, seq, key, lane, status, attempts FROM entries"),
         epoch: owner?.epoch ?? 0,
         until: owner?.until ?? 0,
       };

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer";
 import type { EventObject } from "xstate";
 import type { ActivityContext } from "../../machines/activity.ts";
 import { dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
+import { makeOutboxes } from "../../src/delivery/index.ts";
 import { parentAddress } from "../../src/domain/address.ts";
 import { type ActionInfo, currentActivity, type DurableMachine, openEngine } from "../../src/engine/index.ts";
 import { Journal, type Opened, type Turn } from "../../src/journal/index.ts";
@@ -20,6 +21,7 @@ import { markMoment } from "./marker.ts";
 import type { Mark } from "./marks.ts";
 import { type Plan, planOf } from "./plan.ts";
 import type { Planted } from "./planted.ts";
+import { postOf, writer } from "./post.ts";
 import { SimProcess } from "./process.ts";
 import { Source } from "./source.ts";
 import * as Stores from "./store.ts";
@@ -327,6 +329,7 @@ export class World {
         time: process.clock,
         log: () => {},
         journal: Layer.succeed(Journal, journal),
+        plugins: [postOf(this, process)],
       });
       process.engine = engine;
       process.openedAt = process.clock.now();
@@ -616,6 +619,7 @@ export const machinesOf = (taskMachines: ReadonlyArray<DurableMachine>): Readonl
   { machine: sturdy },
   { machine: brittle, supervision: { strategy: "stop" } },
   { machine: player },
+  { machine: writer },
   { machine: family },
   { machine: till, early: { PAY: "keep" } },
   { machine: beacon, activities: { pulse: { retry: { attemptsMax: 2, backoff: { kind: "fixed", baseMs: 300 } } } } },
@@ -635,7 +639,7 @@ const soundDefinitions = (planted: Planted | undefined): ReturnType<typeof defin
   const key = planted?.task === undefined && planted?.assignment === undefined ? undefined : planted;
   let definitions = known.get(key);
   if (definitions === undefined) {
-    definitions = definitionsOf(machinesOf(replaced(dispatchMachines().machines, planted)));
+    definitions = definitionsOf([...machinesOf(replaced(dispatchMachines().machines, planted)), ...makeOutboxes({}).machines]);
     known.set(key, definitions);
   }
   return definitions;

@@ -1,0 +1,84 @@
+import type { Attempt, EntryStatus } from "../../src/domain/outbox.ts";
+import type { Moment } from "./life.ts";
+import type { Stored } from "./store.ts";
+
+interface Entry {
+  readonly seq: number;
+  readonly key: string;
+  readonly lane: string;
+  status: EntryStatus;
+  attempts: number;
+}
+
+/** What outboxes hold by their histories, and what the world was sent. */
+export class EntryBook {
+  readonly #entries = new Map<string, Map<number, Entry>>();
+  /** Every key that was ever stored. */
+  readonly #keys = new Set<string>();
+
+  wasStored(key: string): boolean {
+    return this.#keys.has(key);
+  }
+
+  get keys(): ReadonlySet<string> {
+    return this.#keys;
+  }
+
+  get waiting(): number {
+    let count = 0;
+    for (const entries of this.#entries.values()) count += entries.size;
+    return count;
+  }
+
+  /** Follows what was stored, and compares. */
+  check(moments: ReadonlyArray<Moment>, stored: Stored, received: ReadonlySet<string>, violate: (what: string) => void): void {
+    for (const moment of moments) if (moment.life.machine === "outbox") this.#follow(moment, received, violate);
+    const found = new Map<string, number>();
+    for (const { outbox, seq, key, lane, status, attempts } of stored.entries) {
+      found.set(outbox, (found.get(outbox) ?? 0) + 1);
+      const expected = this.#of(outbox).get(seq);
+      if (expected === undefined) violate(`${outbox}: the entry ${seq} ("${key}") is stored, and its history does not lead to it`);
+      else if (expected.key !== key || expected.lane !== lane || expected.status !== status || expected.attempts !== attempts)
+        violate(`${outbox}: the entry ${seq} is ${JSON.stringify({ key, lane, status, attempts })}, its history leads to ${JSON.stringify(expected)}`);
+    }
+    for (const [outbox, entries] of this.#entries)
+      if (entries.size !== (found.get(outbox) ?? 0)) violate(`${outbox}: ${found.get(outbox) ?? 0} entries are stored, its history leads to ${entries.size}`);
+  }
+
+  #of(outbox: string): Map<number, Entry> {
+    const known = this.#entries.get(outbox);
+    if (known !== undefined) return known;
+    const entries = new Map<number, Entry>();
+    this.#entries.set(outbox, entries);
+    return entries;
+  }
+
+  #follow({ life, event, entry, commands }: Moment, received: ReadonlySet<string>, violate: (what: string) => void): void {
+    const entries = this.#of(life.address);
+    if (entry.outcome === "handled" && Array.isArray(event.attempts)) this.#checkOrder(life.address, entries, event.attempts as ReadonlyArray<Attempt>, received, violate);
+    for (const command of commands) {
+      if (command.type !== "act") continue;
+      const params = command.params as unknown;
+      if (command.action === "storeEntries")
+        for (const { seq, key = "", lane } of (params as { entries: ReadonlyArray<{ seq: number; key?: string; lane: string }> }).entries) {
+          this.#keys.add(key);
+          if (![...entries.values()].some((other) => other.key === key)) entries.set(seq, { seq, key, lane, status: "pending", attempts: 0 });
+        }
+      if (command.action === "changeEntries")
+        for (const { seq, status, attempts } of (params as { changes: ReadonlyArray<Entry> }).changes) Object.assign(entries.get(seq) ?? {}, { status, attempts });
+      if (command.action === "removeEntries") for (const seq of (params as { seqs: ReadonlyArray<number> }).seqs) entries.delete(seq);
+    }
+  }
+
+  /** What is said to be delivered was received, and nothing overtook an earlier one of its lane. */
+  #checkOrder(outbox: string, entries: ReadonlyMap<number, Entry>, attempts: ReadonlyArray<Attempt>, received: ReadonlySet<string>, violate: (what: string) => void): void {
+    const gone = new Set<number>();
+    for (const { seq, key, lane, verdict } of attempts) {
+      if (verdict !== "delivered") continue;
+      if (!received.has(key)) violate(`${outbox}: "${key}" is said to be delivered, and nobody got it`);
+      for (const other of entries.values())
+        if (other.lane === lane && other.seq < seq && other.status === "pending" && !gone.has(other.seq)) violate(`${outbox}: "${key}" was delivered before "${other.key}" of its lane`);
+      gone.add(seq);
+    }
+  }
+}
