@@ -324,12 +324,11 @@ export class World {
       const dispatch = dispatchMachines({ transports: { command: workers } });
       const engine = await openEngine({
         machines: this.#machines(process, dispatch.machines),
-        plugins: [{ ...dispatch, machines: [] }],
+        plugins: [{ ...dispatch, machines: [] }, postOf(this, process)],
         limits: this.plan.limits,
         time: process.clock,
         log: () => {},
         journal: Layer.succeed(Journal, journal),
-        plugins: [postOf(this, process)],
       });
       process.engine = engine;
       process.openedAt = process.clock.now();
