@@ -8,9 +8,9 @@ import { pathToFileURL } from "node:url";
 const [, , dist, database, ...argv] = process.argv;
 const { dispatchMachines, openDispatcher, openEngine } = await import(pathToFileURL(join(dist, "src/index.js")).href);
 const dispatch = dispatchMachines();
-const engine = await openEngine({ database, machines: dispatch.machines });
+const engine = await openEngine({ database, machines: [], plugins: [dispatch] });
 const dispatcher = await openDispatcher(engine, dispatch, { slots: 2 });
 await dispatcher.submit([
-  { id: "one", command: { argv } },
-  { id: "two", command: { argv } },
+  { id: "one", input: { command: { argv } } },
+  { id: "two", input: { command: { argv } } },
 ]);
