@@ -6,6 +6,7 @@ import * as Option from "effect/Option";
 import { availableParallelism } from "node:os";
 import { taskStates } from "../domain/task.ts";
 import type { SignalSource } from "./interrupts.ts";
+import { orderCommands } from "./order-commands.ts";
 import { outboxCommand } from "./outbox-command.ts";
 import type { Streams } from "./streams.ts";
 import { operatingCommands } from "./operating-commands.ts";
@@ -246,6 +247,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       ps,
       show,
       history,
+      ...orderCommands({ streams, signals, exit }),
       deadLetters,
       outboxCommand(streams),
       graph,

@@ -3,6 +3,7 @@ export { type DispatchMachines, type DispatchMachinesOptions, dispatchMachines }
 export { InvalidTask, QueueDraining, UnknownTask, WorkerOwned } from "./errors.ts";
 export { commandKind, type Kind, type Kinds } from "./kinds.ts";
 export { type DispatchOptions, openDispatcher } from "./open.ts";
+export { matches } from "./orders.ts";
 export type { TaskDefaults } from "./resolve-task.ts";
 export type { Submitted } from "./submissions.ts";
 export type { RunContext, TaskFunction } from "./task-function.ts";
