@@ -347,6 +347,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string>>> = {
   "docs/guides/obligations.md": ['["reply to anna"] true', "[] true"],
   "docs/guides/outbox.md": ['1 paid:7 {"euros":12,"by":"anna"}', '2 paid:7 {"euros":12,"by":"anna"}', '{"pending":0,"poisoned":0,"unknown":0}'],
   "docs/guides/changing-a-machine.md": ["0 timer changed order/42 2"],
+  "docs/guides/what-if.md": ['2 charged {"tries":4}', "charging resting charging resting charging resting charging charged"],
   "docs/guides/replay.md": ["4 true", '{"paid":4}', "1 taskwright.start start → open", "2 PAY open → open", "3 PAY open → open", "4 SHIP open → shipped"],
   "docs/guides/schedules.md": ["nightly@trigger-1 done a report of sales", "3 1"],
   "docs/guides/orchestrate-agents.md": ["Which sums?", '0.5 [{"kind":"file","value":"sums.txt"}]', "1"],

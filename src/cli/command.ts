@@ -126,6 +126,28 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
         exit(yield* compareCommand({ ...options, machines: Option.getOrUndefined(machines), histories: Option.getOrUndefined(histories) }, streams));
       }),
   ).pipe(Command.withDescription("Says what a changed machine would have made of the stored histories, grouped by cause. Exit code: 0 the same, 1 something else, 2 it can't be done."));
+  const move = Command.make(
+    "move",
+    {
+      machine: Args.text({ name: "MACHINE" }).pipe(Args.withDescription("The id of the machine whose running actors move.")),
+      machines: Options.text("machines").pipe(Options.withAlias("m"), Options.withDescription("A module that exports it, with its migrate, as in the engine's list.")),
+      rehearse: Options.boolean("rehearse").pipe(Options.withDescription("Do it on a copy, replay what was moved, and go the way back.")),
+      apply: Options.boolean("apply").pipe(Options.withDescription("Do it, a batch at a time.")),
+      back: Options.boolean("back").pipe(Options.withDescription("Put back what was moved and has not gone on since.")),
+      keep: Options.text("keep").pipe(Options.withDescription("The file of the way back: written by --apply, read by --back."), Options.withDefault("moved.jsonl")),
+      database,
+      json,
+    },
+    (options) =>
+      Effect.gen(function* () {
+        const { moveCommand } = yield* Effect.promise(() => import("./move.ts"));
+        exit(yield* moveCommand(options, streams));
+      }),
+  ).pipe(
+    Command.withDescription(
+      "Says what would become of running actors that move to another version of their machine; rehearses it, does it, undoes it. Exit code: 0 well, 1 not all move, 2 it can't be done.",
+    ),
+  );
   const exportFile = Command.make(
     "export",
     {
@@ -253,6 +275,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       graph,
       replay,
       compare,
+      move,
       exportFile,
       importFile,
       why,

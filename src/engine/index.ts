@@ -1,6 +1,7 @@
 export type { EngineCore } from "./calls.ts";
 export { viewOfStored } from "./view.ts";
 export { hashOf } from "./resident.ts";
+export { type Move, moveTo, read as readRow, writerOf } from "./versions.ts";
 export { type ActivityInfo, currentActivity } from "./activities.ts";
 export { type Checked, checkMachines } from "./check-machines.ts";
 export { ContractBroken, type EventSchemas, type Schemas } from "./contract.ts";
@@ -56,7 +57,7 @@ export { actionOf, envelopeOfLetter, idsOf, letterView, storedFilter } from "./l
 export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
 export type { Doors, Follower, Plugin } from "./plugin.ts";
-export { type ActionInfo, type ActivityOptions, type DurableMachine, isDurable, type MachineOptions, makeRegistry, type Registered, type WithinTurn } from "./registry.ts";
+export { type ActionInfo, type ActivityOptions, type DurableMachine, isDurable, type MachineOptions, makeRegistry, type Registered, type Registry, type WithinTurn } from "./registry.ts";
 export type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
 export type { MigratedState, ParkedReason, StoredActor } from "./versions.ts";
 export { systemTime, Time } from "./time.ts";

@@ -44,3 +44,33 @@ export class ImportRefused extends Schema.TaggedError<ImportRefused>()("ImportRe
     return `"${this.address}" can't be imported: ${this.detail}; nothing was written`;
   }
 }
+
+/** The machine that was given is not the one that wrote the history: what might have been can't be told with it. */
+export class ReplayDiffers extends Schema.TaggedError<ReplayDiffers>()("ReplayDiffers", { address: Schema.String, seq: Schema.Number, detail: Schema.String }) {
+  readonly code = "replay_differs";
+  readonly status = 409;
+  readonly retryable = false;
+  override get message() {
+    return `the history of "${this.address}" does not replay on the machine that was given: entry ${this.seq}: ${this.detail}; give the one that wrote it, and see "taskwright replay"`;
+  }
+}
+
+/** What might have been was asked for in a way that makes no sense of this history. */
+export class WhatIfRefused extends Schema.TaggedError<WhatIfRefused>()("WhatIfRefused", { address: Schema.String, seq: Schema.Number, detail: Schema.String }) {
+  readonly code = "what_if_refused";
+  readonly status = 422;
+  readonly retryable = false;
+  override get message() {
+    return `"${this.address}", entry ${this.seq}: ${this.detail}`;
+  }
+}
+
+/** Actors of this machine can't be moved. Nothing was written. */
+export class MoveRefused extends Schema.TaggedError<MoveRefused>()("MoveRefused", { machine: Schema.String, detail: Schema.String }) {
+  readonly code = "move_refused";
+  readonly status = 422;
+  readonly retryable = false;
+  override get message() {
+    return `actors of machine "${this.machine}" can't be moved: ${this.detail}`;
+  }
+}

@@ -1,6 +1,7 @@
 import type { AnyStateMachine } from "xstate";
 import type { Definition } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
+import { compareVersions } from "../domain/version.ts";
 import type { DurableMachine } from "../engine/index.ts";
 import { machineOfChart } from "./chart.ts";
 import { type ChangeKind, compareHistory, type Comparison } from "./compare.ts";
@@ -73,7 +74,10 @@ export class Gate {
 
   constructor(machines: ReadonlyArray<AnyStateMachine | DurableMachine>, { writers = [], charts = [] }: GateOptions = {}) {
     const forms = new Forms(machines);
-    for (const [index, definition] of forms.given.entries()) this.#changed.set(definition.id, { definition, entry: machines[index] as AnyStateMachine });
+    for (const [index, definition] of forms.given.entries()) {
+      const other = this.#changed.get(definition.id);
+      if (other === undefined || compareVersions(definition.version, other.definition.version) >= 0) this.#changed.set(definition.id, { definition, entry: machines[index] as AnyStateMachine });
+    }
     this.#known = formsOf(writers);
     this.#charts = new Map(charts.map((chart) => [chart.hash, chart]));
   }

@@ -116,6 +116,12 @@ export class Recorded {
     return true;
   }
 
+  /** The answer of a child that an entry is. */
+  answer(seq: number): RecordedChild["answer"] {
+    for (const children of this.#children.values()) for (const { answer } of children) if (answer?.seq === seq) return answer;
+    return undefined;
+  }
+
   /** The entries that are answers of children. */
   get answers(): ReadonlyArray<number> {
     return [...this.#children.values()].flatMap((children) => children.flatMap(({ answer }) => (answer === undefined ? [] : [answer.seq])));

@@ -23,6 +23,8 @@ export interface Told {
   readonly event: Event | EngineEvent;
   /** `failed`: the machine threw. */
   readonly outcome: Outcome;
+  /** Who sent it: an address, or empty. */
+  readonly from: string;
   readonly threw?: string;
   readonly before: ActorState | undefined;
   readonly after: ActorState | undefined;
@@ -106,6 +108,8 @@ class Retelling {
   readonly #due = new Map<number, Omit<Pending, "run"> & { readonly id: string; readonly seq: number | undefined; readonly mark: Mark | undefined }>();
   readonly #sentTo = new Set<string>();
   readonly #sentThen: ReadonlyMap<string, number>;
+  /** Of the input that is told. */
+  #from = "";
   /** It did not throw where it threw then: what was decided because of that does not come. */
   #isSpared = false;
 
@@ -192,7 +196,9 @@ class Retelling {
     if (from.startsWith(`${livedAt}/`) && from === childAddress(livedAt, childId(from)) && !this.#started.has(childId(from))) return leave();
     const sentFirst = this.#sentThen.get(from);
     const isUnprompted = sentFirst !== undefined && sentFirst < seq && !this.#sentTo.has(from);
+    this.#from = from;
     this.#tell(event, at, told, mark ?? (isUnprompted ? "unprompted" : undefined), outcome === "failed");
+    this.#from = "";
   }
 
   #begin({ input, sync }: Extract<EngineEvent, { type: "taskwright.start" }>, at: number, seq: number | undefined, mark: Mark | undefined): void {
@@ -220,6 +226,7 @@ class Retelling {
         at,
         event,
         outcome: "failed",
+        from: this.#from,
         threw: failureOf(error instanceof Error && error.cause !== undefined ? error.cause : error).message,
         before,
         after: before,
@@ -232,7 +239,7 @@ class Retelling {
     }
     const { state: after, commands, microsteps, outcome } = result;
     this.#state = after;
-    this.#told.push({ seq, at, event, outcome, before, after, commands, microsteps, mark });
+    this.#told.push({ seq, at, event, outcome, from: this.#from, before, after, commands, microsteps, mark });
     for (const command of commands) {
       if (command.type === "child.start" && after.children[command.id]?.token === command.token) this.#expect(command.id, command.src, command.token, { input: command.input }, at);
       if (command.type === "send" && command.to.kind === "address") this.#sentTo.add(command.to.address);

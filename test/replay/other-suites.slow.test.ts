@@ -26,8 +26,8 @@ const countOf = (kept: ReadonlyArray<Kept>) => ({
 });
 
 const { REPLAY_SEEDS, REPLAY_MACHINES } = process.env;
-const seeds = Number(REPLAY_SEEDS ?? 40);
-const machines = Number(REPLAY_MACHINES ?? 120);
+const seeds = Number(REPLAY_SEEDS ?? 30);
+const machines = Number(REPLAY_MACHINES ?? 80);
 
 describe("replay > what other suites leave behind", () => {
   const { problems } = TestEngine.prototype;
