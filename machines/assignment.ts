@@ -191,7 +191,7 @@ export const assignment = setup({
       slot: {
         takenBy: "takeSlot",
         givenBackBy: "freeSlot",
-        whenStopped: "its task waits for its end and never stops it; where a supervisor gives the task up, the slot is free when the worker is lost or the engine is opened anew",
+        whenStopped: "its task waits for its end and never stops it; where a supervisor gives it or its task up, the dispatcher ends the work by force and gives the slot back in its name",
       },
     },
     senders: {

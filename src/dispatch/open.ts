@@ -1,3 +1,4 @@
+import type { AssignmentContext } from "../../machines/assignment.ts";
 import type { QueueContext } from "../../machines/queue.ts";
 import type { TaskContext } from "../../machines/task.ts";
 import { usedSlots, type WorkerContext } from "../../machines/worker.ts";
@@ -92,9 +93,9 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     const id = taskIdOf(address);
     if (event.type === "ASSIGN") breakPromise(id);
     look();
-    const { context, value } = state.snapshot;
+    const { context } = state.snapshot;
     if (!isTaskContext(context)) return;
-    const now = taskStateOf(value);
+    const now = taskStateOf(state.snapshot as never);
     learn(id, now, context, at, outcome === "failed");
     const ending = endedStates.has(now) ? endings.get(id) : undefined;
     if (listeners.size === 0 && ending === undefined) return;
@@ -123,10 +124,24 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     matcher.setQueue(name, { state: state as QueueView["state"], isPacing: inner === "pacing", policy: context.policy, given: context.given }, time.now());
     look();
   };
+  const giveBack = (assignment: string, { worker, attempt, incarnation, transport }: AssignmentContext) => {
+    if (incarnation !== null) dispatch.transports[transport ?? "command"]?.revoke({ worker, incarnation, assignment, attempt, force: true });
+    if (workers.has(worker)) engine.report(worker, { type: "RELEASE", assignment });
+  };
+  /** A crash may have come before it was given back; a worker of this process has lost all it held anyway. */
+  const releaseAbandoned = async (): Promise<void> => {
+    const held = [...workers].flatMap(([address, { context }]) => (context.isRemote ? Object.keys(context.taken).map((assignment) => ({ address, assignment })) : []));
+    if (held.length === 0) return;
+    const active = new Set<string>();
+    for await (const { address } of all(engine, "assignment", "active")) active.add(address);
+    for (const { address, assignment } of held) if (!active.has(assignment)) await engine.send(address, { type: "RELEASE", assignment });
+  };
   const hear = (transition: Transition) => {
     const { machine, address, state, event } = transition;
     if (machine === "task") hearTask(transition);
     else if (machine === "worker") hearWorker(address, state.snapshot.value, state.snapshot.context as WorkerContext);
+    // One that was stopped, or gave up itself, has no exit: what it held is given back in its name.
+    else if (machine === "assignment" && (transition.status === "stopped" || transition.status === "error")) giveBack(address, state.snapshot.context as AssignmentContext);
     else if (machine === "queue")
       hearQueue(address, state.snapshot.value, state.snapshot.context as QueueContext, event.type === "GAVE" ? (event as unknown as { readonly count: number }).count : undefined);
   };
@@ -186,12 +201,14 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     for (const [name, policy] of Object.entries(options.queues ?? {})) await configure(name, policy);
     for await (const { address, value, context } of all(engine, "queue")) hearQueue(address, value, context as QueueContext);
     for await (const { address, value, context } of all(engine, "worker", "active")) hearWorker(address, value, context as WorkerContext);
-    for await (const { address, value, context, createdAt } of all(engine, "task", "active")) {
+    for await (const view of all(engine, "task", "active")) {
+      const { address, context, createdAt } = view;
       // One whose row is damaged is nobody's task: whoever asks the engine for it is told so.
-      if (isTaskContext(context)) learn(taskIdOf(address), taskStateOf(value), context, createdAt);
+      if (isTaskContext(context)) learn(taskIdOf(address), taskStateOf(view), context, createdAt);
     }
     for (const transport of Object.values(dispatch.transports)) transport.attach(report);
     await takeOver(engine, local);
+    await releaseAbandoned();
     phase = "open";
     for (const transition of early) hear(transition);
     look();

@@ -20,13 +20,13 @@ const ordersMax = 1_000;
 const statesOf = ({ state }: TaskFilter): ReadonlyArray<TaskState> | undefined => (state === undefined ? undefined : typeof state === "string" ? [state] : state);
 
 /** Whether a filter means this task. */
-export const matches = (filter: TaskFilter, view: Pick<ActorView, "value" | "context">): boolean => {
+export const matches = (filter: TaskFilter, view: Pick<ActorView, "value" | "status" | "context">): boolean => {
   const { context } = view;
   if (!isTaskContext(context)) return false;
   const { kind, queue, key, tags, attributes } = context.spec;
   const states = statesOf(filter);
   return (
-    (states === undefined || states.includes(taskStateOf(view.value))) &&
+    (states === undefined || states.includes(taskStateOf(view))) &&
     (filter.kind === undefined || filter.kind === kind) &&
     (filter.queue === undefined || filter.queue === queue) &&
     (filter.key === undefined || filter.key === key) &&
@@ -39,6 +39,8 @@ export const matches = (filter: TaskFilter, view: Pick<ActorView, "value" | "con
 export const statusOf = (filter: TaskFilter): "active" | "done" | undefined => {
   const states = statesOf(filter);
   if (states === undefined) return undefined;
+  // One that its supervisor gave up is dead, and not done.
+  if (states.includes("dead")) return undefined;
   return states.every((state) => endedStates.has(state)) ? "done" : states.some((state) => endedStates.has(state)) ? undefined : "active";
 };
 
@@ -62,7 +64,7 @@ export const makeOrders = (engine: Taskwright) => {
       if (outcome === "handled") return undefined;
       const view = await engine.snapshot(taskAddress(id));
       if (isWanted(event, view)) return undefined;
-      const state = taskStateOf(view.value);
+      const state = taskStateOf(view);
       return { id, state, detail: endedStates.has(state) ? "it has ended" : `a task that is ${state} takes no such order` };
     } catch (error) {
       if ((error as { readonly _tag?: unknown })._tag === "UnknownActor") return "unknown";
@@ -90,9 +92,9 @@ export const makeOrders = (engine: Taskwright) => {
 };
 
 /** Whether it is as the order wants it, or about to be: an order that is repeated is carried out once. */
-const isWanted = ({ type }: OrderEvent, { value, context }: ActorView): boolean => {
-  const state = taskStateOf(value);
-  const { intent } = context as TaskContext;
+const isWanted = ({ type }: OrderEvent, view: ActorView): boolean => {
+  const state = taskStateOf(view);
+  const { intent } = view.context as TaskContext;
   if (type === "CANCEL") return state === "cancelled" || intent === "cancel";
   if (type === "PAUSE") return state === "paused" || intent === "pause";
   return type === "EXPIRE" && (state === "expired" || intent === "expire");

@@ -80,7 +80,7 @@ export const makeSubmissions = ({ engine, live, resolution, now, isDraining }: S
     // It is over, and tells nobody any more.
     const ended = await find(need);
     if (ended === undefined) return;
-    await engine.send(taskAddress(id), { type: taskStateOf(ended.value) === "done" ? "NEED_DONE" : "NEED_FAILED", task: need });
+    await engine.send(taskAddress(id), { type: taskStateOf(ended) === "done" ? "NEED_DONE" : "NEED_FAILED", task: need });
   };
   const connectAll = async (tasks: Iterable<{ readonly id: string; readonly needs: ReadonlyArray<string> }>): Promise<void> => {
     const pairs = [...tasks].flatMap(({ id, needs }) => needs.map((need) => [id, need] as const));

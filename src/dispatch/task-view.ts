@@ -14,8 +14,9 @@ export const isTaskContext = (context: unknown): context is TaskContext => {
 };
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The state of a task by the value of its machine: while a worker has it, the state within. */
-export const taskStateOf = (value: unknown): TaskState => {
+/** The state of a task by the value of its machine: while a worker has it, the state within. What its supervisor gave up is dead, wherever it was. */
+export const taskStateOf = ({ value, status }: { readonly value: unknown; readonly status: string }): TaskState => {
+  if (status === "error" || status === "stopped") return "dead";
   if (typeof value === "string") return value as TaskState;
   const { active } = value as { readonly active?: string };
   return (active ?? Object.keys(value as object)[0]) as TaskState;
@@ -24,9 +25,15 @@ export const taskStateOf = (value: unknown): TaskState => {
 const artifactStates: ReadonlySet<TaskState> = new Set(["failed", "dead", "expired"]);
 
 /** A task as its actor shows it. */
-export const taskView = (address: string, snapshot: { readonly value: unknown; readonly context: unknown }, timers: ActorView["timers"], at: number, createdAt: number): TaskView => {
+export const taskView = (
+  address: string,
+  snapshot: { readonly value: unknown; readonly status: string; readonly context: unknown },
+  timers: ActorView["timers"],
+  at: number,
+  createdAt: number,
+): TaskView => {
   const context = snapshot.context as TaskContext;
-  const state = taskStateOf(snapshot.value);
+  const state = taskStateOf(snapshot);
   const until = Object.values(timers ?? {}).reduce<number | undefined>((least, timer) => (least === undefined || timer.due < least ? timer.due : least), undefined);
   const usage = addUsage(context.used, context.using);
   const session = context.session ?? undefined;
