@@ -5,7 +5,8 @@ import { shutdown, type ShutdownContext } from "../../machines/shutdown.ts";
 import { dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
 import { type DurableMachine, openEngine, type Plugin, systemTime } from "../engine/index.ts";
 import type { OpenOptions } from "../engine/index.ts";
-import { listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type UnsafeServer } from "../server/index.ts";
+import { makeInspector } from "../inspector/index.ts";
+import { type Caller, listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type UnsafeServer } from "../server/index.ts";
 import type { SignalSource } from "./interrupts.ts";
 import { refused } from "./refused.ts";
 import type { Streams } from "./streams.ts";
@@ -66,6 +67,16 @@ const work = async (
   const engine = await openEngine({ database: config.database, machines, plugins: [dispatch, ...plugins] });
   let dispatcher: Awaited<ReturnType<typeof openDispatcher>> | undefined;
   let listening: Listening;
+  // Whoever may operate may send events from the page, under the name of the token.
+  const callers = new WeakMap<Request, Caller>();
+  const inspector = makeInspector({
+    engine,
+    machines: [...machines, ...[dispatch, ...plugins].flatMap((plugin) => plugin.machines)],
+    name: path.basename(config.database),
+    base: "/inspector",
+    role: (request) => (callers.get(request)?.roles.includes("operate") ? "operator" : "viewer"),
+    by: (request) => callers.get(request)?.name ?? "inspector",
+  });
   try {
     dispatcher = await openDispatcher(engine, dispatch, { slots: config.slots });
     const server = makeServer({
@@ -75,23 +86,29 @@ const work = async (
       allowedHosts: config.allowedHosts,
       allowedOrigins: config.allowedOrigins,
       ...(config.tokens === "" ? {} : { tokens: config.tokens }),
+      inspector: (request, caller) => {
+        callers.set(request, caller);
+        return inspector.fetch(request);
+      },
       log: ({ level, message, data }) => {
         if (level !== "info" || json) streams.error(json ? `${JSON.stringify({ level, message, data })}\n` : `${level}: ${message}\n`);
       },
     });
     listening = await listen(server, config);
   } catch (error) {
+    inspector.close();
     await dispatcher?.stop();
     await engine.close();
     throw error;
   }
   const opened = dispatcher;
-  tell("listening", { url: listening.url, pid: process.pid }, `${listening.url} serves ${config.database} (docs: ${listening.url}/docs)`);
+  tell("listening", { url: listening.url, pid: process.pid }, `${listening.url} serves ${config.database} (to look at: ${listening.url}/inspector, to program against: ${listening.url}/docs)`);
 
   return new Promise<number>((resolve) => {
     const machine = runInMemory(shutdown, { budgetMs: config.budgetMs }, systemTime(), {
       drain: () => {
         tell("draining", {}, "what runs may end; once more to stop at once");
+        inspector.close();
         void Promise.all([listening.close(), opened.drain()]).then(() => machine.tell({ type: "DRAINED" }));
       },
       close: () => {

@@ -45,8 +45,8 @@ export interface ServerOptions {
   readonly allowedOrigins?: ReadonlyArray<string>;
   /** The path below which it is mounted, where the host does not take it off itself. Default: none. */
   readonly basePath?: string;
-  /** What answers below `/inspector`. */
-  readonly inspector?: (request: Request) => Promise<Response>;
+  /** What answers below `/inspector`, and is told who asks. It decides itself what a caller may do there. */
+  readonly inspector?: (request: Request, caller: Caller) => Promise<Response>;
   readonly limits?: Partial<ServerLimits>;
   /** What the server has to say: refused tokens, dropped subscribers, who did what. Default: errors to standard error. */
   readonly log?: (entry: LogEntry) => void;
@@ -171,7 +171,7 @@ export const makeServer = (options: ServerOptions): Server => {
     if (path === "/openapi.json" && isRead) return text(request, documentText, "application/json");
     if (path === "/docs" && isRead) return text(request, page, "text/html; charset=utf-8", { "content-security-policy": docsPolicy });
     if (path === "/session") return session.answer(request, { basePath, isSecure: request.headers.get("x-forwarded-proto") === "https", callerOf: (token) => gate.callerOf(token, from.peer) });
-    if (options.inspector !== undefined && (path === "/inspector" || path.startsWith("/inspector/"))) return options.inspector(request);
+    if (options.inspector !== undefined && (path === "/inspector" || path.startsWith("/inspector/"))) return options.inspector(request, caller ?? nobody);
     const allowed = methodsOf(path);
     if (allowed === undefined) return refuse(new UnknownPath({ method, path: path.slice(0, 200) }));
     if (!allowed.includes(method === "HEAD" ? "GET" : method)) return refuse(new MethodNotAllowed({ method: method.slice(0, 20), allowed }), { allow: allowed.join(", ") });

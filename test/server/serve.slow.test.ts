@@ -75,6 +75,16 @@ describe("server > taskwright serve", () => {
     await command("remove", first.id);
     await expect.poll(async () => (await ask("GET", "/v1/status")).status, { timeout: 10_000 }).toBe(401);
     expect((await makeAsk(url, bearer(second.token))("GET", "/v1/actors/counter%2F1/history")).body.items[0].from).toBe("anna");
+    // The inspector comes with it: whoever may operate may send events there, under the name of the token.
+    const page = await fetch(`${url}/inspector/`, { headers: { authorization: `Bearer ${second.token}` } });
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+    expect((await fetch(`${url}/inspector/`)).status).toBe(401);
+    const about = await fetch(`${url}/inspector/api/overview`, { headers: { authorization: `Bearer ${second.token}` } });
+    expect(await about.json()).toMatchObject({ role: "operator" });
+    const reader = JSON.parse(await command("add", "ben", "--role", "read", "--json")) as { readonly token: string };
+    await expect
+      .poll(async () => (await fetch(`${url}/inspector/api/overview`, { headers: { authorization: `Bearer ${reader.token}` } })).json(), { timeout: 10_000 })
+      .toMatchObject({ role: "viewer" });
     server.child.kill("SIGTERM");
     expect(await server.ended).toBe(0);
   });
