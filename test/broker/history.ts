@@ -2,6 +2,7 @@ import * as Effect from "effect/Effect";
 import { inProcess, makeBroker, type Broker, type Frame, type Session } from "../../src/broker/index.ts";
 import { delivered, makeOutboxes, refused, retry } from "../../src/delivery/index.ts";
 import type { Verdict } from "../../src/domain/outbox.ts";
+import type { Plugin } from "../../src/engine/index.ts";
 import { testEngine } from "../../src/testing/index.ts";
 import { random } from "../crash/random.ts";
 
@@ -23,6 +24,8 @@ class Resident {
   connection: ReturnType<typeof inProcess> | undefined;
   /** Frames that are read one after the other. */
   readonly read: Array<Frame> = [];
+  /** What was written to its process. */
+  readonly pushed = new Set<string>();
   /** What it began: nobody else may. */
   readonly begun = new Set<string>();
   readonly answers = new Map<string, { tries: number; isDone: boolean }>();
@@ -39,15 +42,17 @@ const endings = ["answered", "unanswered", "failed", "expired", "settled", "undi
 /**
  * One history, from its seed: messages come while endpoints come and go every 10 to 500 ms, the inbox is full, buffers
  * can't be written, the outside is away, refuses, is silent or throws, and the broker is killed. Then all that stops,
- * and everything must have come to an end.
+ * and everything must have come to an end. `plant`: makes the broker wrong on purpose.
  */
-export const runHistory = async (seed: number): Promise<Ended> => {
+export const runHistory = async (seed: number, plant: (broker: Broker) => Plugin = (broker) => broker): Promise<Ended> => {
   const { between, unit } = random(seed);
   const chance = (of: number) => unit() < of;
   const sent = new Map<string, number>();
   const told = new Map<string, number>();
   const wrong: Array<string> = [];
   const acknowledged = new Set<string>();
+  /** Messages by the endpoint that began them. */
+  const begunBy = new Map<string, string>();
   const dead = new Set<string>();
   let isCalm = false;
   let outside = (): Verdict | Promise<Verdict> => delivered;
@@ -93,7 +98,7 @@ export const runHistory = async (seed: number): Promise<Ended> => {
       policy: { retry: { attemptsMax: 1_000_000, backoff: { kind: "fixed", baseMs: 50 } } },
     },
   });
-  const engine = await testEngine({ machines: [], plugins: [outboxes, broker] });
+  const engine = await testEngine({ machines: [], plugins: [outboxes, plant(broker)] });
   const residents = Array.from({ length: between(1, 4) }, (_, index) => new Resident(`e${index}`));
   let flaps = 0;
   let restarts = 0;
@@ -104,6 +109,14 @@ export const runHistory = async (seed: number): Promise<Ended> => {
     await engine.settled();
     return exit;
   };
+  const begin = (resident: Resident, assignment: string) => {
+    const [, message = ""] = assignment.split("/");
+    const other = begunBy.get(message) ?? resident.id;
+    if (other !== resident.id) wrong.push(`${message} was begun by ${other} and ${resident.id}`);
+    begunBy.set(message, resident.id);
+    resident.begun.add(assignment);
+    if (!resident.answers.has(assignment)) resident.answers.set(assignment, { tries: 0, isDone: false });
+  };
   const attach = async (resident: Resident) => {
     const connection = inProcess((frame) => {
       if (!isCalm && chance(faults.flush)) throw new Error("it can't be written");
@@ -111,15 +124,17 @@ export const runHistory = async (seed: number): Promise<Ended> => {
       // What it has not begun yet it need not begin any more.
       if (offered >= 0) resident.read.splice(offered, 1);
       else resident.read.push(frame);
+      resident.pushed.add(frame.assignment);
     });
     resident.connection = connection;
     const exit = await run(broker.attach({ endpoint: resident.id, owner: resident.owner }, connection));
     resident.session = exit._tag === "Success" ? exit.value : undefined;
     // What it accepted, and was not told before its process ended.
-    for (const assignment of resident.session?.accepted ?? []) {
-      resident.begun.add(assignment);
-      if (!resident.answers.has(assignment)) resident.answers.set(assignment, { tries: 0, isDone: false });
-    }
+    for (const assignment of resident.session?.accepted ?? []) begin(resident, assignment);
+    const view = await run(broker.endpoint(resident.id));
+    if (view._tag === "Failure" || view.value.state !== "active" || view.value.buffered.length > 0) return;
+    for (const assignment of view.value.assignments)
+      if (!resident.begun.has(assignment) && !resident.pushed.has(assignment)) wrong.push(`${assignment} is kept no more, and ${resident.id} was never told`);
   };
   /** Does one thing for an endpoint: reads a frame, or tries to answer. What it can't do now it does later. */
   const work = async (resident: Resident) => {
@@ -139,9 +154,7 @@ export const runHistory = async (seed: number): Promise<Ended> => {
       if (value._tag === "Left" && (value.left as { readonly retryable?: boolean }).retryable === true) return;
       resident.read.shift();
       if (value._tag === "Left") return;
-      for (const other of residents) if (other !== resident && other.begun.has(frame.assignment)) wrong.push(`${frame.assignment} was begun by two`);
-      resident.begun.add(frame.assignment);
-      resident.answers.set(frame.assignment, { tries: 0, isDone: false });
+      begin(resident, frame.assignment);
       return;
     }
     for (const [assignment, answer] of resident.answers) {
@@ -160,6 +173,8 @@ export const runHistory = async (seed: number): Promise<Ended> => {
       await engine.advance(510);
       const exit = await Promise.race([calling, Promise.resolve(undefined)]);
       if (exit === undefined || exit._tag !== "Success") return;
+      // The answer was lost with a connection: it makes the same request again.
+      if (!isCalm && chance(0.1)) return;
       const { value } = exit;
       if (value._tag === "Right") answer.isDone = true;
       else if (value.left._tag === "ReplyRefused") answer.tries++;
@@ -196,6 +211,7 @@ export const runHistory = async (seed: number): Promise<Ended> => {
             resident.owner = `${resident.id}.${step + 2}`;
             // What was not accepted is gone with its process; what was is remembered.
             resident.read.length = 0;
+            resident.pushed.clear();
           }
           resident.connection.close();
           await engine.settled();

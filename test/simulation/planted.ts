@@ -27,8 +27,8 @@ const leaking = assignment.provide({
 const forgetting = assignment.provide({ actions: { recordCancel: assign({}) } });
 
 /**
- * The simulator must find each of these within 200 seeds, or it is blind. One more of the ten that the trade knows comes
- * with the part that it lives in: a buffer that is deleted before it was pushed.
+ * The simulator must find each of these within 200 seeds, or it is blind. One more of the ten that the trade knows is of a
+ * part that these worlds do not have, a buffer that is deleted before it was pushed: see `test/broker/plants.ts`.
  */
 export const planted = {
   acknowledgeBeforeCommit: {

@@ -40,14 +40,16 @@ let turn = 0;
 const handOut = Effect.gen(function* () {
   const endpoints = (yield* broker.endpoints()).filter(({ state }) => state === "active");
   if (endpoints.length === 0) return 0;
-  let handed = 0;
-  for (const { id } of yield* broker.inbox({ limit: 50 })) {
-    const endpoint = endpoints[turn++ % endpoints.length];
-    if (endpoint === undefined) continue;
-    const done = yield* Effect.either(broker.dispatch(id, endpoint.id));
-    if (done._tag === "Right") handed++;
-  }
-  return handed;
+  // All at once: they share a turn. One after the other, each would take as long as a turn does on a busy machine.
+  const done = yield* Effect.forEach(
+    yield* broker.inbox({ limit: 50 }),
+    ({ id }) => {
+      const { id: endpoint = "" } = endpoints[turn++ % endpoints.length] ?? {};
+      return Effect.either(broker.dispatch(id, endpoint));
+    },
+    { concurrency: "unbounded" },
+  );
+  return done.filter(({ _tag }) => _tag === "Right").length;
 });
 createInterface({ input: process.stdin }).on("line", (line) => {
   const order = JSON.parse(line) as { readonly receive?: { readonly id: string; readonly target?: string }; readonly handOut?: true; readonly ask?: ReadonlyArray<string> };
