@@ -122,6 +122,12 @@ export class Gate {
     const change = changes.find((candidate) => `${candidate.kind}\n${candidate.cause}` === cause);
     if (change === undefined) return;
     const key = `${history.machine}\n${cause}`;
+    const known = this.#groups.get(key);
+    if (known !== undefined && known.witness.seq <= change.seq && history.start === undefined) {
+      known.actors++;
+      if (counterfactual.length > 0) known.counterfactual++;
+      return;
+    }
     const events = history.entries.filter(({ seq }) => seq <= change.seq).map(({ event }) => event.type);
     const witness: Witness = { address: history.address, seq: change.seq, events, fields: change.fields, ...(ends === undefined ? {} : { ends }) };
     let group = this.#groups.get(key);
