@@ -1,7 +1,7 @@
 import type { CommandInput, CommandLine, CommandResult, TaskSpec, TaskView } from "../dispatch/index.ts";
 
-/** A task that runs a command, as a task file makes it. */
-export type CommandSpec = TaskSpec & { readonly id: string; readonly input: CommandInput };
+/** A task as a task file makes it. */
+export type FileSpec = TaskSpec & { readonly id: string };
 
 /** What a task of the kind "command" was given; nothing of another kind. */
 export const commandOf = ({ spec }: { readonly spec: { readonly kind?: string; readonly input?: unknown } }): CommandInput | undefined =>

@@ -54,15 +54,20 @@ const takenBy = Options.text("taken").pipe(Options.withDescription("A task's id 
 const askedEvent = Options.text("event").pipe(Options.withDescription("One event, as JSON: whether the actor takes it, and which guard refuses it."), Options.optional);
 const grace = Options.integer("grace").pipe(Options.withDescription("How many seconds late something may be."), Options.withDefault(5));
 
+const kinds = Options.text("kinds").pipe(Options.withDescription('A module that exports `kinds`: what lines with "kind" and "input" say.'), Options.optional);
+const answers = Options.text("answers").pipe(Options.withDescription('A file with {"id", "answer"} on each line, for questions of tasks. Default: they are asked on the terminal.'), Options.optional);
+const results = Options.text("results").pipe(Options.withDescription("A file that gets a line of JSON for each task that has ended."), Options.optional);
+
 const fileFormat =
-  'A task per line: {"id", "command": ["program", "argument"] or "a line for the shell", "cwd", "env", "retries", "timeout", "needs": ["id"], "priority"}; only id and command are needed. Relative folders begin at the folder of the file. "-" reads standard input.';
+  'A task per line: {"id", "command": ["program", "argument"] or "a line for the shell", "cwd", "env", "retries", "timeout", "needs": ["id"], "priority", "key", "budget" and more}; only id and command are needed. Relative folders begin at the folder of the file. "-" reads standard input.';
 
 /** The `taskwright` command. Each part loads what it needs when it is called. */
 export const taskwright = ({ streams, signals, exit }: Surroundings) => {
-  const run = Command.make("run", { file: Args.text({ name: "FILE" }).pipe(Args.withDescription(fileFormat)), database, slots, json }, (options) =>
+  const run = Command.make("run", { file: Args.text({ name: "FILE" }).pipe(Args.withDescription(fileFormat)), database, slots, kinds, answers, results, json }, (options) =>
     Effect.gen(function* () {
       const [{ run }, { openWork }] = yield* Effect.promise(() => Promise.all([import("./run.ts"), import("./work.ts")]));
-      exit(yield* run(options, { streams, signals, openWork }));
+      const files = { kinds: Option.getOrUndefined(options.kinds), answers: Option.getOrUndefined(options.answers), results: Option.getOrUndefined(options.results) };
+      exit(yield* run({ ...options, ...files }, { streams, signals, openWork }));
     }),
   ).pipe(
     Command.withDescription(

@@ -1,5 +1,5 @@
 import type { TaskView } from "../dispatch/index.ts";
-import { commandOf, type CommandSpec, commandText } from "./command-task.ts";
+import { commandOf, type FileSpec, commandText } from "./command-task.ts";
 import type { Problem } from "./task-graph.ts";
 
 /** What a task file says differently from what the journal holds under the same ids. */
@@ -10,7 +10,7 @@ export interface Conflicts {
   readonly notes: ReadonlyArray<Problem>;
 }
 
-export const conflictsOf = (tasks: ReadonlyArray<CommandSpec>, lineOf: ReadonlyMap<string, number>, stored: ReadonlyMap<string, TaskView>): Conflicts => {
+export const conflictsOf = (tasks: ReadonlyArray<FileSpec>, lineOf: ReadonlyMap<string, number>, stored: ReadonlyMap<string, TaskView>): Conflicts => {
   const problems: Array<Problem> = [];
   const notes: Array<Problem> = [];
   for (const spec of tasks) {
@@ -31,13 +31,25 @@ interface Given {
   readonly priority?: number;
   readonly executionTimeoutMs?: number;
   readonly retry?: { readonly attemptsMax?: number };
+  readonly key?: string;
+  readonly budget?: object;
 }
 const workOf = (spec: Given) => {
-  const { command, cwd, env } = commandOf({ spec }) ?? { command: { shell: `(${spec.kind})` } };
-  return { command: commandText(command), cwd: cwd ?? "", env: sorted(env ?? {}) };
+  const { key = "" } = spec;
+  const given = commandOf({ spec });
+  // Not the input: what is stored is what the schema of the kind made of it.
+  if (given === undefined) return { command: `(${spec.kind})`, key };
+  const { command, cwd, env } = given;
+  return { command: commandText(command), cwd: cwd ?? "", env: sorted(env ?? {}), key };
 };
 
-const optionsOf = ({ retry, executionTimeoutMs, priority }: Given) => ({ retries: (retry?.attemptsMax ?? 1) - 1, timeoutMs: executionTimeoutMs, priority: priority ?? 0 });
+const optionsOf = ({ kind, retry, executionTimeoutMs, priority, budget }: Given) => {
+  const said =
+    kind === undefined || kind === "command"
+      ? { retries: (retry?.attemptsMax ?? 1) - 1, priority: priority ?? 0, budget }
+      : { retries: retry?.attemptsMax === undefined ? undefined : retry.attemptsMax - 1, priority };
+  return { ...said, timeoutMs: executionTimeoutMs };
+};
 
 const sorted = (record: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 

@@ -73,11 +73,16 @@ const modulesIn = (folder: string): ReadonlyArray<string> =>
 const machinesOfModule = (file: string): Effect.Effect<ReadonlyArray<FoundMachine>, Refused> =>
   Effect.tryPromise({
     try: async () => {
-      if (/\.m?ts$/.test(file)) readTypeScript();
-      return machinesIn((await import(pathToFileURL(resolve(file)).href)) as object, relative(process.cwd(), resolve(file)));
+      return machinesIn(await moduleOf(file), relative(process.cwd(), resolve(file)));
     },
     catch: (error) => refused(`${file} can't be loaded: ${error instanceof Error ? error.message : String(error)}`),
   });
+
+/** What a module exports; a Node that can't read TypeScript is helped. */
+export const moduleOf = (file: string): Promise<object> => {
+  if (/\.m?ts$/.test(file)) readTypeScript();
+  return import(pathToFileURL(resolve(file)).href) as Promise<object>;
+};
 
 const machinesIn = (exported: object, file: string): ReadonlyArray<FoundMachine> =>
   Object.entries(exported).flatMap(([name, value]) =>

@@ -52,9 +52,22 @@ export class Progress {
     return taskEvent(before, task);
   }
 
+  /** The work of a task is under way as another one, which takes its place. */
+  suppress(id: string, same: string): void {
+    this.#counts[countOf(this.#views.get(id))] -= 1;
+    this.#views.delete(id);
+    if (this.#views.has(same)) return;
+    this.#views.set(same, undefined);
+    this.#counts.waiting += 1;
+  }
+
   /** Takes what an earlier run left, without telling of it. */
   recall(tasks: ReadonlyArray<TaskView>): void {
     for (const task of tasks) this.update(task);
+  }
+
+  has(id: string): boolean {
+    return this.#views.has(id);
   }
 
   get tally(): Tally {

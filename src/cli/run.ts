@@ -4,13 +4,17 @@ import * as Schedule from "effect/Schedule";
 import type * as Scope from "effect/Scope";
 import { readFile } from "node:fs/promises";
 import * as path from "node:path";
-import { type Dispatcher, endedStates, type TaskPage, type TaskView } from "../dispatch/index.ts";
+import { type Dispatcher, endedStates, type Kinds, type TaskPage, type TaskView } from "../dispatch/index.ts";
 import { JournalError } from "../journal/index.ts";
+import { noAnswers, readAnswers } from "./answers-file.ts";
 import { conflictsOf } from "./conflict.ts";
 import { exitCodeOfSignal, type Interrupts, makeInterrupts, type SignalSource, type StopSignal } from "./interrupts.ts";
+import { moduleOf } from "./machine-files.ts";
 import { Progress } from "./progress.ts";
+import { makeQuestions, type Questions } from "./questions.ts";
 import { Refused, refused, refusedLines } from "./refused.ts";
 import { type Reporter, reporterFor } from "./reporter.ts";
+import { noResults, openResults, type Results } from "./results-file.ts";
 import { openReader, storedTasks } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { exitCodeOf, summaryOf } from "./summary.ts";
@@ -23,6 +27,12 @@ export interface RunOptions {
   readonly database: string;
   readonly slots: number;
   readonly json: boolean;
+  /** A module that exports `kinds`: what lines with a "kind" say. */
+  readonly kinds?: string | undefined;
+  /** Where the answers to questions stand. */
+  readonly answers?: string | undefined;
+  /** Where the result of each task is written. */
+  readonly results?: string | undefined;
 }
 
 export interface RunSurroundings {
@@ -45,15 +55,18 @@ export const run = (options: RunOptions, surroundings: RunSurroundings): Effect.
       const { streams } = surroundings;
       const reporter = reporterFor(streams, options.json);
       const file = yield* readTaskFile(options.file, streams);
+      const kinds = options.kinds === undefined ? undefined : yield* kindsOf(options.kinds);
+      const answers = options.answers === undefined ? noAnswers : yield* readAnswers(options.answers);
       const stored = yield* storedBefore(options.database);
       const ids = file.tasks.map(({ id }) => id);
       const endedBefore = yield* compare(options.file, file, stored, reporter);
 
       const interrupts = yield* makeInterrupts(surroundings.signals);
+      const results = options.results === undefined ? noResults : yield* openResults(options.results);
       const startedAt = yield* Clock.currentTimeMillis;
       const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - startedAt);
       const work = yield* Effect.acquireRelease(
-        attempt(() => surroundings.openWork(options)),
+        attempt(() => surroundings.openWork({ database: options.database, slots: options.slots, kinds })),
         ({ close }) => Effect.promise(close),
       );
       const { dispatcher } = work;
@@ -61,18 +74,33 @@ export const run = (options: RunOptions, surroundings: RunSurroundings): Effect.
       const others = [...stored.values()].filter(({ id, state }) => !inFile.has(id) && !endedStates.has(state)).length;
       reporter.begin({ total: ids.length, endedBefore, others, database: options.database, slots: options.slots });
 
-      const progress = yield* follow(dispatcher, ids, reporter);
+      const questions = yield* makeQuestions(dispatcher, answers, reporter, streams);
+      const progress = yield* follow(dispatcher, ids, reporter, [questions, results]);
+      const hear = (task: TaskView) => {
+        progress.update(task);
+        for (const listener of [questions, results]) listener.hear(task);
+      };
       const tick = Effect.map(elapsed, (ms) => reporter.tick(progress.tally, ms));
       yield* Effect.forkScoped(Effect.repeat(tick, Schedule.spaced(tickEvery)));
-      yield* attempt(() => dispatcher.submit(file.tasks));
+      const submitted = yield* attempt(() => dispatcher.submit(file.tasks));
+      const wanted = [...new Set(submitted.map(({ id }) => id))];
+      for (const [index, { id }] of submitted.entries()) {
+        const own = ids[index] as string;
+        if (own === id) continue;
+        reporter.notice(`${own} is not run: the work of its key is under way as ${id}`);
+        progress.suppress(own, id);
+      }
+      if (wanted.some((id) => !inFile.has(id))) for (const task of yield* attempt(() => tasksOf(dispatcher, wanted))) hear(task);
 
-      const outcome = yield* attempt(() => dispatcher.whenEnded(ids)).pipe(
+      const outcome = yield* attempt(() => dispatcher.whenEnded(wanted)).pipe(
         Effect.raceFirst(drained(work, interrupts, progress, reporter)),
         Effect.raceFirst(stopped(work, interrupts, reporter)),
         Effect.raceFirst(failing(work, reporter)),
       );
-      if (typeof outcome !== "string") yield* finishOthers(work, interrupts, others, reporter);
-      progress.recall(yield* attempt(() => tasksOf(dispatcher, ids)));
+      if (typeof outcome !== "string") yield* finishOthers(work, interrupts, others - wanted.filter((id) => !inFile.has(id)).length, reporter);
+      const last = yield* attempt(() => tasksOf(dispatcher, wanted));
+      progress.recall(last);
+      for (const task of last) results.hear(task);
       reporter.end(summaryOf(progress.tasks, progress.tally, endedBefore, yield* elapsed));
       return exitCodeOf(progress.tally) ?? (typeof outcome === "string" ? exitCodeOfSignal(outcome) : 1);
     }),
@@ -111,6 +139,12 @@ const readTaskFile = (file: string, streams: Streams): Effect.Effect<TaskFile, R
     return parsed.problems.length > 0 ? yield* refusedLines(nameOf(file), parsed.problems) : parsed;
   });
 
+const kindsOf = (file: string): Effect.Effect<Kinds, Refused> =>
+  Effect.gen(function* () {
+    const { kinds } = yield* Effect.tryPromise({ try: () => moduleOf(file) as Promise<{ readonly kinds?: Kinds }>, catch: (error) => refused(`${file} can't be loaded: ${(error as Error).message}`) });
+    return kinds ?? (yield* refused(`${file} exports no "kinds"; write "export const kinds = { letter: { run: ... } };"`));
+  });
+
 const nameOf = (file: string) => (file === "-" ? "standard input" : file);
 
 /** What the journal holds already; nothing where there is none yet. Reads beside an owner, so that a bad file is told before an occupied journal. */
@@ -133,14 +167,17 @@ const compare = (file: string, { tasks, lineOf }: TaskFile, stored: ReadonlyMap<
   });
 
 /** Tells of each change from now on. */
-const follow = (dispatcher: Dispatcher, ids: ReadonlyArray<string>, reporter: Reporter): Effect.Effect<Progress, unknown, Scope.Scope> =>
+const follow = (dispatcher: Dispatcher, ids: ReadonlyArray<string>, reporter: Reporter, listeners: ReadonlyArray<Questions | Results>): Effect.Effect<Progress, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const progress = new Progress(ids);
-    progress.recall(yield* attempt(() => tasksOf(dispatcher, ids)));
+    const before = yield* attempt(() => tasksOf(dispatcher, ids));
+    progress.recall(before);
+    for (const task of before) for (const { hear } of listeners) hear(task);
     const observe = Effect.sync(() =>
       dispatcher.observe((task) => {
         const event = progress.update(task);
         if (event !== undefined) reporter.event(event);
+        if (progress.has(task.id)) for (const { hear } of listeners) hear(task);
       }),
     );
     yield* Effect.acquireRelease(observe, (stop) => Effect.sync(stop));

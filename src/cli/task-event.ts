@@ -1,4 +1,5 @@
 import { endedStates, type TaskView } from "../dispatch/index.ts";
+import type { Question } from "../domain/task.ts";
 import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
 
@@ -6,6 +7,7 @@ import { durationText } from "./duration.ts";
 export type TaskEvent =
   | { readonly event: "started"; readonly id: string; readonly at: number; readonly attempt: number; readonly attemptsMax: number }
   | { readonly event: "retrying"; readonly id: string; readonly at: number; readonly attempt: number; readonly reason: string; readonly until: number | undefined }
+  | { readonly event: "asked"; readonly id: string; readonly at: number; readonly question: Question | undefined }
   | {
       readonly event: "done" | "failed" | "dead" | "cancelled" | "expired";
       readonly id: string;
@@ -26,6 +28,7 @@ export const taskEvent = (before: TaskView | undefined, after: TaskView): TaskEv
     return { event: state as "done" | "failed" | "dead" | "cancelled" | "expired", id, at, attempts, exitCode: result?.exitCode ?? null, durationMs: result?.durationMs ?? after.usage.wallMs, reason };
   }
   if (state === "running" && (before?.state !== "running" || before.attempts !== attempts)) return { event: "started", id, at, attempt: attempts, attemptsMax: attemptsMax(after) };
+  if (state === "parked" && (before?.state !== "parked" || before.question?.id !== after.question?.id)) return { event: "asked", id, at, question: after.question };
   const wasTried = before?.state === "running" || before?.state === "assigned";
   if (state === "backingOff" ? before?.state !== "backingOff" : state === "queued" && wasTried) return { event: "retrying", id, at, attempt: attempts, reason: reasonOf(after), until: after.until };
   return undefined;
@@ -49,6 +52,8 @@ export const eventText = (event: TaskEvent): string => {
       return `${label} ${event.id}${event.attempt > 1 ? ` (attempt ${event.attempt} of ${event.attemptsMax})` : ""}`;
     case "retrying":
       return `${label} ${event.id}: ${event.reason}${event.until === undefined ? "" : `; again in ${durationText(Math.max(0, event.until - event.at))}`}`;
+    case "asked":
+      return `${label} ${event.id}: ${event.question?.text ?? ""}`;
     case "done":
       return `${label} ${event.id} in ${durationText(event.durationMs)}${event.attempts > 1 ? ` (${event.attempts} attempts)` : ""}`;
     default:

@@ -1,14 +1,14 @@
 import * as Either from "effect/Either";
 import * as path from "node:path";
 import { defaultLimits } from "../domain/limits.ts";
-import type { CommandSpec } from "./command-task.ts";
+import type { FileSpec } from "./command-task.ts";
 import { durationMs } from "./duration.ts";
 import { type GraphNode, graphProblems, type Problem } from "./task-graph.ts";
 import { parseTaskLine, type TaskLine } from "./task-line.ts";
 
 export interface TaskFile {
   /** In the order of the file. Only to be used if there are no problems. */
-  readonly tasks: ReadonlyArray<CommandSpec>;
+  readonly tasks: ReadonlyArray<FileSpec>;
   /** The line on which each task stands, counted from 1. */
   readonly lineOf: ReadonlyMap<string, number>;
   /** Everything that is wrong, in the order of the lines. */
@@ -22,7 +22,7 @@ export interface TaskFile {
  */
 export const parseTaskFile = (text: string, folder: string): TaskFile => {
   const problems: Array<Problem> = [];
-  const tasks: Array<CommandSpec> = [];
+  const tasks: Array<FileSpec> = [];
   const nodes: Array<GraphNode> = [];
   const lineOf = new Map<string, number>();
   const withoutMark = text.replace(/^\uFEFF/, "");
@@ -41,22 +41,52 @@ export const parseTaskFile = (text: string, folder: string): TaskFile => {
     nodes.push({ line, id: parsed.right.id, needs: parsed.right.needs ?? [] });
     if (!lineOf.has(parsed.right.id)) lineOf.set(parsed.right.id, line);
   }
-  problems.push(...graphProblems(nodes));
+  problems.push(...graphProblems(nodes), ...keyProblems(tasks, lineOf));
   if (nodes.length === 0 && problems.length === 0) problems.push({ line: 1, message: 'there is no task; write lines like {"id": "a", "command": ["ls"]}' });
   return { tasks, lineOf, problems: problems.sort((a, b) => a.line - b.line) };
 };
 
-const specOf = ({ id, command, cwd, env, retries, timeout, needs, priority }: TaskLine, folder: string): CommandSpec => {
-  const timeoutMs = timeout === undefined ? undefined : durationMs(timeout);
-  return {
-    id,
-    kind: "command",
-    input: { command: typeof command === "string" ? { shell: command } : { argv: command }, cwd: path.resolve(folder, cwd ?? "."), env: env ?? {} },
-    ...(retries === undefined ? {} : { retry: { attemptsMax: 1 + retries } }),
-    ...(timeoutMs === undefined ? {} : { executionTimeoutMs: timeoutMs }),
-    ...(needs === undefined ? {} : { needs: [...new Set(needs)] }),
-    ...(priority === undefined ? {} : { priority }),
+const specOf = (line: TaskLine, folder: string): FileSpec => {
+  const { id, command = [""], cwd, env, kind, input, key, retries, needs, whenNeedFails, priority, queue, concurrencyKey, runAt, tags, budget } = line;
+  const [executionTimeoutMs, queueTimeoutMs, answerTimeoutMs, wallMs] = [line.timeout, line.queueTimeout, line.answerTimeout, budget?.wall].map((time) =>
+    time === undefined ? undefined : durationMs(time),
+  );
+  const { wall: _, ...amounts } = budget ?? {};
+  const optional = {
+    key,
+    retry: retries === undefined ? undefined : { attemptsMax: 1 + retries },
+    executionTimeoutMs,
+    queueTimeoutMs,
+    answerTimeoutMs,
+    needs: needs === undefined ? undefined : [...new Set(needs)],
+    whenNeedFails,
+    priority,
+    queue,
+    concurrencyKey,
+    runAt: runAt === undefined ? undefined : Date.parse(runAt),
+    tags,
+    budget: budget === undefined ? undefined : { ...amounts, ...(wallMs === undefined ? {} : { wallMs }) },
   };
+  const work =
+    kind === undefined
+      ? { kind: "command", input: { command: typeof command === "string" ? { shell: command } : { argv: command }, cwd: path.resolve(folder, cwd ?? "."), env: env ?? {} } }
+      : { kind, ...(input === undefined ? {} : { input }) };
+  return { id, ...work, ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Omit<FileSpec, "id">) };
+};
+
+/** The same work twice would be one task; and who needs a task by its id must find it under this id. */
+const keyProblems = (tasks: ReadonlyArray<FileSpec>, lineOf: ReadonlyMap<string, number>): ReadonlyArray<Problem> => {
+  const keyed = new Map<string, string>();
+  const problems: Array<Problem> = [];
+  for (const { id, key } of tasks) {
+    const first = key === undefined ? undefined : keyed.get(key);
+    if (first !== undefined) problems.push({ line: lineOf.get(id) ?? 0, message: `the key "${key}" is already used on line ${lineOf.get(first)}` });
+    else if (key !== undefined) keyed.set(key, id);
+  }
+  const withKey = new Set(tasks.flatMap(({ id, key }) => (key === undefined ? [] : [id])));
+  for (const { id, needs = [] } of tasks)
+    for (const need of needs) if (withKey.has(need)) problems.push({ line: lineOf.get(id) ?? 0, message: `needs "${need}", which has a key: it may run under another id; leave its key out` });
+  return problems;
 };
 
 const readable = (raw: string): { readonly id: string | undefined; readonly needs: ReadonlyArray<string> } => {

@@ -22,18 +22,37 @@ const Timeout = Schema.Union(Schema.Number, Schema.String)
   .pipe(Schema.filter((value) => durationMs(value) !== undefined))
   .annotations(says('must be a positive number of seconds or a duration text ("500ms", "30s", "2m", "1h")'));
 
+const isWord = (word: string) => word !== "" && word.length <= 200 && !/[\u0000-\u001f\u007f]/.test(word);
+const Word = Schema.String.pipe(Schema.filter(isWord)).annotations(says("must be a text of 1 to 200 characters without control characters"));
+const Moment = Schema.String.pipe(Schema.filter((text) => !Number.isNaN(Date.parse(text)))).annotations(says('must be a moment like "2030-01-31T12:00:00Z"'));
+const Amount = Schema.optionalWith(Schema.Finite.pipe(Schema.nonNegative()), { exact: true });
+const Budget = Schema.Struct({ wall: Schema.optionalWith(Timeout, { exact: true }), costUsd: Amount, tokens: Amount, turns: Amount }).annotations(
+  says('must be an object like {"wall": "10m", "costUsd": 0.5, "tokens": 10000, "turns": 20}'),
+);
+
 const may = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true });
 
 /** One line of a task file, as it is written. */
 export const TaskLine = Schema.Struct({
   id: Id,
-  command: Command,
+  command: may(Command),
   cwd: may(Schema.String.pipe(Schema.filter(isProgramText)).annotations(says("must be the path of a folder"))),
   env: may(Environment),
+  kind: may(Word),
+  input: may(Schema.Unknown),
+  key: may(Word),
   retries: may(Schema.Int.pipe(Schema.nonNegative()).annotations(says("must be a whole number, 0 or more"))),
   timeout: may(Timeout),
   needs: may(Schema.Array(Schema.String).annotations(says('must be a list of ids (["a", "b"])'))),
+  whenNeedFails: may(Schema.Literal("cancel", "ignore").annotations(says('must be "cancel" or "ignore"'))),
   priority: may(Schema.Int.annotations(says("must be a whole number"))),
+  queue: may(Word),
+  concurrencyKey: may(Word),
+  runAt: may(Moment),
+  queueTimeout: may(Timeout),
+  answerTimeout: may(Timeout),
+  budget: may(Budget),
+  tags: may(Schema.Array(Schema.String.pipe(Schema.filter(isWord))).annotations(says('must be a list of texts (["urgent"])'))),
 });
 export type TaskLine = typeof TaskLine.Type;
 
@@ -52,8 +71,18 @@ export const parseTaskLine = (text: string): Either.Either<TaskLine, ReadonlyArr
   if (typeof value !== "object" || value === null || Array.isArray(value)) return Either.left(['a task must be an object like {"id": "a", "command": ["ls"]}']);
   // Decoding would set it as the prototype of the result, where no later check finds it.
   if (Object.hasOwn((value as { readonly env?: object }).env ?? {}, "__proto__")) return Either.left(['"env" must not have the name __proto__']);
-  return Either.mapLeft(decode(value), (error) => ParseResult.ArrayFormatter.formatErrorSync(error).map(issueText));
+  const decoded = Either.mapLeft(decode(value), (error) => ParseResult.ArrayFormatter.formatErrorSync(error).map(issueText));
+  const unfit = Object.hasOwn(value, "kind") ? kindProblems(value) : commandProblems(value);
+  if (unfit.length === 0) return decoded;
+  return Either.left([...unfit, ...(Either.isLeft(decoded) ? decoded.left : [])]);
 };
+
+const commandProblems = (line: object): ReadonlyArray<string> => [
+  ...(Object.hasOwn(line, "command") ? [] : ['"command" is missing']),
+  ...(Object.hasOwn(line, "input") ? ['"input" goes with "kind"; a command has "command"'] : []),
+];
+const kindProblems = (line: object): ReadonlyArray<string> =>
+  ["command", "cwd", "env"].filter((name) => Object.hasOwn(line, name)).map((name) => `"${name}" is for commands; a task of a "kind" has "input"`);
 
 const issueText = ({ _tag, path, message }: ParseResult.ArrayFormatterIssue): string => {
   const key = path.map(String).join(".");

@@ -1,4 +1,4 @@
-import { type Dispatcher, dispatchMachines, openDispatcher } from "../dispatch/index.ts";
+import { type Dispatcher, dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
 import type { Failure } from "../domain/json.ts";
 import { openEngine } from "../engine/index.ts";
 
@@ -15,10 +15,10 @@ export interface Health {
   readonly cause: Failure | undefined;
 }
 
-export type OpenWork = (options: { readonly database: string; readonly slots: number }) => Promise<Work>;
+export type OpenWork = (options: { readonly database: string; readonly slots: number; readonly kinds?: Kinds | undefined }) => Promise<Work>;
 
-export const openWork: OpenWork = async ({ database, slots }) => {
-  const dispatch = dispatchMachines();
+export const openWork: OpenWork = async ({ database, slots, kinds = {} }) => {
+  const dispatch = dispatchMachines({ kinds });
   const engine = await openEngine({ database, machines: [], plugins: [dispatch] });
   try {
     const dispatcher = await openDispatcher(engine, dispatch, { slots });

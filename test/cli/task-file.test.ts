@@ -59,7 +59,7 @@ describe("cli > task file", () => {
       '3: the id "a" is already used on line 1',
       '4: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
       "4: the tasks need each other in a circle: b → c → b",
-      '5: the key "bogus" is unknown (known: id, command, cwd, env, retries, timeout, needs, priority)',
+      '5: the key "bogus" is unknown (known: id, command, cwd, env, kind, input, key, retries, timeout, needs, whenNeedFails, priority, queue, concurrencyKey, runAt, queueTimeout, answerTimeout, budget, tags)',
       '6: "cwd" must be the path of a folder',
       '6: "env" must be an object of texts ({"NAME": "value"})',
       '6: "retries" must be a whole number, 0 or more',
@@ -76,6 +76,45 @@ describe("cli > task file", () => {
       '11: "env" must be an object of texts ({"NAME": "value"})',
       '12: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
       '12: "f" needs itself',
+    ]);
+  });
+
+  it("reads keys, budgets and work of a kind, and says what does not go together", () => {
+    expect(
+      parse(
+        '{"id":"a","kind":"letter","input":{"to":"Ada"},"key":"ada","budget":{"wall":"10m","costUsd":0.5,"turns":20},"queue":"mail","tags":["urgent"],"runAt":"2030-01-31T12:00:00Z","answerTimeout":"1h"}',
+      ).tasks,
+    ).toEqual([
+      {
+        id: "a",
+        kind: "letter",
+        input: { to: "Ada" },
+        key: "ada",
+        budget: { wallMs: 600_000, costUsd: 0.5, turns: 20 },
+        queue: "mail",
+        tags: ["urgent"],
+        runAt: Date.UTC(2030, 0, 31, 12),
+        answerTimeoutMs: 3_600_000,
+      },
+    ]);
+    expect(
+      problems(
+        '{"id":"a","kind":"letter","command":"x"}',
+        '{"id":"b","command":"x","input":1,"key":"k"}',
+        '{"id":"c","command":"x","key":"k"}',
+        '{"id":"d","command":"x","needs":["c"],"budget":{"costUsd":-1}}',
+        '{"id":"e","command":"x","key":"k","budget":{"cost":1},"runAt":"soon","whenNeedFails":"wait"}',
+        '{"id":"f","command":"x","key":"k","needs":["c"]}',
+      ),
+    ).toEqual([
+      '1: "command" is for commands; a task of a "kind" has "input"',
+      '2: "input" goes with "kind"; a command has "command"',
+      '4: "budget" must be an object like {"wall": "10m", "costUsd": 0.5, "tokens": 10000, "turns": 20}',
+      '5: "whenNeedFails" must be "cancel" or "ignore"',
+      '5: "runAt" must be a moment like "2030-01-31T12:00:00Z"',
+      '5: "budget" must be an object like {"wall": "10m", "costUsd": 0.5, "tokens": 10000, "turns": 20}',
+      '6: the key "k" is already used on line 3',
+      '6: needs "c", which has a key: it may run under another id; leave its key out',
     ]);
   });
 
