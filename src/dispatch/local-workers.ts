@@ -41,8 +41,9 @@ export const takeOver = async (engine: Taskwright, wanted: ReadonlyArray<LocalWo
   await engine.startAll(fresh.map(({ slots, transport, kinds }, index) => ({ machine: "worker", id: String(last + 1 + index), input: { slots, transport, kinds } })));
 };
 
+/** A damaged row holds anything. */
 const isSame = (context: WorkerContext | undefined, { transport, kinds, slots }: LocalWorkers): boolean =>
-  context?.transport === transport && context.slots === slots && context.kinds.length === kinds.length && kinds.every((kind) => context.kinds.includes(kind));
+  context?.transport === transport && context.slots === slots && Array.isArray(context.kinds) && context.kinds.length === kinds.length && kinds.every((kind) => context.kinds.includes(kind));
 
 /** A worker whose row is damaged can't be told anything: another one takes its place. */
 const orUnable = (error: unknown): false => {

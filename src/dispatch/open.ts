@@ -106,7 +106,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   };
   const hearWorker = (address: string, value: unknown, context: WorkerContext) => {
     // What a damaged row held counts as no worker.
-    if (!Number.isSafeInteger(context?.slots) || !Array.isArray(context.kinds) || typeof context.taken !== "object") return;
+    if (!Number.isSafeInteger(context?.slots) || !Array.isArray(context.kinds) || typeof context.taken !== "object" || context.taken === null) return;
     if (value === "retired") {
       matcher.setWorker(address, [], 0, 0);
       workers.delete(address);
