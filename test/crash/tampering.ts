@@ -76,7 +76,7 @@ export const tamperings: ReadonlyArray<Tampering> = [
     rule: "a done task has exactly one successful result",
     work: "tasks",
     moment: "end",
-    tamper: sql(`UPDATE history SET event = replace(event, '"ok":true', '"ok":false') WHERE actor = ${oneOf("assignment", "AND address LIKE 'task/ok-%'")} AND type = 'ENDED'`),
+    tamper: sql(`UPDATE history SET event = replace(event, '"outcome":"ok"', '"outcome":"error"') WHERE actor = ${oneOf("assignment", "AND address LIKE 'task/ok-%'")} AND type = 'ENDED'`),
   },
   {
     rule: "attempts stay within their budget and are all counted",
