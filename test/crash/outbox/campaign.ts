@@ -1,6 +1,6 @@
 import { type Journey, type Place, type Ride, ride } from "./kills.ts";
 import { rules } from "./judgement.ts";
-import { gap, type Plant } from "./plants.ts";
+import { gaps, type Plant } from "./plants.ts";
 
 /** Two at a time: that is what the smallest machine that this runs on has processors for. */
 const width = 2;
@@ -25,11 +25,11 @@ const killsEach = 25;
 export const plan = (kills: number, seed: number): ReadonlyArray<Journey> =>
   Array.from({ length: Math.ceil(kills / killsEach) }, (_, index) => ({ name: `outbox-${index + 1}`, seed: seed + index, kills: Math.min(killsEach, kills - index * killsEach) }));
 
-/** The rule by which each planted bug must be found, within so many kills. */
-export const canaries: ReadonlyArray<{ readonly plant: Plant; readonly rule: string; readonly kills: number; readonly at?: string }> = [
-  { plant: "forgetful", rule: rules.arrives, kills: 2 },
-  { plant: "apart", rule: rules.arrives, kills: 1, at: `${gap}:3` },
-  { plant: "keyless", rule: rules.once, kills: 3 },
+/** The rule by which each planted bug must be found, and where the kill is that shows it: nothing is left to the moment. */
+export const canaries: ReadonlyArray<{ readonly plant: Plant; readonly rule: string; readonly kills: number; readonly at: string }> = [
+  { plant: "forgetful", rule: rules.arrives, kills: 1, at: `${gaps.forgetful}:2` },
+  { plant: "apart", rule: rules.arrives, kills: 1, at: `${gaps.apart}:3` },
+  { plant: "keyless", rule: rules.once, kills: 1, at: `${gaps.keyless}:3` },
   // It needs no kill, but a run that lives long enough.
   { plant: "unordered", rule: rules.order, kills: 1, at: "nowhere:1" },
 ];
