@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { type Entry, httpDestination, type HttpOptions, type Lookup } from "../../src/delivery/index.ts";
 import { isPublic } from "../../src/delivery/http-addresses.ts";
 import { VirtualTime } from "../../src/testing/index.ts";
@@ -10,13 +10,20 @@ import { LocalServer } from "./http-server.ts";
  */
 
 /** Tests may take this one address for public, so that a real server can play the public receiver that redirects. */
-const stage = vi.hoisted(() => ({ address: "" }));
+const stage = vi.hoisted(() => {
+  // Files share their modules: without this, those that an earlier file loaded would be used, not the one of the next lines.
+  vi.resetModules();
+  return { address: "" };
+});
 vi.mock("../../src/delivery/http-addresses.ts", async (load) => {
   const real = await load<typeof import("../../src/delivery/http-addresses.ts")>();
   return { ...real, isPublic: (address: string) => address === stage.address || real.isPublic(address) };
 });
 
 const entry: Entry = { outbox: "outbox/box", key: "order-1", type: "message", lane: "message", payload: {}, occurredAt: 0 };
+afterAll(() => {
+  vi.resetModules();
+});
 const servers: Array<LocalServer> = [];
 afterEach(async () => {
   stage.address = "";
