@@ -78,7 +78,7 @@ export interface Dispatcher {
   /** One task. */
   readonly submit: {
     (task: TaskSpec): Promise<Submitted>;
-    /** Many: all of them are checked before any is stored. Answers in their order. */
+    /** Many: all of them are checked before any is stored, and each 10,000 are stored in one transaction, all or none. Answers in their order. */
     (tasks: ReadonlyArray<TaskSpec>): Promise<ReadonlyArray<Submitted>>;
   };
   readonly get: (id: string) => Promise<TaskView | undefined>;

@@ -41,7 +41,7 @@ export class FreeWorkers {
   /** How a worker stands now; without kinds it takes nothing. */
   set(address: string, kinds: ReadonlyArray<string>, slots: number, free: number): void {
     const before = this.#workers.get(address);
-    if (before !== undefined && before.free === free && before.slots === slots && before.kinds.length === kinds.length && before.kinds.every((kind, index) => kind === kinds[index])) return;
+    if (before !== undefined && before.slots === slots && isSame(before.kinds, kinds)) return this.#move(address, before, Math.max(0, free));
     if (before !== undefined) this.#drop(address, before);
     if (kinds.length === 0) {
       this.#workers.delete(address);
@@ -54,6 +54,16 @@ export class FreeWorkers {
       const sizes = this.#sizes.get(kind) ?? new Map<number, number>();
       this.#sizes.set(kind, sizes.set(slots, (sizes.get(slots) ?? 0) + 1));
     }
+  }
+  /** Only its room has changed. */
+  #move(address: string, standing: Standing, free: number): void {
+    if (standing.free === free) return;
+    for (const kind of standing.kinds) {
+      const shelf = this.#shelfOf(kind);
+      shelf.remove(address, standing.free);
+      shelf.put(address, free);
+    }
+    standing.free = free;
   }
 
   /** The most slots that are free on one worker of this kind. */
@@ -70,8 +80,8 @@ export class FreeWorkers {
     const shelf = this.#shelves.get(kind);
     const address = shelf === undefined || shelf.most < slots ? undefined : shelf.roomiest;
     if (address === undefined) return undefined;
-    const { kinds, slots: size, free } = this.#workers.get(address) as Standing;
-    this.set(address, kinds, size, free - slots);
+    const standing = this.#workers.get(address) as Standing;
+    this.#move(address, standing, standing.free - slots);
     return address;
   }
 
@@ -93,3 +103,5 @@ export class FreeWorkers {
     return shelf;
   }
 }
+
+const isSame = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean => left === right || (left.length === right.length && left.every((kind, index) => kind === right[index]));

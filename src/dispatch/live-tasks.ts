@@ -1,4 +1,5 @@
 import type { TaskContext } from "../../machines/task.ts";
+import type { Ready } from "./ready-tasks.ts";
 import { endedStates, type TaskState } from "./task-spec.ts";
 
 /** What the dispatcher keeps of a task that has not ended: what it decides by, and nothing more. */
@@ -19,6 +20,8 @@ export interface LiveTask {
   /** While it waits: what it still needs. */
   readonly needs: ReadonlyArray<string>;
   readonly dependents: ReadonlyArray<string>;
+  /** By this the matcher knows it while it waits for a slot. */
+  ready: Ready | undefined;
 }
 
 const none: ReadonlyArray<string> = [];
@@ -75,6 +78,7 @@ export class LiveTasks {
       createdAt: before?.createdAt ?? createdAt,
       needs: isWaiting ? needs : none,
       dependents,
+      ready: before?.ready,
     };
     this.#tasks.set(id, task);
     if (before === undefined) {

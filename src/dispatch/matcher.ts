@@ -9,6 +9,11 @@ export interface QueueStanding {
   readonly policy: QueuePolicy;
   readonly given: QueueContext["given"];
 }
+/** Slots in use of one queue, in all and by key. */
+interface Use {
+  all: number;
+  readonly ofKey: Map<string, number>;
+}
 const unruled: QueueStanding = { state: "open", isPacing: false, policy: {}, given: [] };
 
 /** What takes slots, from the moment at which it is given to a worker to the end of its attempt. */
@@ -33,12 +38,12 @@ export class Matcher {
   readonly #slotsMax: number;
   readonly #queues = new Map<string, QueueStanding>();
   readonly #loads = new Map<string, Load>();
-  readonly #perQueue = new Map<string, number>();
-  readonly #perKey = new Map<string, number>();
+  /** Slots in use, by queue. */
+  readonly #uses = new Map<string, Use>();
   /** Given out and not counted by their queue yet. */
   readonly #uncounted = new Map<string, number>();
   /** Tasks that no worker is large enough for, by kind. */
-  readonly #tooLarge = new Map<string, Array<Ready>>();
+  readonly #tooLarge = new Map<string, Set<Ready>>();
   #used = 0;
 
   constructor(slotsMax: number) {
@@ -50,7 +55,7 @@ export class Matcher {
     return this.#used;
   }
   usedIn(queue: string): number {
-    return this.#perQueue.get(queue) ?? 0;
+    return this.#uses.get(queue)?.all ?? 0;
   }
   /** Tasks of a queue that a worker has. */
   loadsIn(queue: string): number {
@@ -62,7 +67,7 @@ export class Matcher {
     return this.#queues.get(name) ?? unruled;
   }
   get queueNames(): Iterable<string> {
-    return new Set([...this.#queues.keys(), ...this.#perQueue.keys()]);
+    return new Set([...this.#queues.keys(), ...this.#uses.keys()]);
   }
 
   orderOf(queue: string, since: number, priority: number): number {
@@ -74,7 +79,7 @@ export class Matcher {
     this.#queues.set(name, standing);
     if (before.policy.fairness !== standing.policy.fairness) this.ready.reorder(name);
     this.#gate(name, at);
-    for (const [key] of this.#perKey) if (key.startsWith(`${name}\n`)) this.#gateKey(name, key.slice(name.length + 1));
+    for (const [key, used] of this.#uses.get(name)?.ofKey ?? []) this.#gateKey(name, key, used);
   }
   /** The queue has counted what was given out. */
   counted(name: string, count: number): void {
@@ -84,15 +89,11 @@ export class Matcher {
   setWorker(address: string, kinds: ReadonlyArray<string>, slots: number, free: number): void {
     this.workers.set(address, kinds, slots, free);
     if (this.#tooLarge.size === 0) return;
-    for (const kind of kinds) {
-      const fitting = (this.#tooLarge.get(kind) ?? []).filter((task) => this.workers.couldCarry(kind, task.slots));
-      if (fitting.length === 0) continue;
-      this.#tooLarge.set(
-        kind,
-        (this.#tooLarge.get(kind) ?? []).filter((task) => !fitting.includes(task)),
-      );
-      for (const task of fitting) this.ready.add(task);
-    }
+    for (const kind of kinds) for (const task of this.#tooLarge.get(kind) ?? []) if (this.workers.couldCarry(kind, task.slots)) this.#putBack(task);
+  }
+  #putBack(task: Ready): void {
+    this.#leave(task);
+    this.ready.put(task);
   }
 
   /** The task takes slots from now on; it is counted once. */
@@ -108,25 +109,24 @@ export class Matcher {
     this.#count(load, -load.slots, at);
   }
   /** It waits no more. */
-  forget(id: string): void {
-    this.ready.remove(id);
-    for (const [kind, tasks] of this.#tooLarge)
-      if (tasks.some((task) => task.id === id))
-        this.#tooLarge.set(
-          kind,
-          tasks.filter((task) => task.id !== id),
-        );
+  forget(task: Ready): void {
+    this.ready.remove(task);
+    this.#leave(task);
+  }
+  #leave(task: Ready): void {
+    const tasks = this.#tooLarge.get(task.kind);
+    if (tasks?.delete(task) === true && tasks.size === 0) this.#tooLarge.delete(task.kind);
   }
 
   /** Gives out what can be given out. `give` is told of each task with its worker. */
   match(at: number, give: (task: Ready, worker: string) => void): void {
     if (this.ready.size === 0) return;
-    const given = new Map<string, number>();
-    const stuck = new Set<string>();
+    let given: Map<string, number> | undefined;
+    let stuck: Set<string> | undefined;
     for (;;) {
       let best: Ready | undefined;
       for (const kind of this.ready.kinds) {
-        const first = stuck.has(kind) || this.workers.most(kind) === 0 ? undefined : this.ready.first(kind);
+        const first = stuck?.has(kind) === true || this.workers.most(kind) === 0 ? undefined : this.ready.first(kind);
         if (first !== undefined && (best === undefined || first.order < best.order || (first.order === best.order && first.born < best.born))) best = first;
       }
       // What goes first waits for as many slots as it needs: it must not starve behind smaller ones.
@@ -137,44 +137,48 @@ export class Matcher {
         this.ready.shutQueue(queue, true);
         continue;
       }
-      if (key !== "" && !fits(this.#perKey.get(`${queue}\n${key}`) ?? 0, slots, perKeyMax)) {
+      if (key !== "" && !fits(this.#uses.get(queue)?.ofKey.get(key) ?? 0, slots, perKeyMax)) {
         this.ready.shutKey(queue, key, true);
         continue;
       }
       const worker = this.workers.take(kind, slots);
       if (worker === undefined) {
-        if (this.workers.couldCarry(kind, slots)) stuck.add(kind);
+        if (this.workers.couldCarry(kind, slots)) stuck = (stuck ?? new Set()).add(kind);
         else {
-          this.ready.remove(best.id);
-          this.#tooLarge.set(kind, [...(this.#tooLarge.get(kind) ?? []), best]);
+          this.ready.remove(best);
+          this.#tooLarge.set(kind, (this.#tooLarge.get(kind) ?? new Set()).add(best));
         }
         continue;
       }
       this.ready.take(best);
       if (rate !== undefined) {
-        given.set(queue, (given.get(queue) ?? 0) + 1);
+        given = (given ?? new Map()).set(queue, (given?.get(queue) ?? 0) + 1);
         this.#uncounted.set(queue, (this.#uncounted.get(queue) ?? 0) + 1);
       }
       this.load(best.id, { queue, key, slots }, at);
       give(best, worker);
     }
-    for (const [queue, count] of given) this.onGiven?.(queue, count);
+    for (const [queue, count] of given ?? []) this.onGiven?.(queue, count);
   }
   /** Tells a queue with a rate what was given out of it. */
   onGiven: ((queue: string, count: number) => void) | undefined;
 
   #count({ queue, key }: Load, slots: number, at: number): void {
     this.#used += slots;
-    const inQueue = this.usedIn(queue) + slots;
-    if (inQueue === 0) this.#perQueue.delete(queue);
-    else this.#perQueue.set(queue, inQueue);
+    let use = this.#uses.get(queue);
+    if (use === undefined) {
+      use = { all: 0, ofKey: new Map() };
+      this.#uses.set(queue, use);
+    }
+    use.all += slots;
+    if (key !== "") {
+      const ofKey = (use.ofKey.get(key) ?? 0) + slots;
+      if (ofKey === 0) use.ofKey.delete(key);
+      else use.ofKey.set(key, ofKey);
+      this.#gateKey(queue, key, ofKey);
+    }
+    if (use.all === 0) this.#uses.delete(queue);
     this.#gate(queue, at);
-    if (key === "") return;
-    const name = `${queue}\n${key}`;
-    const ofKey = (this.#perKey.get(name) ?? 0) + slots;
-    if (ofKey === 0) this.#perKey.delete(name);
-    else this.#perKey.set(name, ofKey);
-    this.#gateKey(queue, key);
   }
 
   /** Whether the queue gives something out now. */
@@ -184,8 +188,8 @@ export class Matcher {
     const isSpent = policy.rate !== undefined && rateLeft({ policy, given }, at) - (this.#uncounted.get(name) ?? 0) <= 0;
     this.ready.shutQueue(name, state === "paused" || isPacing || isFull || isSpent);
   }
-  #gateKey(queue: string, key: string): void {
+  #gateKey(queue: string, key: string, used: number): void {
     const { perKeyMax } = this.queue(queue).policy;
-    this.ready.shutKey(queue, key, perKeyMax !== undefined && (this.#perKey.get(`${queue}\n${key}`) ?? 0) >= perKeyMax);
+    this.ready.shutKey(queue, key, perKeyMax !== undefined && used >= perKeyMax);
   }
 }

@@ -82,12 +82,14 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     if (task !== undefined && isHeld) matcher.load(id, { queue: task.queue, key: task.concurrencyKey, slots: task.slots }, time.now());
     else if (!promised.has(id)) matcher.unload(id, time.now());
     // A task whose transition throws would throw again at once: it waits until something else moves it.
-    if (task === undefined || state !== "queued" || promised.has(id)) matcher.forget(id);
-    else {
-      if (before !== undefined && before.priority !== task.priority) matcher.forget(id);
-      const { kind, queue, concurrencyKey: key, slots, born } = task;
-      if (!isStuck) matcher.ready.add({ id, kind, queue, key, slots, born, order: matcher.orderOf(queue, task.since, task.priority) });
+    const isWaiting = task !== undefined && state === "queued" && !promised.has(id);
+    if (before?.ready !== undefined && (!isWaiting || before.priority !== task.priority)) {
+      matcher.forget(before.ready);
+      if (task !== undefined) task.ready = undefined;
     }
+    if (!isWaiting || isStuck || task.ready !== undefined) return;
+    const { kind, queue, concurrencyKey: key, slots, born } = task;
+    task.ready = matcher.ready.add({ id, kind, queue, key, slots, born, order: matcher.orderOf(queue, task.since, task.priority) });
   };
   const hearTask = ({ address, state, at, event, outcome }: Transition) => {
     const id = taskIdOf(address);
@@ -156,6 +158,8 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     });
   };
   const give = ({ id, slots }: { readonly id: string; readonly slots: number }, worker: string) => {
+    const task = live.get(id);
+    if (task !== undefined) task.ready = undefined;
     promised.set(id, { worker, slots });
     keep(worker, slots);
     // While the store refuses this waits in memory; the task's transition tells when it was heard.

@@ -23,7 +23,7 @@ export interface SubmissionParts {
   readonly isDraining: (queue: string) => boolean;
 }
 
-/** Tasks that are handed to the engine at a time: what waits in its intake is bounded. */
+/** Tasks that are handed to the engine at a time, for one transaction (its `startsTogetherMax`): what waits in its intake is bounded. */
 const startsMax = 10_000;
 /** Numbers of keys that are remembered; others are found in the journal. */
 const numbersMax = 10_000;

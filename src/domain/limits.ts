@@ -19,6 +19,8 @@ export interface Limits {
   readonly watchedMax: number;
   /** Envelopes from the intake that one turn takes: bounds the time between two commits. */
   readonly turnEnvelopesMax: number;
+  /** Actors of one `startAll` that are started in one transaction, all or none; more go in several. Longer than a turn, and asked for. */
+  readonly startsTogetherMax: number;
   /** Messages between actors that one turn may step; the rest waits in the stored mailbox. */
   readonly turnMessagesMax: number;
   /** Messages that may wait in the stored mailbox. A flood of messages ends here instead of filling the disk. */
@@ -68,6 +70,7 @@ export const defaultLimits: Limits = {
   waitersMax: 10_000,
   watchedMax: 1_000,
   turnEnvelopesMax: 1_000,
+  startsTogetherMax: 10_000,
   turnMessagesMax: 10_000,
   mailboxMax: 1_000_000,
   microstepsMax: 1_000,

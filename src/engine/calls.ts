@@ -11,7 +11,7 @@ import type { Limits } from "../domain/limits.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
 import type { ActivityPool } from "./activities.ts";
 import type { Audience } from "./audience.ts";
-import type { ActorView, AskOptions, Engine, EngineStatus, SendOptions, SentEvent, StartOptions } from "./engine.ts";
+import type { ActorToStart, ActorView, AskOptions, Engine, EngineStatus, SendOptions, SentEvent, StartOptions } from "./engine.ts";
 import { limitOf } from "./bounds.ts";
 import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
@@ -42,6 +42,8 @@ export interface EngineCore extends Engine {
   readonly post: {
     readonly send: (address: Address, event: SentEvent, options: SendOptions | undefined, settle: Settle) => void;
     readonly start: (machine: string, id: string, input: unknown, options: StartOptions | undefined, settle: Settle) => void;
+    /** Settled with the first error, or once with all receipts. */
+    readonly startAll: (actors: ReadonlyArray<ActorToStart>, settle: (error: unknown, receipts: ReadonlyArray<Receipt> | undefined) => void) => void;
   };
 }
 
@@ -77,18 +79,43 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     refusals.reached("waitersMax");
     return new EngineBusy({ limit: "waitersMax", waiting, waitingMax: limits.waitersMax });
   });
+  const startOf = (machine: string, id: string, input: unknown, by: string | undefined): Delivery => {
+    const registered = registry.byId.get(machine);
+    if (registered === undefined || registered.internal) {
+      throw new UnknownMachine({ machine, known: [...registry.byId.values()].filter((known) => !known.internal).map((known) => known.definition.id) });
+    }
+    const wrong = wrongId(id);
+    if (wrong !== undefined) throw new InvalidAddress({ address: `${machine}/${String(id)}`, detail: wrong });
+    const address = rootAddress(machine, id);
+    const from = nameOf(address, by);
+    const { value, json } = admit(address, input === undefined ? { type: "taskwright.start" as const } : { type: "taskwright.start" as const, input: input as never }, limits);
+    return { to: address, event: value, json, from, create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false } };
+  };
   const postStart = (machine: string, id: string, input: unknown, startOptions: StartOptions | undefined, settle: Settle): void => {
     try {
-      const registered = registry.byId.get(machine);
-      if (registered === undefined || registered.internal) {
-        throw new UnknownMachine({ machine, known: [...registry.byId.values()].filter((known) => !known.internal).map((known) => known.definition.id) });
+      loop.post({ ...startOf(machine, id, input, startOptions?.by), settle });
+    } catch (error) {
+      settle(refused(error), undefined);
+    }
+  };
+  /** All are checked before any is queued. */
+  const postStarts: EngineCore["post"]["startAll"] = (actors, settle) => {
+    const receipts = new Array<Receipt>(actors.length);
+    let left = actors.length;
+    if (left === 0) return settle(undefined, receipts);
+    const settled =
+      (index: number): Settle =>
+      (error, receipt) => {
+        if (error !== undefined) return settle(error, undefined);
+        receipts[index] = receipt as Receipt;
+        if (--left === 0) settle(undefined, receipts);
+      };
+    try {
+      const starts = actors.map(({ machine, id, input, by }) => startOf(machine, id, input, by));
+      for (let from = 0; from < starts.length; from += limits.startsTogetherMax) {
+        const together = {};
+        loop.postTogether(starts.slice(from, from + limits.startsTogetherMax).map((start, index) => ({ ...start, together, settle: settled(from + index) })));
       }
-      const wrong = wrongId(id);
-      if (wrong !== undefined) throw new InvalidAddress({ address: `${machine}/${String(id)}`, detail: wrong });
-      const address = rootAddress(machine, id);
-      const from = nameOf(address, startOptions?.by);
-      const { value, json } = admit(address, input === undefined ? { type: "taskwright.start" as const } : { type: "taskwright.start" as const, input: input as never }, limits);
-      loop.post({ to: address, event: value, json, from, create: { machine, parentId: 0, parent: undefined, token: 0, replaces: false }, settle });
     } catch (error) {
       settle(refused(error), undefined);
     }
@@ -169,11 +196,12 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
   const core: EngineCore = {
     registry,
     now: () => time.now(),
-    post: { send: postSend, start: postStart },
+    post: { send: postSend, start: postStart, startAll: postStarts },
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),
     start: (machine, id, input, startOptions) => receive((settle) => postStart(machine, id, input, startOptions, settle)),
-    startAll: (actors) => Effect.forEach(actors, (actor) => receive((settle) => postStart(actor.machine, actor.id, actor.input, actor, settle)), { concurrency: "unbounded" }),
+    startAll: (actors) =>
+      Effect.async((resume) => postStarts(actors, (error, receipts) => resume(error === undefined ? Effect.succeed(receipts as ReadonlyArray<Receipt>) : Effect.fail(error as SendError)))),
     send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions, settle)),
     report: (address, event) => {
       try {

@@ -32,7 +32,7 @@ export type { Transition } from "./turn.ts";
 export interface Engine {
   /** Starts an actor. The same address again answers with `duplicate: true` and changes nothing. */
   readonly start: (machine: string, id: string, input?: unknown, options?: StartOptions) => Effect.Effect<Receipt, SendError>;
-  /** Starts many actors in as few transactions as possible; receipts in the order of the list. */
+  /** Starts many actors, all or none, in one transaction (for each `startsTogetherMax` of them); receipts in the order of the list. */
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Effect.Effect<ReadonlyArray<Receipt>, SendError>;
   /** Sends one event. The receipt tells what became of it, also when the state ignored it. */
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Effect.Effect<Receipt, SendError>;

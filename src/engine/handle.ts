@@ -79,7 +79,7 @@ export interface ActorHandle<M extends AnyStateMachine, F extends Face = "promis
   readonly machine: M;
   /** Starts an actor. The same id again answers with `duplicate: true` and changes nothing. */
   readonly start: (...args: StartArguments<M>) => Call<F, Receipt, SendError>;
-  /** Starts many in as few transactions as possible; receipts in the order of the list. */
+  /** Starts many, all or none, in one transaction (for each `startsTogetherMax` of them); receipts in the order of the list. */
   readonly startAll: (actors: ReadonlyArray<StartOf<M>>) => Call<F, ReadonlyArray<Receipt>, SendError>;
   readonly address: (id: string) => Address;
   /** An actor of this machine that somebody's child is: `engine.actor(parcel).at("order/42/parcel")`. */

@@ -34,6 +34,8 @@ export interface Delivery {
   readonly mail?: number | undefined;
   /** The row id of the incarnation that is meant: a later one at the same address does not hear of it. */
   readonly only?: number | undefined;
+  /** Those of one call that are stored in one transaction have the same one, and follow each other. */
+  readonly together?: object | undefined;
   /** It waits while the store refuses, instead of being refused. */
   readonly kept?: boolean | undefined;
   /** The engine itself sent it: it is kept too, and reaches the engine's own actors. */
@@ -45,6 +47,14 @@ export interface Delivery {
   /** Answers the sender after the commit, or when it is refused. */
   readonly settle?: ((error: unknown, receipt: Receipt | undefined) => void) | undefined;
 }
+
+/** How many of a queue to take where it would be `count`: those that belong together are not parted. */
+export const endAfter = (queue: ReadonlyArray<Delivery>, count: number): number => {
+  const together = queue[count - 1]?.together;
+  let end = count;
+  if (together !== undefined) while (queue[end]?.together === together) end++;
+  return end;
+};
 
 /** A delivery as the mailbox and the dead letters keep it. */
 export const envelopeOf = ({ to, event, from, create, only }: Delivery): string => JSON.stringify({ to, event, from, create, only });

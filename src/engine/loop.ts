@@ -11,7 +11,7 @@ import type { Careful, Share } from "./careful.ts";
 import { letterOf, type OwedEffect } from "./effects.ts";
 import { ActorFailed, ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
-import { type Delivery, envelopeOf, type Receipt, type TakenLetter } from "./intake.ts";
+import { type Delivery, endAfter, envelopeOf, type Receipt, type TakenLetter } from "./intake.ts";
 import { dropped, type LetterRoom, owedAgain, requeued } from "./letters.ts";
 import type { EngineState } from "./lifecycle.ts";
 import { migrateNow } from "./migration.ts";
@@ -120,7 +120,17 @@ export class Loop {
     this.request();
   }
 
-  #refusal(): EngineBusy | EngineClosed | EngineDegraded | undefined {
+  /** All of them, for one turn; or none. */
+  postTogether(deliveries: ReadonlyArray<Delivery>): void {
+    const refusal = this.#refusal(deliveries.length);
+    for (const delivery of deliveries) {
+      if (refusal === undefined) this.#queue.push(delivery);
+      else delivery.settle?.(refusal, undefined);
+    }
+    this.request();
+  }
+
+  #refusal(posted = 1): EngineBusy | EngineClosed | EngineDegraded | undefined {
     const { state, limits } = this.#options;
     switch (state()) {
       case "degraded":
@@ -131,7 +141,7 @@ export class Loop {
       case "stopped":
         return new EngineClosed({ detail: "it is closed" });
       default:
-        if (this.#queue.length < limits.intakeMax) return undefined;
+        if (this.#queue.length + posted <= limits.intakeMax) return undefined;
         this.#options.world.reached("intakeMax");
         return new EngineBusy({ limit: "intakeMax", waiting: this.#queue.length, waitingMax: limits.intakeMax });
     }
@@ -309,17 +319,10 @@ export class Loop {
   #take(): ReadonlyArray<Delivery> {
     if (this.#options.state() === "recovering") return [];
     const max = this.#options.limits.turnEnvelopesMax;
-    if (this.#mail.length > 0) {
-      const mail = this.#mail.splice(0, max);
-      // At least one of the others goes along: an exchange that never ends would hold them up for ever.
-      return [...mail, ...this.#queue.splice(0, Math.max(1, max - mail.length))];
-    }
-    if (this.#queue.length <= max) {
-      const all = this.#queue;
-      this.#queue = [];
-      return all;
-    }
-    return this.#queue.splice(0, max);
+    const mail = this.#mail.splice(0, max);
+    // At least one of the others goes along: an exchange that never ends would hold them up for ever.
+    const others = this.#queue.splice(0, endAfter(this.#queue, Math.max(1, max - mail.length)));
+    return mail.length === 0 ? others : [...mail, ...others];
   }
 
   #absent(batch: ReadonlyArray<Delivery>): ReadonlyArray<Address> {

@@ -109,7 +109,7 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
   };
   const taskwright: Taskwright = {
     start: (machine, id, input, startOptions) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, startOptions, settle)),
-    startAll: (actors) => Promise.all(actors.map((actor) => receipt((settle) => core.post.start(actor.machine, actor.id, actor.input, actor, settle)))),
+    startAll: (actors) => new Promise((resolve, reject) => core.post.startAll(actors, (error, receipts) => (error === undefined ? resolve(receipts as ReadonlyArray<Receipt>) : reject(error)))),
     send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions, settle)),
     report: core.report,
     ask: (address, event, askOptions) => run(core.ask(address, event, askOptions)),

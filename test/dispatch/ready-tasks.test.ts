@@ -2,9 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FreeWorkers } from "../../src/dispatch/free-workers.ts";
 import { Matcher } from "../../src/dispatch/matcher.ts";
-import { type Ready, ReadyTasks } from "../../src/dispatch/ready-tasks.ts";
+import { type Ready, type ReadyTask as Waiting, ReadyTasks } from "../../src/dispatch/ready-tasks.ts";
 
-type Waiting = Omit<Ready, "place">;
 const waiting = (id: string, more: Partial<Waiting> = {}): Waiting => ({ id, kind: "k", queue: "q", key: "", slots: 1, order: 0, born: 0, ...more });
 
 /** The same as a list that is searched: nothing that could be wrong. */
@@ -42,10 +41,19 @@ describe("dispatch > ready tasks", () => {
       fc.property(fc.array(call, { maxLength: 200, size: "max" }), (calls) => {
         const tasks = new ReadyTasks();
         const list = new SortedList();
+        const known = new Map<string, Ready>();
         for (const given of calls) {
-          if (given.what === "add") for (const either of [tasks, list]) either.add(waiting(String(given.id), { ...given, id: String(given.id), born: given.id }));
-          else if (given.what === "remove") for (const either of [tasks, list]) either.remove(String(given.id));
-          else if (given.what === "queue") {
+          if (given.what === "add") {
+            const id = String(given.id);
+            const before = known.get(id);
+            if (before?.line !== undefined) tasks.put(before);
+            else known.set(id, tasks.add(waiting(id, { ...given, id, born: given.id })));
+            list.add(waiting(id, { ...given, id, born: given.id }));
+          } else if (given.what === "remove") {
+            const ready = known.get(String(given.id));
+            if (ready !== undefined) tasks.remove(ready);
+            list.remove(String(given.id));
+          } else if (given.what === "queue") {
             tasks.shutQueue(given.queue, given.isShut);
             list.shutQueues[given.isShut ? "add" : "delete"](given.queue);
           } else if (given.what === "key") {
@@ -66,12 +74,16 @@ describe("dispatch > ready tasks", () => {
     );
   });
 
-  test("a task that waits keeps its place when it is added again", () => {
+  test("a task that waits keeps its place when it is put back again", () => {
     const tasks = new ReadyTasks();
-    tasks.add(waiting("a", { order: 1 }));
+    const a = tasks.add(waiting("a", { order: 1 }));
     tasks.add(waiting("b", { order: 2 }));
-    tasks.add(waiting("a", { order: 9 }));
-    expect(tasks.first("k")?.id).toBe("a");
+    tasks.put(a);
+    expect([tasks.first("k")?.id, tasks.size]).toEqual(["a", 2]);
+    tasks.take(a);
+    expect([tasks.first("k")?.id, tasks.size]).toEqual(["b", 1]);
+    tasks.put(a);
+    expect([tasks.first("k")?.id, tasks.size]).toEqual(["a", 2]);
   });
 
   test("keys take turns where the queue says so, whoever has more waiting", () => {

@@ -1,4 +1,5 @@
 import { describe, expect } from "vitest";
+import type { Turn } from "../../src/journal/index.ts";
 import { inScenes, spec } from "./scene.ts";
 
 describe("dispatch > submit", () => {
@@ -41,6 +42,29 @@ describe("dispatch > submit", () => {
     const answers = await scene.dispatcher.submit(many);
     expect(answers).toHaveLength(1_000);
     expect(answers.every(({ duplicate }, n) => !duplicate && answers[n]?.id === `t${n}`)).toBe(true);
+  });
+
+  inScenes("many are one transaction: a store that fails in the middle of it has none, a crash right behind it leaves all", async (open) => {
+    let breaks = false;
+    // The last row contradicts the first: what was written before it is taken back.
+    const broken = (turn: Turn): Turn => (breaks ? { ...turn, history: [...turn.history, ...turn.history.slice(0, 1)] } : turn);
+    const scene = await open({}, { limits: { turnEnvelopesMax: 100 }, wrap: (journal) => ({ ...journal, commit: (turn) => journal.commit(broken(turn)) }) });
+    const count = async () => (await scene.engine.taskwright.counts()).reduce((sum, { machine, count: more }) => sum + (machine === "task" ? more : 0), 0);
+    const many = Array.from({ length: 400 }, (_, n) => spec(`t${n}`));
+    breaks = true;
+    await expect(scene.dispatcher.submit(many)).rejects.toMatchObject({ _tag: expect.any(String) });
+    breaks = false;
+    await scene.advance(60_000);
+    expect(await count()).toBe(0);
+    // One that the engine would refuse is found before any is stored.
+    await expect(scene.dispatcher.submit([...many, spec("large", { attributes: { text: "x".repeat(1_100_000) } })])).rejects.toMatchObject({ _tag: "PayloadTooLarge" });
+    await scene.settle();
+    expect(await count()).toBe(0);
+    const crashed = scene.engine.crashAfterCommits(1);
+    void scene.dispatcher.submit(many).catch(() => {});
+    await crashed;
+    await scene.restart();
+    expect(await count()).toBe(400);
   });
 
   inScenes("a queue that drains refuses, one that is paused keeps; both by an order that stands in its history", async (open) => {

@@ -40,6 +40,24 @@ describe("engine > start", () => {
     ]);
   });
 
+  inBothJournals("startAll stores all of them in one transaction or, where one is refused, none", async (bench) => {
+    const engine = await bench.engine({ machines: [counter], limits: { turnEnvelopesMax: 10, startsTogetherMax: 100 } });
+    const many = (count: number) => Array.from({ length: count }, (_, n) => ({ machine: "counter", id: String(n) }));
+    await expect(engine.taskwright.startAll([...many(30), { machine: "nobody", id: "1" }])).rejects.toMatchObject({ _tag: "UnknownMachine" });
+    expect(await engine.taskwright.counts()).toEqual([]);
+    let before = engine.taskwright.status().turns;
+    // Those that were there before it are taken along with its first ones.
+    const first = Array.from({ length: 5 }, (_, n) => engine.taskwright.start("counter", `first${n}`));
+    await engine.taskwright.startAll(many(95));
+    await Promise.all(first);
+    expect(engine.taskwright.status().turns - before).toBe(1);
+    before = engine.taskwright.status().turns;
+    const receipts = await engine.taskwright.startAll(many(250));
+    expect(engine.taskwright.status().turns - before).toBe(3);
+    expect(receipts.filter(({ duplicate }) => !duplicate)).toHaveLength(155);
+    expect(await engine.taskwright.startAll([])).toEqual([]);
+  });
+
   inBothJournals("a machine may be given in place of its id", async (bench) => {
     const engine = await bench.engine({ machines: [counter] });
     expect(await engine.start(counter, "1")).toMatchObject({ address: "counter/1" });
