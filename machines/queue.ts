@@ -42,7 +42,7 @@ const recent = ({ policy, given }: QueueContext, at: number) => given.filter((ba
 /** When the oldest of those that were given out lately does not count any more. */
 const paceEnd = ({ policy, given, at }: QueueContext): number => (given[0]?.at ?? at) + (policy.rate?.perMs ?? 0);
 
-export const queue = setup({
+const chart = setup({
   types: { input: {} as { readonly policy: QueuePolicy }, context: {} as QueueContext, events: {} as QueueEvent },
   guards: {
     rateIsSpent: ({ context }) => rateLeft(context, context.at) <= 0,
@@ -60,7 +60,22 @@ export const queue = setup({
     }),
   },
   delays: { pace: ({ context }) => Math.max(1, paceEnd(context) - context.at) },
-}).createMachine({
+});
+
+/** Tasks are given out, as fast as the rate allows. */
+const givingOut = chart.createStateConfig({
+  initial: "giving",
+  states: {
+    giving: { description: "It gives out as workers are free.", always: { guard: "rateIsSpent", target: "pacing" }, on: { GAVE: { actions: "recordGiven" } } },
+    pacing: {
+      description: "As much was given out as its rate allows.",
+      on: { GAVE: { actions: "recordGiven" }, CONFIGURE: { target: "giving", actions: "recordPolicy" } },
+      after: { pace: { target: "giving", actions: "recordPace" } },
+    },
+  },
+});
+
+export const queue = chart.createMachine({
   id: "queue",
   version: "1",
   description: "A queue of tasks, as far as somebody set rules for it.",
@@ -70,16 +85,8 @@ export const queue = setup({
   states: {
     open: {
       description: "It takes tasks and gives them out. No limit: that is its work.",
-      initial: "giving",
       on: { PAUSE: "paused", DRAIN: "draining" },
-      states: {
-        giving: { description: "It gives out as workers are free.", always: { guard: "rateIsSpent", target: "pacing" }, on: { GAVE: { actions: "recordGiven" } } },
-        pacing: {
-          description: "As much was given out as its rate allows.",
-          on: { GAVE: { actions: "recordGiven" }, CONFIGURE: { target: "giving", actions: "recordPolicy" } },
-          after: { pace: { target: "giving", actions: "recordPace" } },
-        },
-      },
+      ...givingOut,
     },
     paused: {
       description: "It takes tasks and gives none out. No limit: somebody resumes it.",
@@ -88,16 +95,8 @@ export const queue = setup({
     },
     draining: {
       description: "It takes no task and gives out what is there. No limit: each of its tasks has one; somebody opens it again.",
-      initial: "giving",
       on: { PAUSE: "paused", RESUME: "open" },
-      states: {
-        giving: { description: "It gives out as workers are free.", always: { guard: "rateIsSpent", target: "pacing" }, on: { GAVE: { actions: "recordGiven" } } },
-        pacing: {
-          description: "As much was given out as its rate allows.",
-          on: { GAVE: { actions: "recordGiven" }, CONFIGURE: { target: "giving", actions: "recordPolicy" } },
-          after: { pace: { target: "giving", actions: "recordPace" } },
-        },
-      },
+      ...givingOut,
     },
   },
 });

@@ -15,7 +15,7 @@ import { makeOrders, matches, type OrderEvent, statusOf } from "./orders.ts";
 import type { TaskDefaults } from "./resolve-task.ts";
 import { makeSubmissions, type Submitted } from "./submissions.ts";
 import { endedStates, type TaskSpec, type TaskState, type TaskView } from "./task-spec.ts";
-import { isTaskContext, taskAddress, taskIdOf, taskStateOf, taskView } from "./task-view.ts";
+import { isGivenUp, isTaskContext, taskAddress, taskIdOf, taskStateOf, taskView } from "./task-view.ts";
 import type { Report } from "./worker-transport.ts";
 
 export interface DispatchOptions {
@@ -89,9 +89,12 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     }
     if (!isWaiting || isStuck || task.ready !== undefined) return;
     const { kind, queue, concurrencyKey: key, slots, born } = task;
-    task.ready = matcher.ready.add({ id, kind, queue, key, slots, born, order: matcher.orderOf(queue, task.since, task.priority) });
+    // What lost its worker, by a crash of the engine too, had its turn already: it goes on before those that wait for theirs.
+    const hadItsTurn = context.run?.outcome === "lost" || context.run?.outcome === "interrupted";
+    const order = hadItsTurn ? Number.NEGATIVE_INFINITY : matcher.orderOf(queue, task.since, task.priority);
+    task.ready = matcher.ready.add({ id, kind, queue, key, slots, born, order });
   };
-  const hearTask = ({ address, state, at, event, outcome }: Transition) => {
+  const hearTask = ({ address, state, status, at, event, outcome }: Transition) => {
     const id = taskIdOf(address);
     if (event.type === "ASSIGN") breakPromise(id);
     look();
@@ -99,6 +102,8 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     if (!isTaskContext(context)) return;
     const now = taskStateOf(state.snapshot as never);
     learn(id, now, context, at, outcome === "failed");
+    // It can't say so itself any more. What a crash leaves untold is told at the next open.
+    if (isGivenUp(status)) for (const dependent of context.dependents) engine.report(taskAddress(dependent), { type: "NEED_FAILED", task: id });
     const ending = endedStates.has(now) ? endings.get(id) : undefined;
     if (listeners.size === 0 && ending === undefined) return;
     const view = taskView(address, state.snapshot as never, state.timers, at, live.get(id)?.createdAt ?? at);

@@ -1,4 +1,5 @@
 import type { TaskContext } from "../../machines/task.ts";
+import { type Failure, failureOf } from "../domain/json.ts";
 import { addUsage, type FailureArtifact } from "../domain/task.ts";
 import type { ActorView } from "../engine/index.ts";
 import type { TaskState, TaskView } from "./task-spec.ts";
@@ -16,18 +17,22 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 
 /** The state of a task by the value of its machine: while a worker has it, the state within. What its supervisor gave up is dead, wherever it was. */
 export const taskStateOf = ({ value, status }: { readonly value: unknown; readonly status: string }): TaskState => {
-  if (status === "error" || status === "stopped") return "dead";
+  if (isGivenUp(status)) return "dead";
   if (typeof value === "string") return value as TaskState;
   const { active } = value as { readonly active?: string };
   return (active ?? Object.keys(value as object)[0]) as TaskState;
 };
+
+/** Whether its supervisor gave it up: it told nobody of its end. */
+export const isGivenUp = (status: string): boolean => status === "error" || status === "stopped";
+const givenUp: Failure = { name: "TaskFailed", code: "given_up", message: "it was stopped from outside, and not by an order" };
 
 const artifactStates: ReadonlySet<TaskState> = new Set(["failed", "dead", "expired"]);
 
 /** A task as its actor shows it. */
 export const taskView = (
   address: string,
-  snapshot: { readonly value: unknown; readonly status: string; readonly context: unknown },
+  snapshot: { readonly value: unknown; readonly status: string; readonly context: unknown; readonly error?: unknown },
   timers: ActorView["timers"],
   at: number,
   createdAt: number,
@@ -37,9 +42,11 @@ export const taskView = (
   const until = Object.values(timers ?? {}).reduce<number | undefined>((least, timer) => (least === undefined || timer.due < least ? timer.due : least), undefined);
   const usage = addUsage(context.used, context.using);
   const session = context.session ?? undefined;
+  // What broke the task itself says more than what its last attempt came to.
+  const failure = isGivenUp(snapshot.status) ? (snapshot.error === undefined ? givenUp : failureOf(snapshot.error)) : (context.failure ?? undefined);
   const artifact: FailureArtifact | undefined =
-    artifactStates.has(state) && context.failure !== null
-      ? { task: context.spec.id, state: state as FailureArtifact["state"], failure: context.failure, attempts: context.assignments, usage, session, result: context.result }
+    artifactStates.has(state) && failure !== undefined
+      ? { task: context.spec.id, state: state as FailureArtifact["state"], failure, attempts: context.assignments, usage, session, result: context.result }
       : undefined;
   return {
     id: taskIdOf(address),
@@ -56,7 +63,7 @@ export const taskView = (
     question: state === "parked" ? (context.question ?? undefined) : undefined,
     receipt: context.receipt ?? undefined,
     verdict: context.verdict ?? undefined,
-    failure: context.failure ?? undefined,
+    failure,
     artifact,
     result: context.result ?? undefined,
     until,
