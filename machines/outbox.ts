@@ -1,6 +1,6 @@
 import { assign, emit, enqueueActions, sendTo, setup } from "xstate";
 import { actorRef } from "../src/domain/reference.ts";
-import { type Attempt, defaultOutboxPolicy, type EntryStatus, type NewEntry, type OutboxPolicy, settle } from "../src/domain/outbox.ts";
+import { type Attempts, defaultOutboxPolicy, type EntryStatus, type NewEntry, type OutboxPolicy, settle } from "../src/domain/outbox.ts";
 
 /**
  * One outbox: what is to be delivered to a destination, at least once, in order where order matters. Its entries are
@@ -111,9 +111,8 @@ export type OutboxEvent =
   | { readonly type: "CLOSE" };
 
 /** What a drain came to since it began, or since its last report: each attempt that ended, and what is left. */
-export type Report = {
+export type Report = Attempts & {
   readonly drain: number;
-  readonly attempts: ReadonlyArray<Attempt>;
   /** How many attempts began, those that have not ended included. */
   readonly begun: number;
   /** Something else could begin: it is worth a look. Of one that has ended, always. */
@@ -201,13 +200,13 @@ export const outbox = setup({
     probe: assign({ isProbe: true }),
     recordReport: enqueueActions(({ context, event, enqueue, self }) => {
       if (!isReport(event)) return;
-      const { attempts, begun, rest, over } = event;
+      const { undelivered, begun, rest, over } = event;
       const isOver = event.type === "taskwright.outbox.drained";
       const at = momentOf(context, event);
-      const settled = settle(self.id, context.policy, attempts, at, context.failures);
+      const settled = settle(self.id, context.policy, event, at, context.failures);
       const gone = new Set(over.map(({ seq }) => seq));
       const changed = settled.changed.filter(({ seq }) => !gone.has(seq));
-      const removed = [...settled.removed, ...gone];
+      const removed = settled.removed.concat(...gone);
       if (changed.length > 0) enqueue({ type: "changeEntries", params: { changes: changed } });
       if (removed.length > 0) enqueue({ type: "removeEntries", params: { seqs: removed } });
       const count = (status: EntryStatus) => changed.filter((change) => change.status === status).length;
@@ -231,10 +230,10 @@ export const outbox = setup({
         // The pace is kept by waiting after a batch, not within it.
         pacedTo: perSecondMax === undefined ? 0 : Math.max(context.pacedTo, at + Math.ceil((1_000 * begun) / perSecondMax)),
       });
-      for (const tried of attempts) {
+      for (const tried of undelivered) {
         if (tried.verdict === "refused") enqueue.emit({ type: "outbox.refused", key: tried.key, reason: tried.reason });
       }
-      const keys = new Map(attempts.map(({ seq, key }) => [seq, key]));
+      const keys = new Map(undelivered.map(({ seq, key }) => [seq, key]));
       for (const { seq, status, attempts: tries, error } of changed) {
         const key = keys.get(seq) ?? "";
         if (status === "poisoned") enqueue.emit({ type: "outbox.poisoned", key, attempts: tries, reason: error });

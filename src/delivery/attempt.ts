@@ -15,8 +15,8 @@ export interface AttemptOptions {
   readonly signal: AbortSignal;
 }
 
-/** An attempt as it is reported. */
-export const described = (row: EntryRow, verdict: Verdict): Attempt => ({
+/** An attempt that did not deliver, as it is reported. */
+export const described = (row: EntryRow, verdict: Exclude<Verdict, { readonly verdict: "delivered" }>): Attempt => ({
   seq: row.seq,
   key: row.key,
   attempt: row.attempts + 1,
@@ -46,25 +46,26 @@ class Told implements DeliveryAttempt {
   }
 }
 
-/** One attempt, limited in time. Never rejects, and never throws. */
-export const attemptOf = (options: AttemptOptions, row: EntryRow): Attempt | Promise<Attempt> => {
+/** One attempt, limited in time. Never rejects, and never throws. A destination that answers at once is not waited for. */
+export const attempted = (options: AttemptOptions, row: EntryRow): Verdict | Promise<Verdict> => {
   const { outbox, key, type, lane, occurredAt } = row;
   const told = new Told(row.attempts + 1);
   let answer: ReturnType<Destination>;
   try {
     answer = options.destination({ outbox, key, type, lane, occurredAt, payload: JSON.parse(row.payload) }, told);
     // One that answers at once needs no limit.
-    if (!isAwaitable(answer)) return described(row, verdictOf(answer));
+    if (answer === undefined || answer === delivered) return delivered;
+    if (!isAwaitable(answer)) return verdictOf(answer);
   } catch (error) {
-    return described(row, thrown(error));
+    return thrown(error);
   }
-  return limited(options, row, told, answer);
+  return limited(options, told, answer);
 };
 
 const isAwaitable = (answer: unknown): answer is PromiseLike<Answer> | Effect.Effect<Answer, unknown> =>
   typeof answer === "object" && answer !== null && (Effect.isEffect(answer) || typeof (answer as { readonly then?: unknown }).then === "function");
 
-const limited = async ({ time, timeoutMs, signal }: AttemptOptions, row: EntryRow, told: Told, answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>): Promise<Attempt> => {
+const limited = async ({ time, timeoutMs, signal }: AttemptOptions, told: Told, answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>): Promise<Verdict> => {
   let cancel = () => {};
   let abort = () => {};
   // Whoever does not answer in time may have got it.
@@ -78,7 +79,7 @@ const limited = async ({ time, timeoutMs, signal }: AttemptOptions, row: EntryRo
     signal.addEventListener("abort", abort, { once: true });
   });
   try {
-    return described(row, await Promise.race([answered(answer, told), givenUp]));
+    return await Promise.race([answered(answer, told), givenUp]);
   } finally {
     cancel();
     signal.removeEventListener("abort", abort);

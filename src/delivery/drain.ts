@@ -2,10 +2,10 @@ import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import type { Dropped, OutboxContext, Report, Rest } from "../../machines/outbox.ts";
 import type { Address } from "../domain/address.ts";
-import type { Attempt, Verdict } from "../domain/outbox.ts";
+import type { Attempt, DeliveredEntry, Verdict } from "../domain/outbox.ts";
 import type { Time } from "../engine/index.ts";
-import type { Journal, JournalError } from "../journal/index.ts";
-import { attemptOf } from "./attempt.ts";
+import type { EntryRow, Journal, JournalError } from "../journal/index.ts";
+import { attempted, described } from "./attempt.ts";
 import type { Destination } from "./destination.ts";
 import { rested } from "./rest.ts";
 import { type Batch, type Lane, laneOf, page, take } from "./take.ts";
@@ -62,7 +62,9 @@ export class Drain {
   /** Lanes that failed since the last look. */
   #failed = new Set<string>();
   /** Not reported yet. */
-  #attempts: Array<Attempt> = [];
+  #delivered: Array<EntryRow> = [];
+  #undelivered: Array<Attempt> = [];
+  #failing = 0;
   #expired: ReadonlyArray<Dropped> = [];
   #begun = 0;
   #hasFailed = false;
@@ -111,7 +113,7 @@ export class Drain {
   holdsUp({ lane: name, key }: { readonly lane: string; readonly key: string }): boolean {
     const { order } = this.#context.policy;
     const lane = order === "fifo" ? "" : name;
-    return order !== "independent" && (this.#failed.has(lane) || this.#batch.waiting.has(lane)) && !this.#attempts.some((attempt) => attempt.key === key);
+    return order !== "independent" && (this.#failed.has(lane) || this.#batch.waiting.has(lane)) && !this.#unreported.some((attempt) => attempt.key === key);
   }
 
   #look(): void {
@@ -124,14 +126,14 @@ export class Drain {
     this.#isFresh = false;
     if (this.#looks > 0) this.#failures = context.failures;
     const { order } = context.policy;
-    const held = new Set([...this.#busy.keys(), ...this.#attempts.map(({ seq, lane }) => laneOf(context.policy, { seq, lane }))]);
+    const held = new Set([...this.#busy.keys(), ...this.#unreported.map((attempt) => laneOf(context.policy, attempt))]);
     const tried = this.#tried;
     if (order === "independent") held.clear();
     this.#read(take({ journal, outbox, context, now: time.now(), held, tried }), (batch) => {
-      this.#failed = new Set(this.#attempts.flatMap(({ verdict, seq, lane }) => (isFailed(verdict) ? [laneOf(context.policy, { seq, lane })] : [])));
+      this.#failed = new Set(this.#undelivered.flatMap((attempt) => (isFailed(attempt.verdict) ? [laneOf(context.policy, attempt)] : [])));
       this.#batch = this.#options.destination === undefined ? { ...batch, lanes: [], nextDue: time.now() + unimplementedMs, isCut: false } : batch;
       this.#next = 0;
-      this.#attempts.push(...batch.superseded);
+      this.#undelivered.push(...batch.superseded);
       this.#expired = [...this.#expired, ...batch.expired];
       for (const lane of batch.behind) this.#freed(lane);
     });
@@ -170,7 +172,7 @@ export class Drain {
     const { policy, isProbe, lastSeq } = this.#context;
     const isHalted = this.#isHalted;
     const { lanes } = this.#batch;
-    while (!isHalted && this.#busy.size < policy.parallelMax && this.#next < lanes.length) void this.#send(lanes[this.#next++] as Lane);
+    while (!isHalted && this.#busy.size < policy.parallelMax && this.#next < lanes.length) this.#send(lanes[this.#next++] as Lane);
     if (this.#isReporting) return;
     const now = this.#options.time.now();
     const isIdle = !isProbe && !isHalted && policy.order !== "fifo" && this.#busy.size < policy.parallelMax && this.#next >= lanes.length;
@@ -199,7 +201,7 @@ export class Drain {
     const awaited = this.#options.awaited();
     if (awaited.size === 0) return false;
     const keys = new Set([...awaited].map(({ key }) => key));
-    return this.#attempts.some(({ key }) => keys.has(key));
+    return this.#unreported.some(({ key }) => keys.has(key));
   }
 
   /** Entries came meanwhile: is there one whose lane is free? */
@@ -218,34 +220,60 @@ export class Drain {
     });
   }
 
-  async #send({ name, rows }: Lane): Promise<void> {
+  /** Sends the lane's entries, from one on. Answers that are there at once are not waited for, and not one by one. */
+  #send(lane: Lane, from = 0): void {
     const { time, signal, destination } = this.#options;
     if (destination === undefined) return;
+    const { name, rows } = lane;
     const options = { time, destination, timeoutMs: this.#context.policy.attemptTimeoutMs, signal };
-    for (const row of rows) {
+    for (let next = from; next < rows.length; ) {
       if (this.#isHalted) {
         this.#isLeft = true;
         break;
       }
+      const row = rows[next++] as EntryRow;
       this.#busy.set(name, row.seq);
       this.#begun++;
-      const attempt = await attemptOf(options, row);
-      this.#attempts.push(attempt);
-      this.#lateAt = Math.min(this.#lateAt, time.now() + reportMs);
-      if (isFailed(attempt.verdict)) {
-        this.#failures++;
-        this.#failed.add(name);
-        this.#hasFailed = true;
-        break;
+      const verdict = attempted(options, row);
+      if (verdict instanceof Promise) {
+        void verdict.then((late) => {
+          const goesOn = this.#ended(name, row, late);
+          this.#lateAt = Math.min(this.#lateAt, time.now() + reportMs);
+          if (goesOn && next < rows.length) {
+            if (time.now() >= this.#lateAt) this.#goOn();
+            else this.#wake(this.#lateAt);
+            this.#send(lane, next);
+            if (this.#busy.has(name)) return;
+          } else this.#free(name);
+          this.#goOn();
+        });
+        return;
       }
-      this.#failures = 0;
-      if (row === rows.at(-1)) break;
-      if (time.now() >= this.#lateAt) this.#goOn();
-      else this.#wake(this.#lateAt);
+      if (!this.#ended(name, row, verdict)) break;
     }
-    this.#busy.delete(name);
-    if (this.#batch.behind.has(name)) this.#freed(name);
-    this.#goOn();
+    if (this.#delivered.length + this.#undelivered.length > 0) this.#lateAt = Math.min(this.#lateAt, time.now() + reportMs);
+    this.#free(name);
+  }
+
+  /** What an attempt came to; false where nothing of its lane goes on. */
+  #ended(lane: string, row: EntryRow, verdict: Verdict): boolean {
+    if (verdict.verdict === "delivered") this.#delivered.push(row);
+    else this.#undelivered.push(described(row, verdict));
+    if (isFailed(verdict.verdict)) {
+      this.#failures++;
+      this.#failing++;
+      this.#failed.add(lane);
+      this.#hasFailed = true;
+      return false;
+    }
+    this.#failures = 0;
+    this.#failing = 0;
+    return true;
+  }
+
+  #free(lane: string): void {
+    this.#busy.delete(lane);
+    if (this.#batch.behind.has(lane)) this.#freed(lane);
   }
 
   /** There is more in this lane: is it free to go? */
@@ -253,8 +281,12 @@ export class Drain {
     if (!this.#busy.has(lane) && !this.#failed.has(lane)) this.#isFresh = true;
   }
 
+  get #unreported(): ReadonlyArray<Pick<EntryRow, "seq" | "key" | "lane">> {
+    return [...this.#delivered, ...this.#undelivered];
+  }
+
   get #tried(): ReadonlySet<number> {
-    return new Set([...this.#busy.values(), ...this.#attempts.map(({ seq }) => seq)]);
+    return new Set([...this.#busy.values(), ...this.#unreported.map(({ seq }) => seq)]);
   }
 
   #end(): void {
@@ -265,9 +297,12 @@ export class Drain {
   /** `takesMore`: what comes of it is worth another look. */
   #report(kind: "progressed" | "drained", takesMore: boolean): void {
     const { journal, outbox, time, destination, onUnreadable } = this.#options;
-    const [attempts, expired, begun] = [this.#attempts, this.#expired, this.#begun];
+    const delivered = this.#delivered.map(({ seq, key, attempts }): DeliveredEntry => [seq, key, attempts + 1]);
+    const [undelivered, failing, expired, begun] = [this.#undelivered, this.#failing, this.#expired, this.#begun];
     const isMore = destination !== undefined && (this.#isFresh || this.#isLeft || this.#batch.isCut || this.#next < this.#batch.lanes.length);
-    this.#attempts = [];
+    this.#delivered = [];
+    this.#undelivered = [];
+    this.#failing = 0;
     this.#expired = [];
     this.#begun = 0;
     this.#lateAt = Number.POSITIVE_INFINITY;
@@ -281,7 +316,7 @@ export class Drain {
     this.#isReporting = true;
     this.#reports++;
     const nextDue = isMore ? time.now() : this.#batch.nextDue;
-    const counted = rested({ journal, outbox, attempts, expired, nextDue, isCut: this.#batch.isCut, latest: () => this.#context, tried: () => this.#tried });
+    const counted = rested({ journal, outbox, attempts: { delivered, undelivered }, expired, nextDue, isCut: this.#batch.isCut, latest: () => this.#context, tried: () => this.#tried });
     const uncounted = (error: JournalError) => {
       onUnreadable(error);
       const { pending, poisoned, unknown, lastSeq } = this.#context;
@@ -292,7 +327,7 @@ export class Drain {
       onExit: (exit) => {
         if (this.#isOver || exit._tag === "Failure") return;
         if (kind === "drained") this.#end();
-        this.#options.report(kind, { drain: this.#context.drain, attempts, begun, takesMore, ...exit.value });
+        this.#options.report(kind, { drain: this.#context.drain, delivered, undelivered, failing, begun, takesMore, ...exit.value });
       },
     });
   }

@@ -5,11 +5,11 @@ import { type OutboxContext, outbox as outboxMachine } from "../../machines/outb
 import { actorRef } from "../domain/reference.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
-import { type Attempt, defaultOutboxPolicy, type NewEntry, OutboxPolicy } from "../domain/outbox.ts";
+import { type Attempts, defaultOutboxPolicy, type NewEntry, OutboxPolicy, type Verdict } from "../domain/outbox.ts";
 import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
 import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
 import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
-import type { Destination } from "./destination.ts";
+import { delivered, type Destination } from "./destination.ts";
 import { Drain, unreadableMs } from "./drain.ts";
 import { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
 import { derivedKey } from "./key.ts";
@@ -102,7 +102,7 @@ interface Waiter {
   readonly key: string;
   readonly lane: string;
   isStored: boolean;
-  readonly settle: (attempt: Attempt | undefined) => void;
+  readonly settle: (verdict: Verdict | undefined) => void;
 }
 
 const keyed = (outbox: Address, entry: NewEntry, at: number) => {
@@ -115,7 +115,7 @@ interface Standing {
   run: Run | undefined;
   isDraining: boolean;
   /** What a drain said, until that is stored. */
-  report: { readonly drain: number; readonly reports: number; readonly attempts: ReadonlyArray<Attempt> } | undefined;
+  report: { readonly drain: number; readonly reports: number; readonly attempts: Attempts } | undefined;
   readonly waiters: Set<Waiter>;
 }
 
@@ -162,8 +162,8 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
       const entry = keyed(outboxAddress(name), given, bound?.doors.time.now() ?? 0);
       const standing = standingOf(outboxAddress(name));
       let waiter: Waiter | undefined;
-      const attempted = Effect.async<Attempt | undefined>((resume) => {
-        waiter = { key: entry.key, lane: entry.lane ?? entry.type, isStored: false, settle: (attempt) => resume(Effect.succeed(attempt)) };
+      const attempted = Effect.async<Verdict | undefined>((resume) => {
+        waiter = { key: entry.key, lane: entry.lane ?? entry.type, isStored: false, settle: (verdict) => resume(Effect.succeed(verdict)) };
         standing.waiters.add(waiter);
       });
       const stored = Effect.map(enqueue(name, entry), () => {
@@ -173,9 +173,9 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
       });
       return Effect.zipRight(stored, attempted, { concurrent: true }).pipe(
         Effect.ensuring(Effect.sync(() => waiter !== undefined && standing.waiters.delete(waiter))),
-        Effect.flatMap((attempt): Effect.Effect<Delivered, DeliveryRefused> => {
-          if (attempt?.verdict === "delivered") return Effect.succeed({ delivered: true });
-          if (attempt?.verdict === "refused") return new DeliveryRefused({ outbox: name, key: entry.key, reason: attempt.reason });
+        Effect.flatMap((ended): Effect.Effect<Delivered, DeliveryRefused> => {
+          if (ended?.verdict === "delivered") return Effect.succeed({ delivered: true });
+          if (ended?.verdict === "refused") return new DeliveryRefused({ outbox: name, key: entry.key, reason: ended.reason });
           return Effect.succeed({ delivered: false, pending: true });
         }),
       );
@@ -230,7 +230,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         report: (kind, said) => {
           if (standing.run !== run) return;
           if (kind === "drained") standing.run = undefined;
-          standing.report = { drain: run.number, reports: kind === "drained" ? Number.POSITIVE_INFINITY : ++reports, attempts: said.attempts };
+          standing.report = { drain: run.number, reports: kind === "drained" ? Number.POSITIVE_INFINITY : ++reports, attempts: said };
           report(address, { type: `taskwright.outbox.${kind}`, at: time.now(), ...said }, incarnation);
         },
         onUnreadable,
@@ -250,8 +250,9 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         if (said !== undefined && (context.drain !== said.drain || !isDraining || context.reports >= said.reports)) {
           standing.report = undefined;
           if (standing.waiters.size > 0) {
-            const attempts = new Map(said.attempts.map((attempt) => [attempt.key, attempt]));
-            for (const waiter of standing.waiters) if (attempts.has(waiter.key)) waiter.settle(attempts.get(waiter.key));
+            const { delivered: arrived, undelivered } = said.attempts;
+            const verdicts = new Map<string, Verdict>([...arrived.map(([, key]) => [key, delivered] as const), ...undelivered.map((attempt) => [attempt.key, attempt] as const)]);
+            for (const waiter of standing.waiters) if (verdicts.has(waiter.key)) waiter.settle(verdicts.get(waiter.key));
           }
         }
         const { run } = standing;

@@ -1,13 +1,13 @@
 import * as Effect from "effect/Effect";
 import type { Dropped, OutboxContext, Rest } from "../../machines/outbox.ts";
 import type { Address } from "../domain/address.ts";
-import type { Attempt } from "../domain/outbox.ts";
+import type { Attempts } from "../domain/outbox.ts";
 import type { Journal, JournalError } from "../journal/index.ts";
 
 export interface RestOptions {
   readonly journal: Journal;
   readonly outbox: Address;
-  readonly attempts: ReadonlyArray<Attempt>;
+  readonly attempts: Pick<Attempts, "delivered" | "undelivered">;
   readonly expired: ReadonlyArray<Dropped>;
   readonly nextDue: number | null;
   /** Not all that waits was looked at: then what is left is reckoned, not counted, and may be less. */
@@ -30,8 +30,9 @@ export const rested = ({
   tried,
 }: RestOptions): Effect.Effect<{ readonly rest: Rest; readonly over: ReadonlyArray<Dropped> }, JournalError> =>
   Effect.gen(function* () {
-    const isOver = ({ verdict }: Attempt) => verdict === "delivered" || verdict === "refused" || verdict === "superseded";
-    const gone = new Set([...attempts.filter(isOver), ...expired].map(({ seq }) => seq));
+    const gone = new Set(attempts.delivered.map(([seq]) => seq));
+    for (const { verdict, seq } of attempts.undelivered) if (verdict === "refused" || verdict === "superseded") gone.add(seq);
+    for (const { seq } of expired) gone.add(seq);
     const { lastSeq, policy, ...known } = latest();
     const isOverBound = ({ pending, poisoned }: { readonly pending: number; readonly poisoned: number }) => policy.whenFull === "dropOldest" && pending - gone.size + poisoned > policy.entriesMax;
     // Counting reads every entry: not after each of many batches.

@@ -88,14 +88,26 @@ export type Verdict =
   /** The request was written and not answered. */
   | { readonly verdict: "unknown"; readonly reason: string };
 
-/** One attempt of one entry, as a drain reports it. */
-export type Attempt = Verdict & {
+/** One attempt of one entry that did not deliver it, as a drain reports it. */
+export type Attempt = Exclude<Verdict, { readonly verdict: "delivered" }> & {
   readonly seq: number;
   readonly key: string;
   /** This one included. */
   readonly attempt: number;
   readonly lane: string;
   readonly occurredAt: number;
+};
+
+/** One that was delivered: its number, its key, and at which attempt. A batch of thousands is recorded as these. */
+export type DeliveredEntry = readonly [seq: number, key: string, attempt: number];
+
+/** What a drain came to. */
+export type Attempts = {
+  readonly delivered: ReadonlyArray<DeliveredEntry>;
+  /** All other attempts that ended, in their order. */
+  readonly undelivered: ReadonlyArray<Attempt>;
+  /** How many failed after the last one that was answered. */
+  readonly failing: number;
 };
 
 /** How an entry changes; the rest of its row stays. */
@@ -122,26 +134,22 @@ export interface Settled {
 }
 
 /** What becomes of the entries that a drain tried. */
-export const settle = (outbox: string, policy: OutboxPolicy, attempts: ReadonlyArray<Attempt>, at: number, failuresBefore: number): Settled => {
+export const settle = (outbox: string, policy: OutboxPolicy, { delivered, undelivered, failing }: Attempts, at: number, failuresBefore: number): Settled => {
   const changed: Array<EntryChange> = [];
-  const removed: Array<number> = [];
-  const counts = { delivered: 0, refused: 0, poisoned: 0, unknown: 0 };
+  const removed: Array<number> = delivered.map(([seq]) => seq);
+  const counts = { delivered: delivered.length, refused: 0, poisoned: 0, unknown: 0 };
   let retryAt: number | null = null;
-  let failures = failuresBefore;
-  for (const tried of attempts) {
+  for (const tried of undelivered) {
     const { seq, attempt } = tried;
     if (tried.verdict === "superseded") {
       removed.push(seq);
       continue;
     }
-    if (tried.verdict === "delivered" || tried.verdict === "refused") {
-      counts[tried.verdict]++;
+    if (tried.verdict === "refused") {
+      counts.refused++;
       removed.push(seq);
-      // One that is refused was answered: the destination is there.
-      failures = 0;
       continue;
     }
-    failures++;
     const error = tried.reason;
     if (tried.verdict === "unknown" && policy.unknownOutcome === "stop") {
       counts.unknown++;
@@ -158,5 +166,7 @@ export const settle = (outbox: string, policy: OutboxPolicy, attempts: ReadonlyA
     if (retryAt === null || due < retryAt) retryAt = due;
     changed.push({ seq, status: "pending", attempts: attempt, due, error });
   }
-  return { changed, removed, ...counts, retryAt, failures };
+  // One that is refused was answered: the destination is there.
+  const isAnswered = counts.delivered + counts.refused > 0;
+  return { changed, removed, ...counts, retryAt, failures: (isAnswered ? 0 : failuresBefore) + failing };
 };

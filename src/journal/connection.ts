@@ -20,6 +20,8 @@ export interface Connection {
   readonly rows: <A>(sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, SqlError>;
   /** Reads outside of a transaction: errors mapped, locks of others waited for. */
   readonly read: <A>(sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, JournalError>;
+  /** The same, each row as a list in the order of its columns: for many rows at half the price. */
+  readonly readLists: <A extends ReadonlyArray<unknown>>(sql: string, params?: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<A>, JournalError>;
   /**
    * BEGIN IMMEDIATE, `body`, COMMIT. Whatever fails, the transaction is over afterwards. A failed COMMIT has an
    * unknown outcome and is a typed failure.
@@ -81,17 +83,18 @@ const make = (where: string, sql: SqlConnection, scope: Scope.CloseableScope): C
   const spoiled = new Map<string, string>();
   const current = (text: string) => (spoiled.size === 0 ? text : (spoiled.get(text) ?? text));
   const rows = <A>(text: string, params = none) => sql.executeRaw(current(text), params) as Effect.Effect<ReadonlyArray<A>, SqlError>;
+  const lists = <A>(text: string, params = none) => sql.executeValues(current(text), params) as Effect.Effect<ReadonlyArray<unknown>, SqlError> as Effect.Effect<ReadonlyArray<A>, SqlError>;
   const run = rows as Connection["run"];
 
   /** Waits for a lock that somebody else holds, without holding up the event loop. */
-  const patiently = <A>(text: string, params = none): Effect.Effect<ReadonlyArray<A>, SqlError> => {
+  const patiently = <A>(text: string, params = none, ask = rows): Effect.Effect<ReadonlyArray<A>, SqlError> => {
     const respell = (error: SqlError) =>
       Effect.sync(() => {
         if (isBusy(error) && error.message.startsWith("Failed to prepare")) spoiled.set(text, `${current(text)} `);
       });
-    const again = Effect.suspend(() => Effect.tapError(rows<A>(text, params), respell));
+    const again = Effect.suspend(() => Effect.tapError(ask<A>(text, params), respell));
     const waiting = Effect.retry(Effect.delay(again, "5 millis"), { schedule: patience, while: isBusy });
-    return Effect.catchAll(rows<A>(text, params), (error) => (isBusy(error) ? Effect.zipRight(respell(error), waiting) : Effect.fail(error)));
+    return Effect.catchAll(ask<A>(text, params), (error) => (isBusy(error) ? Effect.zipRight(respell(error), waiting) : Effect.fail(error)));
   };
 
   // After some failures (a full disk) SQLite has ended the transaction by itself: then this fails, and all is well. If it
@@ -103,6 +106,7 @@ const make = (where: string, sql: SqlConnection, scope: Scope.CloseableScope): C
     run,
     rows,
     read: (text, params) => Effect.mapError(patiently(text, params), (error) => fromDriver(where, error)) as never,
+    readLists: (text, params) => Effect.mapError(patiently(text, params, lists), (error) => fromDriver(where, error)) as never,
     transaction: (body) =>
       Effect.uninterruptible(
         Effect.zipRight(

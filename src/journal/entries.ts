@@ -28,7 +28,21 @@ const changed = Bulk.make<Changed>(
   ") AS new WHERE entries.outbox = new.column1 AND entries.seq = new.column2",
   (row, params) => params.push(row.outbox, row.seq, row.status, row.attempts, row.due, row.error),
 );
-/** One statement for each outbox, whatever the number of rows. */
+/** Runs of numbers that follow one another. */
+const runsOf = (seqs: ReadonlyArray<number>): ReadonlyArray<readonly [from: number, to: number]> => {
+  const runs: Array<[number, number]> = [];
+  for (const seq of seqs.toSorted((one, other) => one - other)) {
+    const last = runs.at(-1);
+    if (last !== undefined && seq <= last[1] + 1) last[1] = seq;
+    else runs.push([seq, seq]);
+  }
+  return runs;
+};
+
+/** So many entries on average make it worth a statement of its own to remove a run of them: twice as fast as one by one. */
+const runLength = 20;
+
+/** One statement for each outbox, or one for each run of entries that follow one another where these are long. */
 const remove = (connection: Connection, rows: ReadonlyArray<Removed>): Effect.Effect<void, SqlError> => {
   const seqs = new Map<Address, Array<number>>();
   for (const { outbox, seq } of rows) {
@@ -36,7 +50,15 @@ const remove = (connection: Connection, rows: ReadonlyArray<Removed>): Effect.Ef
     if (own === undefined) seqs.set(outbox, [seq]);
     else own.push(seq);
   }
-  return Effect.forEach(seqs, ([outbox, own]) => connection.run("DELETE FROM entries WHERE outbox = ? AND seq IN (SELECT value FROM json_each(?))", [outbox, JSON.stringify(own)]), { discard: true });
+  return Effect.forEach(
+    seqs,
+    ([outbox, own]) => {
+      const runs = runsOf(own);
+      if (runs.length * runLength > own.length) return connection.run("DELETE FROM entries WHERE outbox = ? AND seq IN (SELECT value FROM json_each(?))", [outbox, JSON.stringify(own)]);
+      return Effect.forEach(runs, ([from, to]) => connection.run("DELETE FROM entries WHERE outbox = ? AND seq BETWEEN ? AND ?", [outbox, from, to]), { discard: true });
+    },
+    { discard: true },
+  );
 };
 
 const isReplacing = ({ entry }: Stored) => entry.replaces !== "";
@@ -89,12 +111,31 @@ export const write = (connection: Connection, writes: ReadonlyArray<EntryWrite>)
     }
   });
 
-const columns = "outbox, seq, key, lane, replaces, type, payload, occurred_at AS occurredAt, due, attempts, status, error";
+const columns = "seq, key, lane, replaces, type, payload, occurred_at, due, attempts, status, error";
+type List = [seq: number, key: string, lane: string, replaces: string, type: string, payload: string, occurredAt: number, due: number, attempts: number, status: EntryRow["status"], error: string];
 
-export const read = (connection: Connection, { outbox, status, after = 0, upTo = Number.MAX_SAFE_INTEGER, limit }: EntryFilter): Effect.Effect<ReadonlyArray<EntryRow>, JournalError> =>
-  status === undefined
-    ? connection.read(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, limit])
-    : connection.read(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? AND status = ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, status, limit]);
+const rowOf = (outbox: Address, [seq, key, lane, replaces, type, payload, occurredAt, due, attempts, status, error]: List): EntryRow => ({
+  outbox,
+  seq,
+  key,
+  lane,
+  replaces,
+  type,
+  payload,
+  occurredAt,
+  due,
+  attempts,
+  status,
+  error,
+});
+
+export const read = (connection: Connection, { outbox, status, after = 0, upTo = Number.MAX_SAFE_INTEGER, limit }: EntryFilter): Effect.Effect<ReadonlyArray<EntryRow>, JournalError> => {
+  const lists =
+    status === undefined
+      ? connection.readLists<List>(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, limit])
+      : connection.readLists<List>(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? AND status = ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, status, limit]);
+  return Effect.map(lists, (all) => all.map((list) => rowOf(outbox, list)));
+};
 
 export const posted = (connection: Connection, after: number, limit: number): Effect.Effect<ReadonlyArray<PostedRow>, JournalError> =>
   connection.read("SELECT id, outbox, entries FROM posted_entries WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type OutboxContext, type OutboxEvent, type OutboxInput, outbox, outboxActions, type Rest } from "../../machines/outbox.ts";
-import type { Attempt, OutboxPolicy, Verdict } from "../../src/domain/outbox.ts";
+import type { Attempt, Attempts, DeliveredEntry, OutboxPolicy, Verdict } from "../../src/domain/outbox.ts";
 import { type Actor, elapsed, type Stimulus } from "./actor.ts";
 import { Chart } from "./chart.ts";
 import { type Case, describeCoverage, describeTable, describeWalk, ignored, to } from "./table.ts";
@@ -21,12 +21,23 @@ const bounded = withPolicy({ entriesMax: 1 });
 
 const enqueue = { type: "ENQUEUE", entries: [{ key: "a", type: "message", payload: 1 }] } as const;
 const restOf = (rest: Partial<Rest> = {}): Rest => ({ pending: 0, poisoned: 0, unknown: 0, nextDue: null, lastSeq: 1, ...rest });
-const attemptOf = (verdict: Verdict, seq = 1, attempt = 1): Attempt => ({ seq, key: `key ${seq}`, attempt, lane: "message", occurredAt: at, ...verdict });
+const attemptsOf = (verdicts: ReadonlyArray<Verdict>): Attempts => {
+  const delivered: Array<DeliveredEntry> = [];
+  const undelivered: Array<Attempt> = [];
+  let failing = 0;
+  for (const [index, verdict] of verdicts.entries()) {
+    const [seq, key, attempt] = [index + 1, `key ${index + 1}`, 1];
+    if (verdict.verdict === "delivered") delivered.push([seq, key, attempt]);
+    else undelivered.push({ seq, key, attempt, lane: "message", occurredAt: at, ...verdict });
+    failing = verdict.verdict === "delivered" || verdict.verdict === "refused" ? 0 : verdict.verdict === "superseded" ? failing : failing + 1;
+  }
+  return { delivered, undelivered, failing };
+};
 const drained = (drain: number, verdicts: ReadonlyArray<Verdict> = [{ verdict: "delivered" }], rest: Partial<Rest> = {}) =>
   ({
     type: "taskwright.outbox.drained",
     drain,
-    attempts: verdicts.map((verdict, index) => attemptOf(verdict, index + 1)),
+    ...attemptsOf(verdicts),
     begun: verdicts.length,
     takesMore: true,
     rest: restOf(rest),

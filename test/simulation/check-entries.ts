@@ -1,4 +1,4 @@
-import type { Attempt, EntryStatus } from "../../src/domain/outbox.ts";
+import type { DeliveredEntry, EntryStatus } from "../../src/domain/outbox.ts";
 import type { Moment } from "./life.ts";
 import type { Stored } from "./store.ts";
 
@@ -55,7 +55,7 @@ export class EntryBook {
 
   #follow({ life, event, entry, commands }: Moment, received: ReadonlySet<string>, violate: (what: string) => void): void {
     const entries = this.#of(life.address);
-    if (entry.outcome === "handled" && Array.isArray(event.attempts)) this.#checkOrder(life.address, entries, event.attempts as ReadonlyArray<Attempt>, received, violate);
+    if (entry.outcome === "handled" && Array.isArray(event.delivered)) this.#checkOrder(life.address, entries, event.delivered as ReadonlyArray<DeliveredEntry>, received, violate);
     for (const command of commands) {
       if (command.type !== "act") continue;
       const params = command.params as unknown;
@@ -71,10 +71,10 @@ export class EntryBook {
   }
 
   /** What is said to be delivered was received, and nothing overtook an earlier one of its lane. */
-  #checkOrder(outbox: string, entries: ReadonlyMap<number, Entry>, attempts: ReadonlyArray<Attempt>, received: ReadonlySet<string>, violate: (what: string) => void): void {
+  #checkOrder(outbox: string, entries: ReadonlyMap<number, Entry>, delivered: ReadonlyArray<DeliveredEntry>, received: ReadonlySet<string>, violate: (what: string) => void): void {
     const gone = new Set<number>();
-    for (const { seq, key, lane, verdict } of attempts) {
-      if (verdict !== "delivered") continue;
+    for (const [seq, key] of delivered) {
+      const lane = entries.get(seq)?.lane;
       if (!received.has(key)) violate(`${outbox}: "${key}" is said to be delivered, and nobody got it`);
       for (const other of entries.values())
         if (other.lane === lane && other.seq < seq && other.status === "pending" && !gone.has(other.seq)) violate(`${outbox}: "${key}" was delivered before "${other.key}" of its lane`);
