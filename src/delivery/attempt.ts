@@ -5,14 +5,15 @@ import { failureOf } from "../domain/json.ts";
 import type { Attempt, Verdict } from "../domain/outbox.ts";
 import type { Time } from "../engine/index.ts";
 import type { EntryRow } from "../journal/index.ts";
+import { Cancellation } from "./cancellation.ts";
 import { type Answer, delivered, type DeliveryAttempt, type Destination, refused, retry, unknownOutcome } from "./destination.ts";
 
 export interface AttemptOptions {
   readonly time: Time;
   readonly destination: Destination;
   readonly timeoutMs: number;
-  /** Aborted when the attempt is not wanted any more. */
-  readonly signal: AbortSignal;
+  /** When the attempt is not wanted any more. */
+  readonly cancellation: Cancellation;
 }
 
 /** An attempt that did not deliver, as it is reported. */
@@ -25,24 +26,12 @@ export const described = (row: EntryRow, verdict: Exclude<Verdict, { readonly ve
   ...verdict,
 });
 
-/** What a destination is told of its attempt. A signal is made where somebody looks at it: most need none. */
-class Told implements DeliveryAttempt {
+/** What a destination is told of its attempt. */
+class Told extends Cancellation implements DeliveryAttempt {
   readonly attempt: number;
-  #controller: AbortController | undefined;
-  #error: unknown;
   constructor(attempt: number) {
+    super();
     this.attempt = attempt;
-  }
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#error !== undefined) this.#controller.abort(this.#error);
-    }
-    return this.#controller.signal;
-  }
-  abort(error: unknown): void {
-    this.#error = error ?? new Error("it was given up");
-    this.#controller?.abort(error);
   }
 }
 
@@ -65,31 +54,29 @@ export const attempted = (options: AttemptOptions, row: EntryRow): Verdict | Pro
 const isAwaitable = (answer: unknown): answer is PromiseLike<Answer> | Effect.Effect<Answer, unknown> =>
   typeof answer === "object" && answer !== null && (Effect.isEffect(answer) || typeof (answer as { readonly then?: unknown }).then === "function");
 
-const limited = async ({ time, timeoutMs, signal }: AttemptOptions, told: Told, answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>): Promise<Verdict> => {
-  let cancel = () => {};
-  let abort = () => {};
-  // Whoever does not answer in time may have got it.
-  const givenUp = new Promise<Verdict>((resolve) => {
-    const giveUp = (reason: string, error: unknown) => {
-      resolve({ verdict: "unknown", reason });
-      told.abort(error);
+const limited = ({ time, timeoutMs, cancellation }: AttemptOptions, told: Told, answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>): Promise<Verdict> =>
+  new Promise((resolve) => {
+    let cancelTimeout = () => {};
+    let forget = () => {};
+    const end = (verdict: Verdict) => {
+      cancelTimeout();
+      forget();
+      resolve(verdict);
     };
-    cancel = time.wakeAt(time.now() + timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`, new Error("the attempt took too long")));
-    abort = () => giveUp("it was given up while it was under way", signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    // Whoever does not answer in time may have got it.
+    const giveUp = (reason: string, error: unknown) => {
+      end({ verdict: "unknown", reason });
+      told.cancel(error);
+    };
+    cancelTimeout = time.wakeAt(time.now() + timeoutMs, () => giveUp(`no answer within ${timeoutMs} ms`, new Error("the attempt took too long")));
+    forget = cancellation.onCancel(() => giveUp("it was given up while it was under way", cancellation.reason));
+    if (Effect.isEffect(answer)) void answered(answer as Effect.Effect<Answer, unknown>, told).then(end);
+    else void Promise.resolve(answer).then(verdictOf).catch(thrown).then(end);
   });
-  try {
-    return await Promise.race([answered(answer, told), givenUp]);
-  } finally {
-    cancel();
-    signal.removeEventListener("abort", abort);
-  }
-};
 
-const answered = async (answer: PromiseLike<Answer> | Effect.Effect<Answer, unknown>, told: Told): Promise<Verdict> => {
+const answered = async (answer: Effect.Effect<Answer, unknown>, told: Told): Promise<Verdict> => {
   try {
-    if (!Effect.isEffect(answer)) return verdictOf(await answer);
-    const exit = await Effect.runPromiseExit(answer as Effect.Effect<Answer, unknown>, { signal: told.signal });
+    const exit = await Effect.runPromiseExit(answer, { signal: told.signal });
     return Exit.isSuccess(exit) ? verdictOf(exit.value) : thrown(Cause.squash(exit.cause));
   } catch (error) {
     return thrown(error);

@@ -6,6 +6,7 @@ import type { Attempt, DeliveredEntry, Verdict } from "../domain/outbox.ts";
 import type { Time } from "../engine/index.ts";
 import type { EntryRow, Journal, JournalError } from "../journal/index.ts";
 import { attempted, described } from "./attempt.ts";
+import type { Cancellation } from "./cancellation.ts";
 import type { Destination } from "./destination.ts";
 import { rested } from "./rest.ts";
 import { type Batch, type Lane, laneOf, page, take } from "./take.ts";
@@ -18,8 +19,8 @@ export interface DrainOptions {
   readonly context: OutboxContext;
   /** Undefined where nothing implements it: nothing is sent, and no attempt is spent. */
   readonly destination: Destination | undefined;
-  /** Aborted when the drain is not wanted any more. */
-  readonly signal: AbortSignal;
+  /** When the drain is not wanted any more. */
+  readonly cancellation: Cancellation;
   /** True where nothing new may be begun: the engine closes, or the outbox. */
   readonly isEnding: () => boolean;
   /** Entries of which somebody waits to hear. */
@@ -93,7 +94,7 @@ export class Drain {
     this.#options = options;
     this.#context = options.context;
     this.#failures = options.context.failures;
-    options.signal.addEventListener("abort", () => this.#end(), { once: true });
+    options.cancellation.onCancel(() => this.#end());
     this.#look();
   }
 
@@ -163,7 +164,7 @@ export class Drain {
   /** Nothing new is begun. Whoever is down is not told so by each of a thousand lanes. */
   get #isHalted(): boolean {
     const { breaker } = this.#context.policy;
-    return this.#options.isEnding() || this.#options.signal.aborted || (breaker !== undefined && this.#failures >= breaker.failuresMax);
+    return this.#options.isEnding() || this.#options.cancellation.isCancelled || (breaker !== undefined && this.#failures >= breaker.failuresMax);
   }
 
   /** Begins what may be begun, and says what there is to say. */
@@ -222,10 +223,10 @@ export class Drain {
 
   /** Sends the lane's entries, from one on. Answers that are there at once are not waited for, and not one by one. */
   #send(lane: Lane, from = 0): void {
-    const { time, signal, destination } = this.#options;
+    const { time, cancellation, destination } = this.#options;
     if (destination === undefined) return;
     const { name, rows } = lane;
-    const options = { time, destination, timeoutMs: this.#context.policy.attemptTimeoutMs, signal };
+    const options = { time, destination, timeoutMs: this.#context.policy.attemptTimeoutMs, cancellation };
     for (let next = from; next < rows.length; ) {
       if (this.#isHalted) {
         this.#isLeft = true;

@@ -1,6 +1,7 @@
 import { type Agent, type IncomingHttpHeaders, request as plainRequest } from "node:http";
 import { request as secureRequest } from "node:https";
 import type { LookupFunction } from "node:net";
+import type { Cancellation } from "./cancellation.ts";
 
 export interface HttpRequest {
   readonly url: URL;
@@ -22,17 +23,18 @@ export interface HttpLine {
   readonly answerBytesMax: number;
 }
 
-/** Sends one request on a line. Whoever aborts `signal` gets what was known by then. */
-export const exchange = ({ url, method, headers, body }: HttpRequest, { agent, lookup, answerBytesMax }: HttpLine, signal: AbortSignal): Promise<HttpResult> =>
+/** Sends one request on a line. Whoever cancels gets what was known by then. */
+export const exchange = ({ url, method, headers, body }: HttpRequest, { agent, lookup, answerBytesMax }: HttpLine, cancellation: Cancellation): Promise<HttpResult> =>
   new Promise((settle) => {
     const isSecure = url.protocol === "https:";
-    const request = (isSecure ? secureRequest : plainRequest)(url, { method, agent, lookup, headers: { ...headers, "content-length": Buffer.byteLength(body) } });
+    const request = (isSecure ? secureRequest : plainRequest)({ ...targetOf(url), method, agent, lookup, headers: { ...headers, "content-length": Buffer.byteLength(body) } });
     let wasFinished = false;
     let isConnected = !isSecure;
     let hasStatus = false;
-    const abort = () => request.destroy(signal.reason instanceof Error ? signal.reason : new Error("it was given up"));
+    const abort = () => request.destroy(cancellation.reason instanceof Error ? cancellation.reason : new Error("it was given up"));
+    let forget = () => {};
     const end = (result: HttpResult) => {
-      signal.removeEventListener("abort", abort);
+      forget();
       settle(result);
     };
     request.on("socket", (socket) => {
@@ -73,10 +75,17 @@ export const exchange = ({ url, method, headers, body }: HttpRequest, { agent, l
       response.on("error", () => answered(false));
       response.on("close", () => answered(response.complete));
     });
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-    else request.end(body);
+    forget = cancellation.onCancel(abort);
+    if (!cancellation.isCancelled) request.end(body);
   });
+
+/** What Node makes of a URL, without the parts that a request does not need. */
+const targetOf = ({ protocol, hostname, port, pathname, search }: URL) => ({
+  protocol,
+  hostname: hostname.startsWith("[") ? hostname.slice(1, -1) : hostname,
+  path: `${pathname}${search}`,
+  ...(port === "" ? {} : { port: Number(port) }),
+});
 
 /** Where several addresses failed the message is empty, and they have one each. */
 const reasonOf = (error: Error & { readonly code?: string | undefined; readonly errors?: ReadonlyArray<Error> }): string =>

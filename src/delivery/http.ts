@@ -4,6 +4,7 @@ import type { SecureContextOptions } from "node:tls";
 import { failureOf } from "../domain/json.ts";
 import type { Verdict } from "../domain/outbox.ts";
 import { InvalidOptions, systemTime, type Time } from "../engine/index.ts";
+import { Cancellation, follow } from "./cancellation.ts";
 import { type DeliveryAttempt, delivered, type Destination, type Entry, refused, retry, unknownOutcome } from "./destination.ts";
 import { isPublic, literalOf, type Lookup, publicLookup, resolve } from "./http-addresses.ts";
 import { exchange, type HttpLine, type HttpResult } from "./http-request.ts";
@@ -87,25 +88,37 @@ export const httpDestination = (options: HttpOptions): Destination => {
   const allowsPrivate = options.allowPrivate === true;
   const agents = agentsOf(settings);
   const lookup = publicLookup(options.lookup ?? resolve, allowsPrivate);
+  const fixedUrl = typeof options.url === "function" ? undefined : urlOf(options.url, allowsPrivate);
+  const fixedHeaders = typeof options.headers === "object" ? checked(options.headers) : {};
   const lineTo = (url: URL): HttpLine => ({ agent: url.protocol === "https:" ? agents.secure : agents.plain, lookup, answerBytesMax: settings.answerBytesMax });
   const recovery = options.recover === undefined ? undefined : makeRecovery(options.recover);
 
-  const send = async (entry: Entry, attempt: DeliveryAttempt): Promise<Verdict> => {
-    const origin = urlOf(typeof options.url === "function" ? options.url(entry) : options.url, allowsPrivate);
+  const send = async (entry: Entry, attempt: number, cancellation: Cancellation): Promise<Verdict> => {
+    const origin = typeof options.url === "function" ? urlOf(options.url(entry), allowsPrivate) : (fixedUrl as URL | string);
     if (typeof origin === "string") return refused(origin);
     const body = JSON.stringify((options.body === undefined ? entry.payload : options.body(entry)) ?? null);
     const secrets = typeof options.secrets === "function" ? options.secrets(entry) : (options.secrets ?? []);
     const given = options.headers;
-    const request = async (url: URL): Promise<HttpResult> => {
-      const extra = url.origin !== origin.origin || given === undefined ? {} : typeof given === "function" ? await within(attempt.signal, () => given(entry, attempt)) : given;
+    const request = (url: URL): Promise<HttpResult> => {
+      if (url !== origin && url.origin !== origin.origin) return requestWith(url, {});
+      if (typeof given !== "function") return requestWith(url, fixedHeaders);
+      const told = {
+        attempt,
+        get signal() {
+          return cancellation.signal;
+        },
+      };
+      return within(cancellation, () => given(entry, told)).then((headers) => requestWith(url, checked(headers)));
+    };
+    const requestWith = (url: URL, extra: Headers): Promise<HttpResult> => {
       const headers = {
         "content-type": "application/json",
-        ...checked(extra),
+        ...extra,
         "idempotency-key": keyText(entry.key),
         "occurred-at": new Date(entry.occurredAt).toISOString(),
         ...(secrets.length === 0 ? {} : signatureHeaders(secrets, { id: keyText(entry.key), at: time.now(), body })),
       };
-      return exchange({ url, method: settings.method ?? "POST", headers, body }, lineTo(url), attempt.signal);
+      return exchange({ url, method: settings.method ?? "POST", headers, body }, lineTo(url), cancellation);
     };
 
     let url = origin;
@@ -118,7 +131,7 @@ export const httpDestination = (options: HttpOptions): Destination => {
       if ((status === 401 || status === 403) && recovery !== undefined && !recovered) {
         recovered = true;
         try {
-          await recovery.recover(status, attempt.signal, asked ?? 0);
+          await recovery.recover(status, cancellation, asked ?? 0);
         } catch (error) {
           return retry(`answered ${status}, and the credentials could not be renewed: ${failureOf(error).message}`);
         }
@@ -153,18 +166,14 @@ export const httpDestination = (options: HttpOptions): Destination => {
     return retry(reason, after === undefined ? undefined : Math.min(after, settings.retryAfterMaxMs));
   };
 
-  return async (entry, { attempt, signal }) => {
-    const controller = new AbortController();
-    const abort = () => controller.abort(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
-    const cancel = time.wakeAt(time.now() + settings.timeoutMs, () => controller.abort(new Error(`it took longer than ${settings.timeoutMs} ms`)));
-    try {
-      return await send(entry, { attempt, signal: controller.signal });
-    } finally {
-      cancel();
-      signal.removeEventListener("abort", abort);
-    }
+  return (entry, attempt) => {
+    const cancellation = new Cancellation();
+    const forget = follow(cancellation, attempt);
+    const cancelTimeout = time.wakeAt(time.now() + settings.timeoutMs, () => cancellation.cancel(new Error(`it took longer than ${settings.timeoutMs} ms`)));
+    return send(entry, attempt.attempt, cancellation).finally(() => {
+      cancelTimeout();
+      forget();
+    });
   };
 };
 
@@ -260,18 +269,16 @@ const excerptOf = (body: string): string => {
   return text === "" ? "" : `: ${text.length > excerptCharactersMax ? `${text.slice(0, excerptCharactersMax)}…` : text}`;
 };
 
-/** Waits for code of the host, which may not look at its signal. Rejects when that is aborted. */
-const within = async <A>(signal: AbortSignal, call: () => A | PromiseLike<A>): Promise<A> => {
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) abort();
+/** Waits for code of the host, which may not look at its signal. Rejects at the cancellation. */
+const within = async <A>(cancellation: Cancellation, call: () => A | PromiseLike<A>): Promise<A> => {
+  let forget = () => {};
+  const cancelled = new Promise<never>((_, reject) => {
+    forget = cancellation.onCancel(() => reject(cancellation.reason));
   });
   try {
-    return await Promise.race([Promise.resolve().then(call), aborted]);
+    return await Promise.race([Promise.resolve().then(call), cancelled]);
   } finally {
-    signal.removeEventListener("abort", abort);
+    forget();
   }
 };
 
@@ -282,16 +289,16 @@ const makeRecovery = (run: NonNullable<HttpOptions["recover"]>) => {
   return {
     count: () => done,
     /** `asked`: the count when the request was made. Rejects with what `run` throws, or when its time is over. */
-    recover: async (status: number, signal: AbortSignal, asked: number): Promise<void> => {
+    recover: async (status: number, cancellation: Cancellation, asked: number): Promise<void> => {
       if (asked < done) return;
-      underWay ??= within(signal, () => run(status, signal))
+      underWay ??= within(cancellation, () => run(status, cancellation.signal))
         .then(() => {
           done++;
         })
         .finally(() => {
           underWay = undefined;
         });
-      await within(signal, () => underWay as Promise<void>);
+      await within(cancellation, () => underWay as Promise<void>);
     },
   };
 };

@@ -9,6 +9,7 @@ import { type Attempts, defaultOutboxPolicy, type NewEntry, OutboxPolicy, type V
 import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
 import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
 import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
+import { Cancellation } from "./cancellation.ts";
 import { delivered, type Destination } from "./destination.ts";
 import { Drain, unreadableMs } from "./drain.ts";
 import { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
@@ -91,7 +92,7 @@ interface Run {
   /** The row id of the outbox. */
   readonly incarnation: number;
   readonly number: number;
-  readonly controller: AbortController;
+  readonly cancellation: Cancellation;
   drain: Drain | undefined;
   /** Nothing new is begun: the outbox is paused, closed or handed over. */
   isEnding: boolean;
@@ -201,7 +202,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     const stop = (standing: Standing, why: string) => {
       const { run } = standing;
       standing.run = undefined;
-      run?.controller.abort(new Error(why));
+      run?.cancellation.cancel(new Error(why));
     };
     // Of an engine that was before, on the same outboxes.
     for (const standing of standings.values()) {
@@ -210,7 +211,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     }
     standings.clear();
     const begin = (address: Address, incarnation: number, context: OutboxContext, standing: Standing, isEnding: boolean) => {
-      const run: Run = { incarnation, number: context.drain, controller: new AbortController(), drain: undefined, isEnding };
+      const run: Run = { incarnation, number: context.drain, cancellation: new Cancellation(), drain: undefined, isEnding };
       standing.run = run;
       const destination = options[context.destination]?.destination;
       if (destination === undefined)
@@ -223,7 +224,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         outbox: address,
         context,
         destination,
-        signal: run.controller.signal,
+        cancellation: run.cancellation,
         isEnding: () => isClosing || run.isEnding,
         awaited: () => standing.waiters,
         onLooked: () => settleIdle(standing),
