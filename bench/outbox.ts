@@ -30,6 +30,7 @@ const tables = `
     occurred_at integer not null, due integer not null, attempts integer not null, status text not null, error text not null, primary key(outbox, seq)) without rowid;
   create unique index entries_key on entries(outbox, key);
   create index entries_replaces on entries(outbox, replaces) where replaces <> '';
+  create index entries_lane on entries(outbox, status, lane);
   create table record(id integer primary key, attempts text not null);
 `;
 

@@ -25,8 +25,10 @@ export interface DrainOptions {
   readonly isEnding: () => boolean;
   /** Entries of which somebody waits to hear. */
   readonly awaited: () => ReadonlySet<{ readonly key: string }>;
+  /** What the drain before found: more waits in lanes that can't go on than is read at a time. */
+  readonly isCrowded: boolean;
   /** It knows anew which lanes have to wait. */
-  readonly onLooked: () => void;
+  readonly onLooked: (isCrowded: boolean) => void;
   readonly report: (kind: "progressed" | "drained", report: Report) => void;
   /** The entries can't be read or counted. What was sent is reported all the same. */
   readonly onUnreadable: (error: unknown) => void;
@@ -45,7 +47,7 @@ const cutMs = 20;
 const unimplementedMs = 600_000;
 
 const isFailed = (verdict: Verdict["verdict"]): boolean => verdict === "retry" || verdict === "unknown";
-const nothing: Batch = { lanes: [], superseded: [], expired: [], waiting: new Set(), nextDue: null, behind: new Set(), isCut: false };
+const nothing: Batch = { lanes: [], superseded: [], expired: [], waiting: new Set(), nextDue: null, behind: new Set(), isCut: false, isCrowded: false };
 
 /**
  * Takes a batch of what is due, sends it lane by lane, and says what came of it. Changes nothing in the store. Where an
@@ -56,6 +58,7 @@ export class Drain {
   /** As it is stored now. */
   #context: OutboxContext;
   #batch: Batch = nothing;
+  #isCrowded: boolean;
   /** How many of the batch's lanes were begun. */
   #next = 0;
   /** What is under way, by lane. */
@@ -94,6 +97,7 @@ export class Drain {
     this.#options = options;
     this.#context = options.context;
     this.#failures = options.context.failures;
+    this.#isCrowded = options.isCrowded;
     options.cancellation.onCancel(() => this.#end());
     this.#look();
   }
@@ -130,8 +134,9 @@ export class Drain {
     const held = new Set([...this.#busy.keys(), ...this.#unreported.map((attempt) => laneOf(context.policy, attempt))]);
     const tried = this.#tried;
     if (order === "independent") held.clear();
-    this.#read(take({ journal, outbox, context, now: time.now(), held, tried }), (batch) => {
+    this.#read(take({ journal, outbox, context, now: time.now(), held, tried, crowded: this.#isCrowded }), (batch) => {
       this.#failed = new Set(this.#undelivered.flatMap((attempt) => (isFailed(attempt.verdict) ? [laneOf(context.policy, attempt)] : [])));
+      this.#isCrowded = batch.isCrowded;
       this.#batch = this.#options.destination === undefined ? { ...batch, lanes: [], nextDue: time.now() + unimplementedMs, isCut: false } : batch;
       this.#next = 0;
       this.#undelivered.push(...batch.superseded);
@@ -154,7 +159,7 @@ export class Drain {
           this.#batch = { ...nothing, nextDue: this.#options.time.now() + unreadableMs };
           this.#next = 0;
         }
-        this.#options.onLooked();
+        this.#options.onLooked(this.#isCrowded);
         if (this.#context.looks > this.#looks) this.#look();
         else this.#goOn();
       },

@@ -115,6 +115,8 @@ const keyed = (outbox: Address, entry: NewEntry, at: number) => {
 interface Standing {
   run: Run | undefined;
   isDraining: boolean;
+  /** What the last look found, for the next one. */
+  isCrowded: boolean;
   /** What a drain said, until that is stored. */
   report: { readonly drain: number; readonly reports: number; readonly attempts: Attempts } | undefined;
   readonly waiters: Set<Waiter>;
@@ -132,7 +134,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
   const standingOf = (address: Address): Standing => {
     const known = standings.get(address);
     if (known !== undefined) return known;
-    const standing: Standing = { run: undefined, isDraining: false, report: undefined, waiters: new Set() };
+    const standing: Standing = { run: undefined, isDraining: false, isCrowded: false, report: undefined, waiters: new Set() };
     standings.set(address, standing);
     return standing;
   };
@@ -227,7 +229,11 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         cancellation: run.cancellation,
         isEnding: () => isClosing || run.isEnding,
         awaited: () => standing.waiters,
-        onLooked: () => settleIdle(standing),
+        isCrowded: standing.isCrowded,
+        onLooked: (isCrowded) => {
+          standing.isCrowded = isCrowded;
+          settleIdle(standing);
+        },
         report: (kind, said) => {
           if (standing.run !== run) return;
           if (kind === "drained") standing.run = undefined;

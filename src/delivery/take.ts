@@ -22,6 +22,8 @@ export interface Batch {
   readonly behind: ReadonlySet<string>;
   /** More is due than one batch takes. */
   readonly isCut: boolean;
+  /** So much waits in lanes that can't go on that the next look is better by lane. */
+  readonly isCrowded: boolean;
 }
 
 export interface TakeOptions {
@@ -34,6 +36,8 @@ export interface TakeOptions {
   readonly held: ReadonlySet<string>;
   /** ...and the entries that are meant. */
   readonly tried: ReadonlySet<number>;
+  /** What the look before found. Where it is wrong a look costs more, and finds the same. */
+  readonly crowded: boolean;
 }
 
 /** Rows that are read at a time. */
@@ -46,7 +50,7 @@ const burstsPerSecond = 10;
 export const laneOf = ({ order }: OutboxPolicy, { seq, lane }: Pick<EntryRow, "seq" | "lane">): string => (order === "independent" ? String(seq) : lane);
 
 /** What is due, in lanes. An entry that is not due, or that is under way, holds up those behind it in its lane. */
-export const take = ({ journal, outbox, context, now, held, tried }: TakeOptions): Effect.Effect<Batch, JournalError> =>
+export const take = ({ journal, outbox, context, now, held, tried, crowded }: TakeOptions): Effect.Effect<Batch, JournalError> =>
   Effect.gen(function* () {
     const { policy, lastSeq, isProbe } = context;
     const max = isProbe ? 1 : Math.min(policy.batchMax, policy.perSecondMax === undefined ? policy.batchMax : Math.max(1, Math.floor(policy.perSecondMax / burstsPerSecond)));
@@ -59,46 +63,78 @@ export const take = ({ journal, outbox, context, now, held, tried }: TakeOptions
     let nextDue: number | null = null;
     let taken = 0;
     let isCut = false;
+    const isLaneFree = (name: string, due: number): boolean => {
+      if (held.has(name)) behind.add(name);
+      else if (!waiting.has(name)) {
+        if (due <= now) return true;
+        waiting.add(name);
+        if (nextDue === null || due < nextDue) nextDue = due;
+      }
+      return false;
+    };
+    /** False where the batch is full. */
+    const add = (row: EntryRow): boolean => {
+      const name = laneOf(policy, row);
+      if (tried.has(row.seq)) return true;
+      if (policy.timeToLiveMs !== undefined && row.occurredAt + policy.timeToLiveMs <= now) {
+        expired.push({ seq: row.seq, key: row.key, reason: "expired" });
+        return true;
+      }
+      if (!isLaneFree(name, row.due)) return true;
+      if (taken >= max) {
+        isCut = true;
+        return false;
+      }
+      // Stored in one turn: the later one took its place before anybody looked.
+      const earlier = row.replaces === "" ? undefined : latest.get(row.replaces);
+      if (earlier !== undefined) {
+        superseded.push(described(earlier, { verdict: "superseded" }));
+        const lane = lanes.get(laneOf(policy, earlier));
+        lane?.rows.splice(lane.rows.indexOf(earlier), 1);
+      }
+      if (row.replaces !== "") latest.set(row.replaces, row);
+      const lane = lanes.get(name);
+      if (lane === undefined) lanes.set(name, { name, rows: [row] });
+      else lane.rows.push(row);
+      taken++;
+      return true;
+    };
+
+    const addByLane = Effect.gen(function* () {
+      // More may wait behind those that were found in the first page.
+      if (lanes.size > 0) isCut = true;
+      const free = (yield* journal.laneHeads(outbox)).filter(({ lane, seq, due }) => !lanes.has(lane) && seq <= lastSeq && isLaneFree(lane, due)).sort((one, other) => one.seq - other.seq);
+      const chosen = free.slice(0, max - taken + 1).map(({ lane }) => lane);
+      if (chosen.length === 0) return;
+      const each = Math.max(1, Math.ceil((max - taken) / chosen.length));
+      const rows = yield* journal.laneEntries({ outbox, lanes: chosen, upTo: lastSeq, each });
+      const counts = new Map<string, number>();
+      for (const row of rows) {
+        if (!add(row)) break;
+        counts.set(row.lane, (counts.get(row.lane) ?? 0) + 1);
+      }
+      if (chosen.length < free.length || [...counts.values()].includes(each)) isCut = true;
+    });
+
     // One more than a batch: whether there is more is known with the first read.
     const limit = Math.max(page, max + 1);
-    scan: for (let after = 0; ; ) {
+    // Where entries have a time to live, all are looked at: one that is over may be anywhere.
+    const maySkip = policy.order === "lanes" && policy.timeToLiveMs === undefined;
+    let isCrowded = maySkip && crowded;
+    for (let after = 0; !isCrowded; ) {
       const rows = yield* journal.entries({ outbox, status: "pending", after, upTo: lastSeq, limit });
-      for (const row of rows) {
-        after = row.seq;
-        const name = laneOf(policy, row);
-        if (tried.has(row.seq)) continue;
-        if (policy.timeToLiveMs !== undefined && row.occurredAt + policy.timeToLiveMs <= now) {
-          expired.push({ seq: row.seq, key: row.key, reason: "expired" });
-          continue;
-        }
-        if (held.has(name)) {
-          behind.add(name);
-          continue;
-        }
-        if (waiting.has(name)) continue;
-        if (row.due > now) {
-          waiting.add(name);
-          if (nextDue === null || row.due < nextDue) nextDue = row.due;
-          continue;
-        }
-        if (taken >= max) {
-          isCut = true;
-          break scan;
-        }
-        // Stored in one turn: the later one took its place before anybody looked.
-        const earlier = row.replaces === "" ? undefined : latest.get(row.replaces);
-        if (earlier !== undefined) {
-          superseded.push(described(earlier, { verdict: "superseded" }));
-          const lane = lanes.get(laneOf(policy, earlier));
-          lane?.rows.splice(lane.rows.indexOf(earlier), 1);
-        }
-        if (row.replaces !== "") latest.set(row.replaces, row);
-        const lane = lanes.get(name) ?? { name, rows: [] };
-        lanes.set(name, lane);
-        lane.rows.push(row);
-        taken++;
-      }
-      if (rows.length < limit) break;
+      if (!rows.every(add) || rows.length < limit) break;
+      // All lanes are one.
+      if (policy.order === "fifo" && waiting.size + behind.size > 0) break;
+      after = rows.at(-1)?.seq ?? after;
+      isCrowded = maySkip;
     }
-    return { lanes: [...lanes.values()].filter(({ rows }) => rows.length > 0), superseded, expired, waiting, nextDue, behind, isCut };
+    if (isCrowded) {
+      yield* addByLane;
+      isCrowded = waiting.size + behind.size > 0;
+    } else {
+      // A batch of few lanes: while they are sent, more of the same is in the way.
+      isCrowded = maySkip && isCut && lanes.size < policy.parallelMax;
+    }
+    return { lanes: [...lanes.values()].filter(({ rows }) => rows.length > 0), superseded, expired, waiting, nextDue, behind, isCut, isCrowded };
   });

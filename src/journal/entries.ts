@@ -4,7 +4,7 @@ import type { Address } from "../domain/address.ts";
 import * as Bulk from "./bulk.ts";
 import type { Connection } from "./connection.ts";
 import type { JournalError } from "./errors.ts";
-import type { EntryCounts, EntryFilter, EntryRow, EntryWrite, PostedRow } from "./journal.ts";
+import type { EntryCounts, EntryFilter, EntryRow, EntryWrite, LaneFilter, LaneHead, PostedRow } from "./journal.ts";
 
 type Stored = Extract<EntryWrite, { readonly write: "store" }>;
 type Changed = Extract<EntryWrite, { readonly write: "change" }>;
@@ -111,7 +111,7 @@ export const write = (connection: Connection, writes: ReadonlyArray<EntryWrite>)
     }
   });
 
-const columns = "seq, key, lane, replaces, type, payload, occurred_at, due, attempts, status, error";
+const columns = "entries.seq, entries.key, entries.lane, entries.replaces, entries.type, entries.payload, entries.occurred_at, entries.due, entries.attempts, entries.status, entries.error";
 type List = [seq: number, key: string, lane: string, replaces: string, type: string, payload: string, occurredAt: number, due: number, attempts: number, status: EntryRow["status"], error: string];
 
 const rowOf = (outbox: Address, [seq, key, lane, replaces, type, payload, occurredAt, due, attempts, status, error]: List): EntryRow => ({
@@ -133,9 +133,37 @@ export const read = (connection: Connection, { outbox, status, after = 0, upTo =
   const lists =
     status === undefined
       ? connection.readLists<List>(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, limit])
-      : connection.readLists<List>(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? AND status = ? ORDER BY seq LIMIT ?`, [outbox, after, upTo, status, limit]);
+      : // The plus keeps the pending ones from being looked up by lane and sorted; the few others are.
+        connection.readLists<List>(`SELECT ${columns} FROM entries WHERE outbox = ? AND seq > ? AND seq <= ? AND ${status === "pending" ? "+" : ""}status = ? ORDER BY seq LIMIT ?`, [
+          outbox,
+          after,
+          upTo,
+          status,
+          limit,
+        ]);
   return Effect.map(lists, (all) => all.map((list) => rowOf(outbox, list)));
 };
+
+/** From one lane to the next by the index, without what is behind its first entry. */
+const heads = `
+  WITH RECURSIVE lanes (lane) AS (
+    SELECT min(lane) FROM entries WHERE outbox = ? AND status = 'pending'
+    UNION ALL
+    SELECT (SELECT min(e.lane) FROM entries e WHERE e.outbox = ? AND e.status = 'pending' AND e.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL
+  )
+  SELECT h.lane, h.seq, h.due FROM lanes CROSS JOIN entries h
+    ON h.outbox = ? AND h.seq = (SELECT min(e.seq) FROM entries e WHERE e.outbox = ? AND e.status = 'pending' AND e.lane = lanes.lane)
+  WHERE lanes.lane IS NOT NULL`;
+
+export const laneHeads = (connection: Connection, outbox: Address): Effect.Effect<ReadonlyArray<LaneHead>, JournalError> => connection.read(heads, [outbox, outbox, outbox, outbox]);
+
+const ofLanes = `
+  SELECT ${columns} FROM json_each(?) AS wanted CROSS JOIN entries
+    ON entries.outbox = ? AND entries.seq IN (SELECT e.seq FROM entries e WHERE e.outbox = ? AND e.status = 'pending' AND e.lane = wanted.value AND e.seq <= ? ORDER BY e.seq LIMIT ?)
+  ORDER BY entries.seq`;
+
+export const laneEntries = (connection: Connection, { outbox, lanes, upTo, each }: LaneFilter): Effect.Effect<ReadonlyArray<EntryRow>, JournalError> =>
+  Effect.map(connection.readLists<List>(ofLanes, [JSON.stringify(lanes), outbox, outbox, upTo, each]), (all) => all.map((list) => rowOf(outbox, list)));
 
 export const posted = (connection: Connection, after: number, limit: number): Effect.Effect<ReadonlyArray<PostedRow>, JournalError> =>
   connection.read("SELECT id, outbox, entries FROM posted_entries WHERE id > ? ORDER BY id LIMIT ?", [after, limit]);

@@ -62,6 +62,10 @@ export interface Journal {
   readonly attempts: Effect.Effect<ReadonlyArray<AttemptRow>, JournalError>;
   /** Entries of an outbox in order of their numbers. */
   readonly entries: (filter: EntryFilter) => Effect.Effect<ReadonlyArray<EntryRow>, JournalError>;
+  /** The first pending entry of each lane of an outbox. Costs a few steps per lane, however much waits behind it. */
+  readonly laneHeads: (outbox: Address) => Effect.Effect<ReadonlyArray<LaneHead>, JournalError>;
+  /** The first pending entries of some lanes, `each` of every one at most, in order of their numbers. */
+  readonly laneEntries: (filter: LaneFilter) => Effect.Effect<ReadonlyArray<EntryRow>, JournalError>;
   readonly entryCounts: (outbox: Address) => Effect.Effect<EntryCounts, JournalError>;
   /** What hosts put beside their own rows for outboxes to take, oldest first, with an id above `after`. */
   readonly posted: (after: number, limit: number) => Effect.Effect<ReadonlyArray<PostedRow>, JournalError>;
@@ -354,6 +358,20 @@ export interface EntryFilter {
   /** Numbers up to this one. */
   readonly upTo?: number | undefined;
   readonly limit: number;
+}
+
+export interface LaneHead {
+  readonly lane: string;
+  readonly seq: number;
+  readonly due: number;
+}
+
+export interface LaneFilter {
+  readonly outbox: Address;
+  readonly lanes: ReadonlyArray<string>;
+  /** Numbers up to this one. */
+  readonly upTo: number;
+  readonly each: number;
 }
 
 export interface EntryCounts {

@@ -1,5 +1,5 @@
 import type { Address } from "../domain/address.ts";
-import type { EntryCounts, EntryFilter, EntryRow, EntryWrite } from "./journal.ts";
+import type { EntryCounts, EntryFilter, EntryRow, EntryWrite, LaneFilter, LaneHead } from "./journal.ts";
 
 /** The entries of all outboxes of a `MemoryStore`. */
 export class MemoryEntries {
@@ -38,6 +38,21 @@ export class MemoryEntries {
   list({ outbox, status, after = 0, upTo = Number.POSITIVE_INFINITY, limit }: EntryFilter): ReadonlyArray<EntryRow> {
     const rows = [...this.#of(outbox).values()].filter((row) => (status === undefined || row.status === status) && row.seq > after && row.seq <= upTo);
     return rows.sort((left, right) => left.seq - right.seq).slice(0, limit);
+  }
+
+  laneHeads(outbox: Address): ReadonlyArray<LaneHead> {
+    const heads = new Map<string, LaneHead>();
+    for (const { lane, seq, due } of this.list({ outbox, status: "pending", limit: Number.POSITIVE_INFINITY })) if (!heads.has(lane)) heads.set(lane, { lane, seq, due });
+    return [...heads.values()];
+  }
+
+  laneEntries({ outbox, lanes, upTo, each }: LaneFilter): ReadonlyArray<EntryRow> {
+    const left = new Map(lanes.map((lane) => [lane, each]));
+    return this.list({ outbox, status: "pending", upTo, limit: Number.POSITIVE_INFINITY }).filter(({ lane }) => {
+      const room = left.get(lane) ?? 0;
+      left.set(lane, room - 1);
+      return room > 0;
+    });
   }
 
   counts(outbox: Address): EntryCounts {

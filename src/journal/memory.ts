@@ -88,6 +88,8 @@ export const make = (options: MemoryOptions = {}): Effect.Effect<Journal> =>
       actorsById: (ids) => reading(() => present(new Set(ids), (id) => store.actor(id))),
       keys: (wanted) => reading(() => present(new Set(wanted.map((row) => store.keyOf(row))), (key) => store.keys.get(key))),
       entries: (filter) => reading(() => store.entries.list(filter)),
+      laneHeads: (outbox) => reading(() => store.entries.laneHeads(outbox)),
+      laneEntries: (filter) => reading(() => store.entries.laneEntries(filter)),
       entryCounts: (outbox) => reading(() => store.entries.counts(outbox)),
       // Nobody else has a transaction in memory.
       posted: () => reading(() => []),

@@ -253,6 +253,8 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
       actorsById: (ids) => reading((open) => Reads.actorsById(open, ids)),
       keys: (wanted) => reading((open) => Reads.keys(open, wanted)),
       entries: (filter) => reading((open) => Entries.read(open, filter)),
+      laneHeads: (outbox) => reading((open) => Entries.laneHeads(open, outbox)),
+      laneEntries: (filter) => reading((open) => Entries.laneEntries(open, filter)),
       entryCounts: (outbox) => reading((open) => Entries.counts(open, outbox)),
       posted: (after, limit) => reading((open) => Entries.posted(open, after, limit)),
       names: (wanted) => reading((open) => Reads.names(open, wanted)),

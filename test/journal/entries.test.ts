@@ -78,6 +78,9 @@ const read = (journal: Journal) =>
       (outbox): ReadonlyArray<Effect.Effect<unknown, unknown>> => [
         journal.entries({ outbox, limit: 1_000 }),
         journal.entries({ outbox, status: "pending", after: 2, upTo: 9, limit: 3 }),
+        journal.entries({ outbox, status: "poisoned", after: 2, limit: 3 }),
+        Effect.map(journal.laneHeads(outbox), (heads) => heads.toSorted((one, other) => one.seq - other.seq)),
+        journal.laneEntries({ outbox, lanes: ["lane 1", "lane 7"], upTo: 9, each: 2 }),
         journal.entryCounts(outbox),
       ],
     ),

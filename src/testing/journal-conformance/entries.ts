@@ -134,6 +134,30 @@ export const entryConformance = (harness: JournalHarness): void => {
     );
 
     it(
+      "are found by their lanes: the first of each, and some of some",
+      onJournal(harness, (journal) =>
+        Effect.gen(function* () {
+          const lanes = ["b", "a", "a", "", "b", "a", "☃"].map((lane, index) => row(index + 2, { lane }));
+          const poisoned = row(1, { lane: "a", status: "poisoned" });
+          yield* writes(journal, ...[poisoned, ...lanes, row(1, { outbox: other, lane: "c" })].map((entry) => store(entry)));
+          const heads = (outbox: string) => Effect.map(journal.laneHeads(outbox), (found) => found.map(({ lane, seq, due }) => [lane, seq, due - noon]).sort());
+          expect(yield* heads(box)).toEqual([
+            ["", 5, 5],
+            ["a", 3, 3],
+            ["b", 2, 2],
+            ["☃", 8, 8],
+          ]);
+          expect(yield* heads("outbox/none")).toEqual([]);
+          const some = (wanted: ReadonlyArray<string>, upTo: number, each: number) => Effect.map(journal.laneEntries({ outbox: box, lanes: wanted, upTo, each }), (rows) => rows.map(({ seq }) => seq));
+          expect(yield* some(["a", "b", "c"], 100, 2)).toEqual([2, 3, 4, 6]);
+          expect(yield* some(["a", "☃"], 6, 100)).toEqual([3, 4]);
+          expect(yield* some([], 100, 1)).toEqual([]);
+          expect(yield* journal.laneEntries({ outbox: box, lanes: ["b"], upTo: 100, each: 1 })).toEqual([lanes[0]]);
+        }),
+      ),
+    );
+
+    it(
       "move to another outbox behind its own, in their order; of one that both hold the receiver's own stays",
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
