@@ -160,7 +160,7 @@ describe("scenarios > conductor", () => {
     await host.enqueue("task:1", message("own"));
     await host.enqueue("agent:host", message("a"), message("b"));
     await host.call(host.inboxes.receive("agent:host", say(1, "r1")));
-    await host.advance(3600);
+    await host.advance(300);
     expect(new Set(link.keys)).toEqual(new Set(["own"]));
     link.status = 200;
     await host.call(host.inboxes.adopt("task:1", "agent:host"));
