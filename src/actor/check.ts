@@ -5,7 +5,7 @@ import type { Source } from "./definition.ts";
 interface Known {
   readonly sources: ReadonlyMap<string, Source>;
   /** Custom actions that the host implements outside the machine. */
-  readonly actions: ReadonlySet<string>;
+  readonly actions: ReadonlySet<string> | "any";
 }
 
 type Guard = string | { readonly type: string } | ((...args: ReadonlyArray<never>) => unknown);
@@ -52,7 +52,7 @@ export const checkMachine = (machine: AnyStateMachine, known: Known): ReadonlyAr
     const name = typeof action === "string" ? action : action.type;
     const implementation = implemented[name];
     if (implementation === undefined) {
-      if (!known.actions.has(name)) problems.push(`${where}: nothing implements the action "${name}"; add it to setup({ actions }) or to the actions given at registration`);
+      if (known.actions !== "any" && !known.actions.has(name)) problems.push(`${where}: nothing implements the action "${name}"; add it to setup({ actions }) or to the actions given at registration`);
       return;
     }
     if (typeof implementation === "function" && "resolve" in implementation && !seen.has(implementation)) {

@@ -67,8 +67,8 @@ export class MachineRefused extends Error {
 
 export interface DefineOptions {
   readonly limits?: Limits;
-  /** Names of custom actions that a host implements outside the machine. */
-  readonly actions?: ReadonlyArray<string>;
+  /** Names of custom actions that a host implements outside the machine. `any`: whatever they are called. */
+  readonly actions?: ReadonlyArray<string> | "any";
   /** What happens to events that come before the state that takes them, by event type. Default: drop. */
   readonly early?: Readonly<Record<string, Early>>;
 }
@@ -78,7 +78,7 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
   if (!(machine instanceof StateMachine)) throw new MachineRefused("?", ["this is not an XState machine: pass what createMachine() or setup().createMachine() returned"]);
   const limits = options.limits ?? defaultLimits;
   const sources = sourcesOf(machine);
-  const problems = [...checkMachine(machine, { sources, actions: new Set(options.actions ?? []) }), ...checkEarly(machine, options.early ?? {})];
+  const problems = [...checkMachine(machine, { sources, actions: options.actions === "any" ? "any" : new Set(options.actions ?? []) }), ...checkEarly(machine, options.early ?? {})];
   if (problems.length > 0) throw new MachineRefused(machine.id, problems);
   const system = makeStepSystem();
   const stubbed = new StateMachine(withStubs(machine.config, system.stub), {

@@ -1,6 +1,7 @@
 export { snapshotToTell } from "./child-snapshot.ts";
 export type { Command, Target } from "./command.ts";
 export { chartOf, type Definition, type DefineOptions, define, formOf, MachineRefused, type Source, type SourceKind, sourcesOf } from "./definition.ts";
+export { definitionOf } from "./definition-of.ts";
 export { type Hint, hintsOf, isMachine } from "./hints.ts";
 export { misfits, type Settled, settle } from "./fit.ts";
 export { ActorReference, parseJson } from "./reference.ts";

@@ -1,8 +1,7 @@
-import { type ActorState, type Child, type Definition, encode, isMachine, nextDue, parseJson, type Step, start, step, type Target } from "../actor/index.ts";
+import { type ActorState, type Child, type Definition, definitionOf, encode, isMachine, nextDue, parseJson, type Step, start, step, type Target } from "../actor/index.ts";
 import { type Address, childAddress, rootAddress } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
-import { definitionOf } from "./definition-of.ts";
 import { edgesOfStep } from "./edges-taken.ts";
 import { type Entry, optionsOf } from "./moves.ts";
 

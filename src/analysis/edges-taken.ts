@@ -1,10 +1,9 @@
 import type { AnyStateMachine } from "xstate";
-import { type ActorState, type Definition, decode, parseJson, type Step, start, step, takenOf } from "../actor/index.ts";
+import { type ActorState, type Definition, decode, definitionOf, parseJson, type Step, start, step, takenOf } from "../actor/index.ts";
 import { type Address, parentAddress } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import type { HistoryStart } from "../engine/index.ts";
-import { definitionOf } from "./definition-of.ts";
 import { chartNodes, transitionsOf } from "./graph-of.ts";
 
 /** One entry of a history, as `engine.history` gives it. */

@@ -1,11 +1,10 @@
 import type { AnyStateMachine } from "xstate";
-import { type ActorState, decode } from "../actor/index.ts";
+import { type ActorState, decode, definitionOf } from "../actor/index.ts";
 import { parentAddress } from "../domain/address.ts";
 import type { Early } from "../domain/envelope.ts";
 import type { Json } from "../domain/json.ts";
 import { type ActorView, type DurableMachine, type EventSchemas, isDurable, type SentEvent } from "../engine/index.ts";
 import { declaredBy } from "./declared.ts";
-import { definitionOf } from "./definition-of.ts";
 import { activeStates } from "./edges-taken.ts";
 import { eventSchemaOf } from "./event-schema.ts";
 import { matches } from "./flow.ts";

@@ -1,7 +1,6 @@
 import { type AnyStateMachine, StateMachine } from "xstate";
-import type { Definition } from "../actor/index.ts";
+import { type Definition, definitionOf } from "../actor/index.ts";
 import type { DurableMachine } from "../engine/index.ts";
-import { definitionOf } from "./forms.ts";
 
 /** A chart cannot become a machine again: something in it has no name. */
 class Nameless extends Error {}

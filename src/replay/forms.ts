@@ -1,6 +1,6 @@
-import type { AnyStateMachine, AnyStateNode } from "xstate";
+import type { AnyStateMachine } from "xstate";
 import * as own from "../../machines/index.ts";
-import { type Definition, define, isMachine, reducerId, reducerMachine } from "../actor/index.ts";
+import { type Definition, definitionOf, isMachine, reducerId, reducerMachine } from "../actor/index.ts";
 import type { DurableMachine } from "../engine/index.ts";
 import { compareVersions } from "../domain/version.ts";
 
@@ -52,27 +52,3 @@ export class Forms {
 
 /** Machines made ready for replay. A machine that can't be made durable is refused with everything that is wrong with it. */
 export const formsOf = (machines: Machines): Forms => (machines instanceof Forms ? machines : new Forms(machines));
-
-/** A machine made ready for stepping outside of an engine: no action is carried out, so that none needs an implementation. */
-export const definitionOf = (entry: AnyStateMachine | DurableMachine): Definition => {
-  const { machine, early } = "implementations" in entry ? { machine: entry as AnyStateMachine, early: undefined } : (entry as DurableMachine);
-  return define(machine, { actions: [...actionNames(machine)], ...(early === undefined ? {} : { early }) });
-};
-
-type Named = string | { readonly type: string } | ((...args: ReadonlyArray<never>) => unknown);
-
-const actionNames = (machine: AnyStateMachine): ReadonlySet<string> => {
-  const names = new Set<string>();
-  const add = (actions: ReadonlyArray<unknown> | undefined): void => {
-    for (const action of (actions ?? []) as ReadonlyArray<Named>) if (typeof action !== "function") names.add(typeof action === "string" ? action : action.type);
-  };
-  const visit = (node: AnyStateNode): void => {
-    add(node.entry);
-    add(node.exit);
-    add(node.initial?.actions);
-    for (const transitions of [...node.transitions.values(), node.always ?? []]) for (const { actions } of transitions) add(actions);
-    for (const child of Object.values(node.states as Record<string, AnyStateNode>)) visit(child);
-  };
-  visit(machine.root);
-  return names;
-};

@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect";
+import { definitionOf } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import { emptyTurn, type Journal, type JournalError, type JournalFenced, type JournalOwned, MemoryJournal } from "../journal/index.ts";
 import type { MoveRefused } from "./errors.ts";
-import { definitionOf } from "./forms.ts";
 import { historyOfRow, versionsIn } from "./history.ts";
 import { type Applied, applyMove, type MovedBack, type MoveOptions, putBack } from "./move.ts";
 import { replayOn } from "./replay.ts";

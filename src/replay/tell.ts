@@ -1,9 +1,8 @@
 import type { AnyStateMachine } from "xstate";
-import { encode, parseState, type StoredState } from "../actor/index.ts";
+import { definitionOf, encode, parseState, type StoredState } from "../actor/index.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import type { Json } from "../domain/json.ts";
 import type { DurableMachine, SentEvent } from "../engine/index.ts";
-import { definitionOf } from "./forms.ts";
 import type { Minimal } from "./minimise.ts";
 import { Recorded } from "./recorded.ts";
 import { type Answer, retell } from "./retell.ts";

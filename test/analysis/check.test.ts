@@ -1,10 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type AnyStateMachine, createMachine } from "xstate";
-import { type ActorState, decode, encode, type Step, start, step } from "../../src/actor/index.ts";
+import { type ActorState, decode, definitionOf, encode, type Step, start, step } from "../../src/actor/index.ts";
 import { activeStates, checkCharts, edgesOfStep, findingText, graphOf } from "../../src/analysis/index.ts";
 import { flowOf } from "../../src/analysis/flow.ts";
-import { definitionOf } from "../../src/analysis/definition-of.ts";
 import type { EngineEvent, Event } from "../../src/domain/event.ts";
 import { fixtures } from "../actor/machines.ts";
 import { planted, sound } from "./defects.ts";
