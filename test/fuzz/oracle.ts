@@ -15,7 +15,6 @@ interface Inner {
   readonly getSnapshot: () => AnyMachineSnapshot;
   readonly system: {
     _relay: (source: Inner | undefined, target: Inner, event: Told) => void;
-    _unregister: (actor: Inner) => void;
     readonly scheduler: { schedule: (source: Inner, target: Inner, event: Told, delay: number, id?: string) => void; readonly cancel: (source: Inner, id: string) => void };
   };
 }
@@ -87,7 +86,6 @@ export class Oracle {
   /** The latest that began. */
   readonly #present = new Map<Inner, Map<string, Inner>>();
   readonly #children = new Map<Inner, Array<Inner>>();
-  readonly #stopping = new WeakSet<Inner>();
   readonly #sentBy = new WeakMap<object, Inner>();
   /** Events that an actor's own timer tells it. */
   readonly #byTimer = new WeakMap<object, Inner>();
@@ -244,8 +242,10 @@ export class Oracle {
     this.#children.set(parent, [...(this.#children.get(parent) ?? []), actor]);
     const old = siblings.get(actor.id);
     siblings.set(actor.id, actor);
-    if (old !== undefined) this.#gone.add(old);
-    if (old === undefined || this.#stopping.has(old)) return;
+    // XState forgets the children of a child that is to be stopped before that one has heard what was sent to it: only
+    // an order to stop this very actor counts.
+    if (old === undefined || this.#gone.has(old)) return;
+    this.#gone.add(old);
     if (old._processingStatus === 1) {
       this.reached.add("second child with the id of a living one");
       parent._deferred.push(() => parent._actorScope.stopChild(old));
@@ -282,11 +282,6 @@ export class Oracle {
     const relay = system._relay;
     const { scheduler } = system;
     const { schedule } = scheduler;
-    const unregister = system._unregister;
-    system._unregister = (actor) => {
-      this.#stopping.add(actor);
-      unregister(actor);
-    };
     system._relay = (source, target, event) => {
       if (source !== undefined && /^xstate\.(?:done|error)\.actor\./.test(event.type)) this.#sentBy.set(event, source);
       const isForThis = this.#forThis.get(event) === target || (target._parent === source && source !== undefined && !this.#byAddress.has(event));
