@@ -1,4 +1,4 @@
-import { type Command, encode, parseState, type StoredState } from "../actor/index.ts";
+import { type Command, encode, type Microstep, parseState, type StoredState, traceOf } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { Event } from "../domain/event.ts";
@@ -56,6 +56,10 @@ export interface ForkStep {
   readonly outcome: Outcome;
   readonly after: StoredState;
   readonly commands: ReadonlyArray<Command>;
+  /** Which transitions were taken. */
+  readonly microsteps: ReadonlyArray<Microstep>;
+  /** What the machine threw on it: its state is the one before. */
+  readonly threw?: string;
   /** Why it is a guess, if it is. */
   readonly mark?: Mark;
 }
@@ -143,9 +147,19 @@ const swappedInputs = (address: Address, { seq, event, output, error, delayMs = 
 
 const shown = (address: Address, { told, state, unasked, open, isAtRest }: Tale) => {
   if (state === undefined) throw new WhatIfRefused({ address, seq: 1, detail: `it could not be started: ${told[0]?.threw ?? "there is no start"}` });
-  const steps = told.map(({ seq, at, event, outcome, after, commands, mark }): ForkStep => {
+  const steps = told.map(({ seq, at, event, outcome, after, commands, microsteps, threw, mark }): ForkStep => {
     const stored = parseState(encode(after ?? state));
-    return { ...(seq === undefined ? {} : { seq }), at, event: event as SentEvent, outcome, after: stored, commands, ...(mark === undefined ? {} : { mark }) };
+    return {
+      ...(seq === undefined ? {} : { seq }),
+      at,
+      event: event as SentEvent,
+      outcome,
+      after: stored,
+      commands,
+      microsteps: traceOf(microsteps),
+      ...(threw === undefined ? {} : { threw }),
+      ...(mark === undefined ? {} : { mark }),
+    };
   });
   return { address, steps, state: parseState(encode(state)), unasked, open, isAtRest };
 };
