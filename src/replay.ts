@@ -44,6 +44,7 @@ export {
   type ReplayOptions,
   type ReplayStep,
   replay,
+  replayEach,
   replayOn,
   replaySteps,
   stateAt,

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import type { JournalError } from "../journal/index.ts";
-import { type Difference, eachHistory, Forms, type History, historyOfRow, type Replay, replay, replaySteps, versionsIn } from "../replay/index.ts";
+import { type Difference, Forms, type History, historyOfRow, type Replay, replay, replayEach, replaySteps, versionsIn } from "../replay/index.ts";
 import { findActor } from "./address.ts";
 import { machinesOfFiles } from "./machine-files.ts";
 import { type Refused, refused } from "./refused.ts";
@@ -35,7 +35,7 @@ export const replayCommand = (options: ReplayCommand, streams: Streams): Effect.
       const forms = new Forms(machines === undefined ? [] : (yield* machinesOfFiles([machines])).map(({ entry }) => entry));
       if (all) {
         const replays: Array<Replay> = [];
-        yield* eachHistory(journal, {}, (history) => replays.push(replay(history, forms)));
+        yield* replayEach(journal, forms, {}, (found) => replays.push(found));
         return tellAll(replays, json, streams);
       }
       const history = yield* historyOfRow(journal, yield* findActor(journal, id ?? "", database), yield* versionsIn(journal));

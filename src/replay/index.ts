@@ -16,6 +16,6 @@ export { type Applied, applyMove, type Fate, type MovedBack, type MoveGroup, typ
 export { type Rehearsal, rehearseMove } from "./rehearse.ts";
 export { type Script, tell, testFileOf, type TestFileOptions } from "./tell.ts";
 export type { Redaction, RedactionPath } from "./redact.ts";
-export { type Difference, type Replay, type ReplayOptions, type ReplayStep, replay, replayOn, replaySteps, stateAt } from "./replay.ts";
+export { type Difference, type Replay, type ReplayOptions, type ReplayStep, replay, replayEach, replayOn, replaySteps, stateAt } from "./replay.ts";
 export { type Answer, type Mark, type RetellOptions, retell, type StandIn, type Tale, type Told } from "./retell.ts";
-export { type Stepped, type Stepper, stepThrough, type Wrong } from "./step-through.ts";
+export { lastMove, type Stepped, type Stepper, stepThrough, type Wrong } from "./step-through.ts";

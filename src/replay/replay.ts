@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect";
 import { type Command, encode, type Microstep, StateMismatch, type StoredState, traceOf } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import type { HistoryEntry } from "../engine/index.ts";
@@ -5,7 +6,8 @@ import { EntryMissing, MachineMissing } from "./errors.ts";
 import { type Cause, explain } from "./explain.ts";
 import { type FieldDifference, fieldDifferences } from "./fields.ts";
 import { formsOf, type Machines } from "./forms.ts";
-import type { History } from "./history.ts";
+import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
+import { eachHistory, type History, type HistoryFilter } from "./history.ts";
 import { firstForm, lastMove, type Stepped, type Stepper, stepThrough, type Wrong } from "./step-through.ts";
 
 /** Where a replay is another one than what is stored. */
@@ -65,7 +67,14 @@ const storedOf = (state: Stepped["after"]): StoredState | undefined => (state ==
 /** Steps a history again and compares the state after each entry with the stored fingerprint. Stops at the first difference. */
 export const replay = (history: History, machines: Machines, options: ReplayOptions = {}): Replay => replayed(history, { forms: formsOf(machines) }, options);
 
-/** The same on one machine, whatever form wrote the history: everything since the last move between forms must come out the same. */
+/** Replays the histories of a journal, one after the other, in order of their row ids, and hands each to `use`. Answers how many. */
+export const replayEach = (journal: Journal, machines: Machines, filter: HistoryFilter, use: (replay: Replay, row: ActorRow, history: History) => void): Effect.Effect<number, JournalError> =>
+  Effect.suspend(() => {
+    const forms = formsOf(machines);
+    return eachHistory(journal, filter, (history, row) => use(replay(history, forms), row, history));
+  });
+
+/** A history replayed on one machine, whatever form wrote the history: everything since the last move between forms must come out the same. */
 export const replayOn = (history: History, machines: Machines, options: ReplayOptions = {}): Replay => {
   const forms = formsOf(machines);
   const only = forms.given.find(({ id }) => id === history.machine) ?? forms.latest(history.machine);

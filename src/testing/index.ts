@@ -1,5 +1,5 @@
 export { type CrashBench, CrashPlan, type CrashPoint, type CrashReport, crashEverywhere } from "./crash-everywhere.ts";
-export { foldActor, foldJournal } from "./fold.ts";
+export { type Folded, foldJournal, replayed } from "./fold.ts";
 export { journalConformance } from "./journal-conformance.ts";
 export { matchers } from "./matchers.ts";
 export { type Bench, inBothJournals, inMemory, inThreeModes, inTwoModes, modes } from "./modes.ts";

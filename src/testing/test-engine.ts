@@ -3,14 +3,12 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { AnyStateMachine } from "xstate";
 import type { Address } from "../domain/address.ts";
-import { defaultLimits } from "../domain/limits.ts";
 import {
   type ActorView,
   type DurableMachine,
   type EngineCore,
   type EngineOptions,
   type LogEntry,
-  makeRegistry,
   openEngine,
   type Receipt,
   type SendOptions,
@@ -91,6 +89,9 @@ export class TestEngine {
     return this.#taskwright;
   }
 
+  /** Every form of a machine with which it was ever opened; the last ones first. */
+  #known: TestEngineOptions["machines"] = [];
+
   /** With which it was opened last. */
   get machines(): TestEngineOptions["machines"] {
     return [...this.#options.machines, ...(this.#options.plugins ?? []).flatMap((plugin) => plugin.machines)];
@@ -127,6 +128,8 @@ export class TestEngine {
     });
     this.#gate = gate;
     this.#death = deathOf();
+    const now = this.machines;
+    this.#known = [...now, ...this.#known.filter((machine) => !now.includes(machine))];
     if (this.mode === "json") {
       const core = this.#core;
       core.forget();
@@ -250,8 +253,8 @@ export class TestEngine {
 
   /** Says in words where the stored rows contradict each other; nothing if they don't. */
   async problems(): Promise<ReadonlyArray<string>> {
-    const registry = makeRegistry(this.machines, { ...defaultLimits, ...calmLimits, ...this.#options.limits });
-    return foldJournal(await this.reader(), ({ hash }) => registry.byHash.get(hash)?.definition);
+    const { problems } = await foldJournal(await this.reader(), this.#known);
+    return problems;
   }
 
   /** This scenario damages rows on purpose: they are not checked at its end. */

@@ -47,6 +47,8 @@ export interface Store {
   readonly kind: "memory" | "sqlite";
   readonly memory: MemoryStore | undefined;
   readonly connect: () => Promise<Journal>;
+  /** A handle that claims nothing. */
+  readonly reader: () => Promise<Journal>;
   /** Everything that is stored; of history and dead letters what has a higher id. `seqs`: how far each actor is known. */
   readonly read: (known: { readonly history: number; readonly deadLetters: number; readonly seqs: ReadonlyMap<number, number> }) => Stored;
   /** One actor now, if it is there. */
@@ -63,6 +65,7 @@ export const memory = (): Store => {
     kind: "memory",
     memory: store,
     connect: () => Effect.runPromise(MemoryJournal.make({ store })),
+    reader: () => Effect.runPromise(MemoryJournal.make({ store, reader: true })),
     read: ({ history, deadLetters, seqs }) => {
       const actors = store.list({ limit: Number.MAX_SAFE_INTEGER });
       const moved = actors.filter(({ id, seq }) => seqs.get(id) !== seq);
@@ -121,6 +124,7 @@ export const sqlite = (): Store => {
     kind: "sqlite",
     memory: undefined,
     connect: () => store.connect(),
+    reader: () => store.connect({ reader: true }),
     read: ({ history, deadLetters }) => {
       const [owner] = all<{ epoch: number; until: number }>("SELECT epoch, until FROM owner");
       return {

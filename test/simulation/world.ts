@@ -9,6 +9,8 @@ import { makeOutboxes } from "../../src/delivery/index.ts";
 import { parentAddress } from "../../src/domain/address.ts";
 import { type ActionInfo, currentActivity, type DurableMachine, openEngine } from "../../src/engine/index.ts";
 import { Journal, type Opened, type Turn } from "../../src/journal/index.ts";
+import { Forms } from "../../src/replay/index.ts";
+import { foldJournal } from "../../src/testing/fold.ts";
 import { Checker } from "./checker.ts";
 import { Clients } from "./clients.ts";
 import type { Host } from "./clock.ts";
@@ -100,7 +102,7 @@ export class World {
     this.store = this.plan.store === "sqlite" && options.planted === undefined ? Stores.sqlite() : Stores.memory();
     this.checker = new Checker({
       store: this.store,
-      definitions: soundDefinitions(options.planted),
+      definitions: sound(options.planted).definitions,
       ledger: this.ledger,
       bounds: this.plan.limits,
       mark: (mark) => this.mark(mark),
@@ -211,6 +213,7 @@ export class World {
       stage.atFailpoint = () => {};
       await this.#end();
       this.#turnstile.uninstall();
+      if (this.checker.violations.length === 0) await this.#replay();
       await this.store.dispose();
     }
   }
@@ -577,6 +580,12 @@ export class World {
     }
   }
 
+  /** What the checker's own model found right is replayed by the product as well. */
+  async #replay(): Promise<void> {
+    const { problems } = await foldJournal(await this.store.reader(), sound(this.#options.planted).forms);
+    for (const what of problems) this.checker.violate("I4", what);
+  }
+
   #unrest(): ReadonlyArray<string> {
     const open = this.#processes.filter((process) => process.isOpen && process.engine?.status().state === "running");
     if (open.length !== 1 || this.#processes.length !== 1) return [`${open.length} of ${this.#processes.length} engines run`];
@@ -632,16 +641,17 @@ const replaced = (machines: ReadonlyArray<DurableMachine>, planted: Planted | un
     return other === undefined ? entry : { ...entry, machine: other };
   });
 
-const known = new Map<Planted | undefined, ReturnType<typeof definitionsOf>>();
-/** The definitions that histories are stepped by: those of the machines that ran. */
-const soundDefinitions = (planted: Planted | undefined): ReturnType<typeof definitionsOf> => {
+const known = new Map<Planted | undefined, ReturnType<typeof soundOf>>();
+/** What histories are stepped by: the machines that ran. */
+const sound = (planted: Planted | undefined): ReturnType<typeof soundOf> => {
   const key = planted?.task === undefined && planted?.assignment === undefined ? undefined : planted;
-  let definitions = known.get(key);
-  if (definitions === undefined) {
-    definitions = definitionsOf([...machinesOf(replaced(dispatchMachines().machines, planted)), ...makeOutboxes({}).machines]);
-    known.set(key, definitions);
-  }
-  return definitions;
+  const made = known.get(key) ?? soundOf(planted);
+  known.set(key, made);
+  return made;
+};
+const soundOf = (planted: Planted | undefined) => {
+  const machines = [...machinesOf(replaced(dispatchMachines().machines, planted)), ...makeOutboxes({}).machines];
+  return { definitions: definitionsOf(machines), forms: new Forms(machines) };
 };
 
 export const faultTable = (fired: Readonly<Record<string, number>>): ReadonlyArray<readonly [Fault, number]> => faultNames.map((name) => [name, fired[name] ?? 0]);
