@@ -12,7 +12,7 @@ export interface CheckOptions {
 
 /** `taskwright check PATH …`: what is wrong with machines. Succeeds with the exit code. */
 export const check = ({ paths, json }: CheckOptions, streams: Streams): Effect.Effect<number, Refused> =>
-  Effect.map(machinesOfFiles(paths), (found) => {
+  Effect.map(machinesOfFiles(paths, streams.error), (found) => {
     const report = checkCharts(found.map(({ entry }) => entry));
     streams.out(json ? `${JSON.stringify(report, null, 2)}\n` : checkText(report, found));
     return report.findings.length === 0 ? 0 : 1;

@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { register } from "node:module";
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { AnyStateMachine } from "xstate";
 import { isMachine } from "../actor/index.ts";
 import { type DurableMachine, isDurable } from "../engine/index.ts";
+import { leftOut } from "./module-text.ts";
 import { nearMatches } from "./near.ts";
 import { type Refused, refused } from "./refused.ts";
 
@@ -22,18 +23,28 @@ export interface FoundMachine {
 const readable = /(?<!\.d)\.(ts|mts|js|mjs)$/;
 const isTest = /\.(test|spec)\.\w+$/;
 
-/** The machines that the modules export, each once. A folder stands for the modules in it and below. */
-export const machinesOfFiles = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<FoundMachine>, Refused> =>
+/**
+ * The machines that the modules export, each once. A folder stands for those modules in it and below that look as if they
+ * exported a machine and did nothing else: a program is not run. `tell` hears of those that were left out for that.
+ */
+export const machinesOfFiles = (paths: ReadonlyArray<string>, tell: (leftOut: string) => void = () => {}): Effect.Effect<ReadonlyArray<FoundMachine>, Refused> =>
   Effect.gen(function* () {
     const files: Array<string> = [];
+    const programs: Array<string> = [];
     for (const path of paths) {
       if (!existsSync(path)) return yield* refused(`there is no file or folder "${path}"`);
       if (!statSync(path).isDirectory()) files.push(path);
-      else files.push(...modulesIn(path));
+      else
+        for (const file of modulesIn(path)) {
+          const out = leftOut(readFileSync(file, "utf8"));
+          if (out === undefined) files.push(file);
+          else if (!out.silent) programs.push(`${file} was not loaded: ${out.why}`);
+        }
     }
+    for (const program of programs) tell(`${program}; to have it looked at, name the file itself\n`);
     const found = new Map<AnyStateMachine, FoundMachine>();
     for (const file of files) for (const one of yield* machinesOfModule(file)) if (!found.has(one.machine) || isDurable(one.entry)) found.set(one.machine, one);
-    if (found.size === 0) return yield* refused(`no machine is exported by ${paths.join(", ")}; export what createMachine() or durable() returned`);
+    if (found.size === 0) return yield* refused(`no machine is exported by ${paths.join(", ")}; export what createMachine() or durable() returned`, ...programs);
     return [...found.values()];
   });
 
