@@ -56,6 +56,7 @@ export const bulletin = setup({
   delays: { pause: ({ context }) => context.everyMs },
 }).createMachine({
   id: "bulletin",
+  meta: { senders: { COUNTS: "orchestrator" } },
   version: "1",
   description: "Tells how many tasks stand where, when that has changed.",
   context: ({ input }) => ({

@@ -49,6 +49,7 @@ export const clarification = setup({
   delays: { deadline: ({ context }) => context.deadlineMs },
 }).createMachine({
   id: "clarification",
+  meta: { senders: { ANSWER: "whoever was asked", WITHDRAW: "whoever asked" } },
   version: "1",
   description: "A question with a deadline.",
   context: ({ input }) => ({ question: input.question, options: input.options ?? [], deadlineMs: input.deadlineMs, answer: null, by: null, reason: null }),

@@ -270,6 +270,26 @@ export const endpoint = setup({
   },
 }).createMachine({
   id: "endpoint",
+  meta: {
+    senders: {
+      ATTACH: "its process",
+      DETACH: "its process",
+      CALL: "its process",
+      HEARTBEAT: "its process",
+      CLOSED: "its connection",
+      PUSHED: "its connection",
+      PUSH_FAILED: "its connection",
+      OFFER: "exchange",
+      WITHDRAW: "exchange",
+      RELEASE: "exchange",
+      JOINED: "exchange",
+      EXPECT: "the broker",
+      OPENED: "the broker",
+      SHUT_DOWN: "the broker",
+      START_FAILED: "spawn",
+      RETIRE: "an operator",
+    },
+  },
   version: "1",
   description: "A resident receiver of messages, behind a connection that comes and goes.",
   context: ({ input }) => ({

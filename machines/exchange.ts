@@ -173,6 +173,23 @@ export const exchange = setup({
   },
 }).createMachine({
   id: "exchange",
+  meta: {
+    resources: { slot: { takenBy: "tellTaken", givenBackBy: ["release", "withdraw"], whenStopped: "its message ends only after it is over, and never stops it" } },
+    senders: {
+      TAKEN: "endpoint",
+      DECLINED: "endpoint",
+      LOST: "endpoint",
+      RETIRED: "endpoint",
+      ACCEPT: "its endpoint's process",
+      REFUSE: "its endpoint's process",
+      PROGRESS: "its endpoint's process",
+      WAIT_FOR: "its endpoint's process",
+      FAIL: "its endpoint's process",
+      REPLY: "its endpoint's process",
+      HELD: "its tray",
+      FULL: "its tray",
+    },
+  },
   version: "1",
   description: "One assignment of a message to an endpoint.",
   context: ({ input }) => ({ ...input, outbox: input.outbox ?? null, state: null, sequence: 0, reason: null, reply: null, result: null, waiters: [] }),

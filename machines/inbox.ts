@@ -91,6 +91,7 @@ export const inbox = setup({
   delays: { adoptionTimeout: 60_000 },
 }).createMachine({
   id: "inbox",
+  meta: { senders: { COMMAND: "the sender of its commands", ADOPT: "its host", SURRENDER: "inbox", SURRENDERED: "inbox" } },
   version: "1",
   description: "Commands of one sender, each applied once, in order.",
   context: ({ input }) => ({ outbox: input.outbox ?? null, applied: input.applied ?? null, handling: null, accepted: 0, duplicates: 0, refused: 0 }),

@@ -59,6 +59,7 @@ export const link = setup({
   },
 }).createMachine({
   id: "link",
+  meta: { senders: { REGISTERED: "its server", HEARD: "its server", REFUSED: "its server", BROKEN: "its connection", WAKE: "its host", CLOSE: "its host" } },
   version: "1",
   description: "A remote worker's link to its server.",
   context: ({ input }) => ({ ...input, failures: 0, unheard: 0, reason: null }),

@@ -143,6 +143,21 @@ export const message = setup({
   },
 }).createMachine({
   id: "message",
+  meta: {
+    senders: {
+      TAKEN: "exchange",
+      DECLINED: "exchange",
+      RETURNED: "exchange",
+      ENDED: "exchange",
+      HELD: "its tray",
+      FULL: "its tray",
+      DISPATCH: "an operator",
+      TAKE: "an operator",
+      PUT_BACK: "whoever took it",
+      SETTLE: "whoever took it",
+      REDELIVER: "its sender",
+    },
+  },
   version: "1",
   description: "A message from outside, at one place at any moment.",
   context: ({ input }) => ({

@@ -77,6 +77,7 @@ export const obligations = setup({
   },
 }).createMachine({
   id: "obligations",
+  meta: { senders: { DIRTY: "whoever hears of a change over there" } },
   version: "1",
   description: "What another system wants of this one, as it was read last.",
   context: ({ input }) => ({ refreshMs: input.refreshMs ?? null, backoff: input.backoff ?? defaultBackoff, reading: null, hints: 0, asked: 0, seen: 0, failures: 0, error: null }),

@@ -190,6 +190,19 @@ export const orchestrator = setup({
   },
 }).createMachine({
   id: "orchestrator",
+  meta: {
+    senders: {
+      BOUND: "requester",
+      REFUSED: "requester",
+      REQUESTER_ENDED: "requester",
+      ORDER_WORK: "its agent",
+      TRACK: "the host, for its agent",
+      TASK_MOVED: "its tasks, by the host",
+      SAY: "its agent",
+      CALL_TOOL: "its agent",
+      END: "its host",
+    },
+  },
   version: "1",
   description: "Works for one requester, and supervises the tasks that it submits for it.",
   context: ({ input }) => ({

@@ -316,6 +316,25 @@ export const outbox = setup({
   },
 }).createMachine({
   id: "outbox",
+  meta: {
+    senders: {
+      ENQUEUE: "whoever has something to deliver",
+      "taskwright.outbox.drained": "its drain",
+      "taskwright.outbox.progressed": "its drain",
+      "taskwright.outbox.opened": "the engine",
+      FORCE: "an operator",
+      PAUSE: "an operator",
+      CONTINUE: "an operator",
+      REQUEUE: "an operator",
+      DROP: "an operator",
+      ADOPT: "its host",
+      SURRENDER: "outbox",
+      OFFERED: "outbox",
+      TAKE: "outbox",
+      SURRENDERED: "outbox",
+      CLOSE: "its host",
+    },
+  },
   version: "1",
   description: "What is to be delivered to a destination, at least once.",
   context: ({ input }) => ({

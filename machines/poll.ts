@@ -24,6 +24,7 @@ export const poll = setup({
   delays: { patience: ({ context }) => context.waitMs },
 }).createMachine({
   id: "poll",
+  meta: { senders: { MESSAGE: "the server", GONE: "its connection" } },
   version: "1",
   description: "One long poll of a remote worker.",
   context: ({ input }) => ({ ...input }),

@@ -46,6 +46,7 @@ export const presence = setup({
   delays: { presenceGrace: ({ context }) => context.graceMs },
 }).createMachine({
   id: "presence",
+  meta: { senders: { ONLINE: "endpoint", OFFLINE: "endpoint", GONE: "endpoint" } },
   version: "1",
   description: "Whether an endpoint is there, as others are told.",
   context: ({ input }) => ({ endpoint: input.endpoint, graceMs: input.graceMs, outbox: input.outbox ?? null, announcements: 0 }),

@@ -77,6 +77,7 @@ const givingOut = chart.createStateConfig({
 
 export const queue = chart.createMachine({
   id: "queue",
+  meta: { senders: { CONFIGURE: "an operator", GAVE: "the dispatcher", PAUSE: "an operator", RESUME: "an operator", DRAIN: "an operator" } },
   version: "1",
   description: "A queue of tasks, as far as somebody set rules for it.",
   context: ({ input }) => ({ policy: input.policy, given: [], at: 0 }),

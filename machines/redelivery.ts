@@ -16,6 +16,7 @@ export const redelivery = setup({
   delays: { interval: 5 * 60 * 1000, sweepTimeout: 60_000 },
 }).createMachine({
   id: "redelivery",
+  meta: { senders: { SWEEP: "the dispatcher", SWEPT: "its sweep" } },
   version: "1",
   description: "Has undelivered ends and questions of tasks delivered again.",
   initial: "resting",

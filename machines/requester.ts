@@ -51,6 +51,7 @@ export const requester = setup({
   },
 }).createMachine({
   id: "requester",
+  meta: { senders: { BIND: "orchestrator", UNBIND: "orchestrator", END: "its host", CALL_TOOL: "its agent" } },
   version: "1",
   description: "Whoever orders work; it has at most one orchestrator at a time.",
   context: { orchestrator: null, blocked: [] },

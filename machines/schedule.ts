@@ -185,6 +185,7 @@ export const schedule = setup({
   delays: { untilDue: ({ context }) => Math.max(0, (context.next?.dueAt ?? context.at) - context.at) },
 }).createMachine({
   id: "schedule",
+  meta: { senders: { PAUSE: "an operator", RESUME: "an operator", TRIGGER: "an operator", BACKFILL: "an operator", CHANGE: "its host", TASK_ENDED: "its task, by the host", REMOVE: "its host" } },
   version: "1",
   description: "Submits a task at each of its moments.",
   context: ({ input }) => ({

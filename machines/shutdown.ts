@@ -35,6 +35,7 @@ export const shutdown = setup({
   delays: { drainBudget: ({ context }) => Math.floor(context.budgetMs * drainShare), closeBudget: ({ context }) => Math.ceil(context.budgetMs * (1 - drainShare)) },
 }).createMachine({
   id: "shutdown",
+  meta: { senders: { SIGNAL: "the system", DRAINED: "the process", CLOSED: "the process", STOPPED: "the engine" } },
   version: "1",
   description: "The end of a serving process.",
   context: ({ input }) => ({ ...input, isClean: false }),

@@ -49,6 +49,7 @@ export const spawn = setup({
   delays: { spawnTimeout: ({ context }) => context.timeoutMs },
 }).createMachine({
   id: "spawn",
+  meta: { senders: { ATTACHED: "endpoint" } },
   version: "1",
   description: "One request for a new endpoint process.",
   context: ({ input }) => ({ ...input, started: null, failure: null }),

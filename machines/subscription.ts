@@ -31,6 +31,7 @@ export const subscription = setup({
   delays: { heartbeat: ({ context }) => context.heartbeatMs, dropGrace: ({ context }) => context.dropGraceMs },
 }).createMachine({
   id: "subscription",
+  meta: { senders: { OVERFLOWED: "the server", SHUT_DOWN: "the server", READ: "its reader", GONE: "its connection" } },
   version: "1",
   description: "One subscriber of an event stream.",
   context: ({ input }) => ({ ...input }),

@@ -357,6 +357,28 @@ export const task = setup({
   },
 }).createMachine({
   id: "task",
+  meta: {
+    senders: {
+      NEED_DONE: "task",
+      NEED_FAILED: "task",
+      ADD_DEPENDENT: "whoever submits a task that needs it",
+      RESUBMIT: "whoever submits it again",
+      ASSIGN: "the dispatcher",
+      ACCEPTED: "assignment",
+      PROGRESS: "its assignment",
+      USAGE: "its assignment",
+      SESSION: "its assignment",
+      CANCEL: "whoever ordered it, or an operator",
+      EXPIRE: "an operator",
+      PAUSE: "an operator",
+      RESUME: "an operator",
+      RETRY_NOW: "an operator",
+      REPRIORITISE: "an operator",
+      ANSWER: "whoever was asked",
+      VERIFY: "whoever verifies it",
+      REJECT: "whoever verifies it",
+    },
+  },
   version: "1",
   description: "A piece of work that must be done once, within its budget.",
   context: ({ input }) => ({

@@ -44,6 +44,7 @@ export const tray = setup({
   },
 }).createMachine({
   id: "tray",
+  meta: { senders: { HOLD: "message", RELEASE: "message", RESIZE: "the broker" } },
   version: "1",
   description: "The broker's bounded inbox: the messages that no endpoint has.",
   context: ({ input }) => ({ capacity: input.capacity, held: [], refused: 0 }),

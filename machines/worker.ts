@@ -167,6 +167,23 @@ export const worker = setup({
   },
 }).createMachine({
   id: "worker",
+  meta: {
+    senders: {
+      CONNECT: "its process",
+      READY: "its process",
+      HEARTBEAT: "its process",
+      DETACHED: "its transport",
+      LOST: "its transport",
+      SILENT: "itself",
+      ENGINE_STARTED: "the dispatcher",
+      ENGINE_STOPPED: "the dispatcher",
+      TAKE: "assignment",
+      RELEASE: "assignment",
+      UNANSWERED: "assignment",
+      DRAIN: "an operator",
+      RETIRE: "the dispatcher",
+    },
+  },
   version: "1",
   description: "Carries out assignments, as many at a time as fit into its slots.",
   context: ({ input }) => ({

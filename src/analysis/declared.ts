@@ -16,8 +16,8 @@ export interface DeclaredResource extends Resource {
   readonly whenStopped: string | undefined;
 }
 
-/** Why a state has no bound in time, if its description says so: "No limit: …", "No limit of its own: …". */
-export const reasonWithoutLimit = (description: string | undefined): string | undefined => /\bNo limit\b[^:.]*: *(\S.*)/s.exec(description ?? "")?.[1];
+/** Why a state has no bound in time, if its description says so, whole: "No limit: …", "No limit of its own: …". */
+export const reasonWithoutLimit = (description: string | undefined): string | undefined => /\bNo limit\b[^:.]*: *\S.*/s.exec(description ?? "")?.[0];
 
 export const declaredBy = (machine: AnyStateMachine): Declared => {
   const { resources = {}, senders } = ((machine.root.config as { readonly meta?: unknown }).meta ?? {}) as { readonly resources?: unknown; readonly senders?: unknown };

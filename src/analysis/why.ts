@@ -2,7 +2,7 @@ import { type Address, childAddress } from "../domain/address.ts";
 import type { ActorView } from "../engine/index.ts";
 import { reasonWithoutLimit } from "./declared.ts";
 import { activeStates } from "./edges-taken.ts";
-import { type GraphEdge, lineOf, nodesById } from "./graph.ts";
+import { type Graph, type GraphEdge, lineOf, nodesById } from "./graph.ts";
 import { graphOf } from "./graph-of.ts";
 import { type Entry, type Move, movesOf, optionsOf, stateOfView } from "./moves.ts";
 
@@ -29,7 +29,7 @@ export interface Waiting {
   readonly because: string;
   readonly deadlines: ReadonlyArray<Deadline>;
   readonly children: ReadonlyArray<AwaitedChild>;
-  /** The events that would move it now, or may; what it does not take now is left out. */
+  /** The events that would move it now, or may; what it does not take now is left out. Those that lead out of its innermost state come first. */
   readonly events: ReadonlyArray<AwaitedEvent>;
 }
 
@@ -99,7 +99,9 @@ export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 
   const descriptions = leaves.flatMap((id) => nodes.get(id)?.description ?? []);
   const deadlines = deadlinesOf(view, graph.edges, active, surroundings);
   const children = childrenOf(view, surroundings, depth);
-  const events = moves.flatMap((move): ReadonlyArray<AwaitedEvent> => {
+  const byWayOut = new Map(moves.map((move) => [move, wayOut(move, graph, leaves)]));
+  const outwards = [...moves].sort((left, right) => (byWayOut.get(left) ?? 0) - (byWayOut.get(right) ?? 0));
+  const events = outwards.flatMap((move): ReadonlyArray<AwaitedEvent> => {
     const { type, accepted, reason, schema, from = "its host" } = move;
     return accepted === "no" || type === "*" ? [] : [{ type, accepted, from, ...(reason === undefined ? {} : { reason }), ...(schema === undefined ? {} : { schema }) }];
   });
@@ -119,6 +121,18 @@ export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 
     children,
     events,
   };
+};
+
+/** How far out the state stands that an event leads away from: 0 for an innermost one. What leads nowhere comes after all. */
+const wayOut = ({ asked }: Move, graph: Graph, leaves: ReadonlyArray<string>): number => {
+  const nodes = nodesById(graph);
+  const lines = leaves.map((leaf) => lineOf(nodes, leaf).map(({ id }) => id));
+  const ways = asked.flatMap(({ edge, targets, says }) => {
+    const source = graph.edges.find(({ id }) => id === edge)?.source;
+    const leadsOn = (says === "holds" || says === "depends") && targets.some((target) => !leaves.includes(target));
+    return leadsOn && source !== undefined ? lines.map((line) => line.indexOf(source)).filter((at) => at >= 0) : [];
+  });
+  return Math.min(nodes.size, ...ways);
 };
 
 const deadlinesOf = ({ timers = {} }: ActorView, known: ReadonlyArray<GraphEdge>, active: ReadonlyArray<string>, { now, graceMs: grace = graceMs }: Surroundings): ReadonlyArray<Deadline> =>
@@ -170,5 +184,5 @@ const becauseOf = ({
   const either = others.length === 0 ? "" : others.length > 4 ? ` for ${others.slice(0, 4).join(", ")} or ${others.length - 4} more` : ` for ${others.join(" or ")}`;
   if (sure !== undefined) return `it waits${either === "" ? "" : `${either},`} until its deadline "${sure.name}" at the latest`;
   if (children.length > 0) return `it waits${either}`;
-  return `it waits${either || " for nothing that is known"}${explained === undefined ? "; nothing bounds that" : `; ${explained}`}`;
+  return `it waits${either || " for nothing that is known"}${explained === undefined ? "; nothing bounds that" : `; ${explained.charAt(0).toLowerCase()}${explained.slice(1)}`}`;
 };

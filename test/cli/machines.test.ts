@@ -136,6 +136,37 @@ describe("cli > check", () => {
     }
   });
 
+  it("loads of a folder what exports machines, and runs no program in it", async () => {
+    const { folder, remove } = workFolder();
+    const ran = globalThis as { taskwrightProgramRan?: true };
+    try {
+      const lamp = 'import { createMachine } from "xstate";\nexport const lamp = createMachine({ id: "lamp", initial: "on", states: { on: { after: { 10: "off" } }, off: { type: "final" } } });\n';
+      writeFileSync(join(folder, "lamp.mjs"), lamp);
+      writeFileSync(join(folder, "index.mjs"), 'export * from "./lamp.mjs";\n');
+      writeFileSync(join(folder, "server.mjs"), "globalThis.taskwrightProgramRan = true;\n");
+      for (const [name, act] of [
+        ["host", "globalThis.taskwrightProgramRan = true;"],
+        ["waiting", "export const engine = await Promise.resolve((globalThis.taskwrightProgramRan = true));"],
+        ["looping", "for (;;) {\n  globalThis.taskwrightProgramRan = true;\n  break;\n}"],
+      ])
+        writeFileSync(join(folder, `${name}.mjs`), `${lamp}/* A text: \`\nmain();\n\` */\n${act}\n`);
+      const { code, out, error } = await taskwright("check", folder);
+      expect(ran.taskwrightProgramRan).toBeUndefined();
+      expect(out).toMatch(/^1 machine, /);
+      expect(code).toBe(0);
+      expect(
+        error.match(/^.*\/(host|waiting|looping)\.mjs was not loaded: it is a program: line 6 does something as soon as it is loaded .*; to have it looked at, name the file itself$/gm),
+      ).toHaveLength(3);
+      expect(await taskwright("check", join(folder, "host.mjs"))).toMatchObject({ code: 0, error: "" });
+      expect(ran.taskwrightProgramRan).toBe(true);
+      rmSync(join(folder, "lamp.mjs"));
+      expect(await taskwright("check", folder)).toMatchObject({ code: 2, error: expect.stringContaining("host.mjs was not loaded") });
+    } finally {
+      delete ran.taskwrightProgramRan;
+      remove();
+    }
+  });
+
   it("leaves with 2 where there is nothing to check", async () => {
     expect(await taskwright("check", join(root, "docs/concepts"))).toMatchObject({ code: 2, error: expect.stringContaining("no machine is exported by") });
     expect(await taskwright("check", "gone")).toMatchObject({ code: 2, error: 'there is no file or folder "gone"\n' });
@@ -151,7 +182,10 @@ describe("cli > why", () => {
     const { code, out } = await taskwright("why", "a", "--database", database);
     expect(code).toBe(0);
     expect(out).toMatch(/^address +task\/a\nstands in +queued\n/);
-    expect(out).toMatch(/^ +ASSIGN from its host$/m);
+    expect(out).toMatch(/^ +ASSIGN from the dispatcher$/m);
+    // What leads out of its state first, and the reason whole.
+    expect(out).toMatch(/^because +it waits for "ASSIGN" from the dispatcher, /m);
+    expect(out).toMatch(/; no limit but the queue time-out and the deadline that it may have: what holds the slots has one\.$/m);
     expect(out).toContain("no engine works with this journal");
     expect(JSON.parse((await taskwright("why", "task/a", "--database", database, "--json")).out)).toMatchObject({ address: "task/a", verdict: "open", states: ["task.queued"] });
   });
