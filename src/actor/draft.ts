@@ -87,7 +87,9 @@ export class Draft {
         const told = this.#message(event);
         // One with its id may live and be replaced by it: whom XState means says which of them it is.
         const isEarly = target.kind === "child" && !("address" in (to as object)) && !this.#started.has(to);
-        if (typeof delay === "number") this.#setTimer(id, told, target, delay, isEarly);
+        // A child of this step that is over again left its place: the deadline is for whoever has it then, as with any reference.
+        const isOver = target.kind === "child" && this.#started.has(to) && !Object.hasOwn(this.children, target.id);
+        if (typeof delay === "number") this.#setTimer(id, told, isOver ? { kind: "address", address: childAddress(this.#self.address, target.id) } : target, delay, isEarly);
         else this.commands.push({ type: "send", to: target, event: told });
         if (isEarly) (this.#early ??= new Map()).set(this.commands.at(-1) as Command, to);
         return;
