@@ -29,7 +29,7 @@ export interface Waiting {
   readonly because: string;
   readonly deadlines: ReadonlyArray<Deadline>;
   readonly children: ReadonlyArray<AwaitedChild>;
-  /** The events that would move it now, or may; what it does not take now is left out. Those that lead out of its innermost state come first. */
+  /** The events that would move it now, or may; what it does not take now is left out. Those that lead out of its innermost state come first, among them those that few states take. */
   readonly events: ReadonlyArray<AwaitedEvent>;
 }
 
@@ -99,9 +99,7 @@ export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 
   const descriptions = leaves.flatMap((id) => nodes.get(id)?.description ?? []);
   const deadlines = deadlinesOf(view, graph.edges, active, surroundings);
   const children = childrenOf(view, surroundings, depth);
-  const byWayOut = new Map(moves.map((move) => [move, wayOut(move, graph, leaves)]));
-  const outwards = [...moves].sort((left, right) => (byWayOut.get(left) ?? 0) - (byWayOut.get(right) ?? 0));
-  const events = outwards.flatMap((move): ReadonlyArray<AwaitedEvent> => {
+  const events = waysOutFirst(moves, graph, leaves).flatMap((move): ReadonlyArray<AwaitedEvent> => {
     const { type, accepted, reason, schema, from = "its host" } = move;
     return accepted === "no" || type === "*" ? [] : [{ type, accepted, from, ...(reason === undefined ? {} : { reason }), ...(schema === undefined ? {} : { schema }) }];
   });
@@ -123,16 +121,18 @@ export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 
   };
 };
 
-/** How far out the state stands that an event leads away from: 0 for an innermost one. What leads nowhere comes after all. */
-const wayOut = ({ asked }: Move, graph: Graph, leaves: ReadonlyArray<string>): number => {
+/** What leads out of an innermost state, then what leads out of those around it, then the rest; each time what is taken in few states first. */
+const waysOutFirst = (moves: ReadonlyArray<Move>, graph: Graph, leaves: ReadonlyArray<string>): ReadonlyArray<Move> => {
   const nodes = nodesById(graph);
+  const sources = new Map(graph.edges.map(({ id, source }) => [id, source]));
   const lines = leaves.map((leaf) => lineOf(nodes, leaf).map(({ id }) => id));
-  const ways = asked.flatMap(({ edge, targets, says }) => {
-    const source = graph.edges.find(({ id }) => id === edge)?.source;
-    const leadsOn = (says === "holds" || says === "depends") && targets.some((target) => !leaves.includes(target));
-    return leadsOn && source !== undefined ? lines.map((line) => line.indexOf(source)).filter((at) => at >= 0) : [];
+  const ranked = moves.map((move) => {
+    const leading = move.asked.filter(({ says, targets }) => (says === "holds" || says === "depends") && targets.some((target) => !leaves.includes(target)));
+    const distances = leading.flatMap(({ edge }) => lines.map((line) => line.indexOf(sources.get(edge) ?? ""))).filter((distance) => distance >= 0);
+    const takers = new Set(graph.edges.flatMap(({ event, source }) => (event === move.type ? [source] : [])));
+    return { move, distance: Math.min(nodes.size, ...distances), takers: takers.size };
   });
-  return Math.min(nodes.size, ...ways);
+  return ranked.sort((left, right) => left.distance - right.distance || left.takers - right.takers).map(({ move }) => move);
 };
 
 const deadlinesOf = ({ timers = {} }: ActorView, known: ReadonlyArray<GraphEdge>, active: ReadonlyArray<string>, { now, graceMs: grace = graceMs }: Surroundings): ReadonlyArray<Deadline> =>

@@ -182,8 +182,7 @@ describe("cli > why", () => {
     const { code, out } = await taskwright("why", "a", "--database", database);
     expect(code).toBe(0);
     expect(out).toMatch(/^address +task\/a\nstands in +queued\n/);
-    expect(out).toMatch(/^ +ASSIGN from the dispatcher$/m);
-    // What leads out of its state first, and the reason whole.
+    expect(out).toMatch(/^events +ASSIGN from the dispatcher$/m);
     expect(out).toMatch(/^because +it waits for "ASSIGN" from the dispatcher, /m);
     expect(out).toMatch(/; no limit but the queue time-out and the deadline that it may have: what holds the slots has one\.$/m);
     expect(out).toContain("no engine works with this journal");
