@@ -11,6 +11,11 @@ interface Process {
   readonly attempts: Array<Attempt>;
   isAttached: boolean;
 }
+/** That a process dies within a moment, and that a run ends badly. */
+export interface Chances {
+  readonly dies: number;
+  readonly fails: number;
+}
 /** One that connects by itself. */
 interface Remote {
   readonly id: string;
@@ -44,7 +49,10 @@ export class Fleet implements WorkerTransport {
   readonly #remotes: ReadonlyArray<Remote>;
   #report: Report = () => {};
 
-  constructor(random: () => number, now: () => number, remotes: number) {
+  readonly #chances: Chances;
+
+  constructor(random: () => number, now: () => number, remotes: number, chances: Chances = { dies: 0.004, fails: 0.15 }) {
+    this.#chances = chances;
     this.#random = random;
     this.#now = now;
     this.#remotes = Array.from({ length: remotes }, (_, index) => ({ id: `remote-${index}`, slots: 1 + (index % 4), address: undefined, lives: 0, backAt: 0 }));
@@ -86,7 +94,7 @@ export class Fleet implements WorkerTransport {
   async live(dispatcher: Dispatcher): Promise<void> {
     for (const [worker, process] of [...this.#processes]) {
       if (!process.isAttached) continue;
-      if (this.#random() < 0.004) this.#die(worker, process);
+      if (this.#random() < this.#chances.dies) this.#die(worker, process);
       else for (const attempt of process.attempts) this.#goOn(attempt);
       process.attempts.splice(0, process.attempts.length, ...process.attempts.filter(({ state }) => state !== "over"));
     }
@@ -106,7 +114,7 @@ export class Fleet implements WorkerTransport {
     } else if (attempt.state === "executing" && attempt.until <= this.#now()) {
       this.#end(attempt);
       const { task, attempt: number } = attempt.offer;
-      this.#say(attempt, chance < 0.85 ? { type: "ENDED", outcome: "ok", result: `${task}#${number}` } : { type: "ENDED", outcome: "error" });
+      this.#say(attempt, chance >= this.#chances.fails ? { type: "ENDED", outcome: "ok", result: `${task}#${number}` } : { type: "ENDED", outcome: "error" });
     }
   }
   #begin(attempt: Attempt): void {
