@@ -19,12 +19,20 @@ export const makeQuestions = (dispatcher: Dispatcher, answers: Answers, reporter
   Effect.gen(function* () {
     const asked = yield* Queue.unbounded<TaskView>();
     const heard = new Set<string>();
+    const atTerminal = (asks: (signal: AbortSignal) => Promise<string | undefined>) =>
+      Effect.ensuring(
+        Effect.suspend(() => {
+          reporter.asking(true);
+          return Effect.promise(asks);
+        }),
+        Effect.sync(() => reporter.asking(false)),
+      );
     const answerOne = (task: TaskView): Effect.Effect<void> =>
       Effect.gen(function* () {
         const { id, question } = task;
         if (question === undefined) return;
         const given = answers.take(id);
-        const written = given === undefined && ask !== undefined ? yield* Effect.promise((signal) => ask(promptOf(task), signal)) : undefined;
+        const written = given === undefined && ask !== undefined ? yield* atTerminal((signal) => ask(promptOf(task), signal)) : undefined;
         const answer = given === undefined ? written : given.answer;
         if (answer === undefined) return reporter.notice(`nobody answers ${id} here${patienceOf(task)}; give --answers, or run it on a terminal`);
         const report = yield* Effect.promise(() => reply(dispatcher, task, answer, given === undefined ? "answered at the terminal" : `answered in ${answers.file}`));

@@ -10,6 +10,8 @@ export interface Reporter {
   readonly event: (event: TaskEvent) => void;
   /** Something that concerns the run as a whole. */
   readonly notice: (text: string) => void;
+  /** Somebody is asked at the terminal, or has answered: meanwhile nothing is drawn over what they type. */
+  readonly asking: (isAsking: boolean) => void;
   /** Called a few times per second. */
   readonly tick: (tally: Tally, elapsedMs: number) => void;
   readonly end: (summary: Summary) => void;
@@ -35,6 +37,7 @@ export const lineReporter = ({ out, error }: Streams): Reporter => ({
   begin: (beginning) => out(`${beginningText(beginning)}\n`),
   event: (event) => out(`${eventText(event)}\n`),
   notice: (text) => error(`${text}\n`),
+  asking: () => {},
   tick: () => {},
   end: (summary) => out(`\n${summaryText(summary)}\n`),
 });
@@ -43,22 +46,28 @@ export const lineReporter = ({ out, error }: Streams): Reporter => ({
 export const barReporter = ({ out, columns }: Streams): Reporter => {
   const clear = "\r\u001b[K";
   let bar = "";
-  const above = (text: string) => out(`${clear}${text}\n${bar}`);
+  let isAsking = false;
+  const above = (text: string) => out(isAsking ? `\n${text}\n` : `${clear}${text}\n${bar}`);
   return {
     begin: (beginning) => above(beginningText(beginning)),
     event: (event) => {
       if (event.event !== "started" && event.event !== "done") above(eventText(event));
     },
     notice: above,
+    asking: (asks) => {
+      isAsking = asks;
+      bar = "";
+      if (asks) out(clear);
+    },
     tick: (tally, elapsedMs) => {
       const next = barText(tally, elapsedMs, columns());
-      if (next === bar) return;
+      if (isAsking || next === bar) return;
       bar = next;
       out(`${clear}${bar}`);
     },
     end: (summary) => {
+      out(`${isAsking ? "\n" : clear}${summaryText(summary)}\n`);
       bar = "";
-      out(`${clear}${summaryText(summary)}\n`);
     },
   };
 };
@@ -68,6 +77,7 @@ export const jsonReporter = ({ out, error }: Streams): Reporter => ({
   begin: (beginning) => out(`${JSON.stringify({ event: "begin", ...beginning })}\n`),
   event: (event) => out(`${JSON.stringify(event)}\n`),
   notice: (text) => error(`${text}\n`),
+  asking: () => {},
   tick: () => {},
   end: ({ tally, endedBefore, elapsedMs, failed }) => out(`${JSON.stringify({ event: "summary", ...tally, endedBefore, elapsedMs: Math.round(elapsedMs), tasks: failed })}\n`),
 });

@@ -47,16 +47,19 @@ export const parseTaskFile = (text: string, folder: string): TaskFile => {
 };
 
 const specOf = (line: TaskLine, folder: string): FileSpec => {
-  const { id, command = [""], cwd, env, kind, input, key, retries, needs, whenNeedFails, priority, queue, concurrencyKey, runAt, tags, budget } = line;
-  const [executionTimeoutMs, queueTimeoutMs, answerTimeoutMs, wallMs] = [line.timeout, line.queueTimeout, line.answerTimeout, budget?.wall].map((time) =>
-    time === undefined ? undefined : durationMs(time),
-  );
+  const { id, command = [""], cwd, env, kind, input, key, retries, needs, whenNeedFails, priority, queue, concurrencyKey, runAt, deadline, tags, budget, slots, folder: hasFolder, attributes } = line;
+  const verification = typeof line.verification === "string" ? { when: line.verification } : line.verification;
+  const [executionTimeoutMs, queueTimeoutMs, heartbeatTimeoutMs, answerTimeoutMs, wallMs, graceMs] = [
+    ...[line.timeout, line.queueTimeout, line.heartbeatTimeout, line.answerTimeout],
+    ...[budget?.wall, verification?.grace],
+  ].map((time) => (time === undefined ? undefined : durationMs(time)));
   const { wall: _, ...amounts } = budget ?? {};
   const optional = {
     key,
     retry: retries === undefined ? undefined : { attemptsMax: 1 + retries },
     executionTimeoutMs,
     queueTimeoutMs,
+    heartbeatTimeoutMs,
     answerTimeoutMs,
     needs: needs === undefined ? undefined : [...new Set(needs)],
     whenNeedFails,
@@ -64,6 +67,11 @@ const specOf = (line: TaskLine, folder: string): FileSpec => {
     queue,
     concurrencyKey,
     runAt: runAt === undefined ? undefined : Date.parse(runAt),
+    deadline: deadline === undefined ? undefined : Date.parse(deadline),
+    verification: verification === undefined ? undefined : { when: verification.when, ...(graceMs === undefined ? {} : { graceMs }) },
+    slots,
+    folder: hasFolder,
+    attributes,
     tags,
     budget: budget === undefined ? undefined : { ...amounts, ...(wallMs === undefined ? {} : { wallMs }) },
   };

@@ -30,6 +30,17 @@ const Budget = Schema.Struct({ wall: Schema.optionalWith(Timeout, { exact: true 
   says('must be an object like {"wall": "10m", "costUsd": 0.5, "tokens": 10000, "turns": 20}'),
 );
 
+const Verified = Schema.Literal("never", "always", "receipt");
+const Verification = Schema.Union(Verified, Schema.Struct({ when: Verified, grace: Schema.optionalWith(Timeout, { exact: true }) })).annotations(
+  says('must be "never", "always", "receipt", or an object like {"when": "receipt", "grace": "2m"}'),
+);
+/** The functions of a run share so many slots. */
+export const functionSlots = 10;
+const Slots = Schema.Int.pipe(Schema.between(1, functionSlots)).annotations(says(`must be a whole number from 1 to ${functionSlots}`));
+const Attributes = Schema.Record({ key: Schema.String.pipe(Schema.filter(isWord)), value: Schema.Union(Schema.String, Schema.Finite, Schema.Boolean) }).annotations(
+  says('must be an object of texts, numbers and truth values ({"customer": "ada"})'),
+);
+
 const may = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true });
 
 /** One line of a task file, as it is written. */
@@ -49,10 +60,16 @@ export const TaskLine = Schema.Struct({
   queue: may(Word),
   concurrencyKey: may(Word),
   runAt: may(Moment),
+  deadline: may(Moment),
   queueTimeout: may(Timeout),
+  heartbeatTimeout: may(Timeout),
   answerTimeout: may(Timeout),
   budget: may(Budget),
+  verification: may(Verification),
+  slots: may(Slots),
+  folder: may(Schema.Boolean.annotations(says("must be true or false"))),
   tags: may(Schema.Array(Schema.String.pipe(Schema.filter(isWord))).annotations(says('must be a list of texts (["urgent"])'))),
+  attributes: may(Attributes),
 });
 export type TaskLine = typeof TaskLine.Type;
 
@@ -77,9 +94,11 @@ export const parseTaskLine = (text: string): Either.Either<TaskLine, ReadonlyArr
   return Either.left([...unfit, ...(Either.isLeft(decoded) ? decoded.left : [])]);
 };
 
+const ofKinds = ["slots", "folder"] as const;
 const commandProblems = (line: object): ReadonlyArray<string> => [
   ...(Object.hasOwn(line, "command") ? [] : ['"command" is missing']),
   ...(Object.hasOwn(line, "input") ? ['"input" goes with "kind"; a command has "command"'] : []),
+  ...ofKinds.filter((name) => Object.hasOwn(line, name)).map((name) => `"${name}" goes with "kind"; a command has one slot, and "cwd"`),
 ];
 const kindProblems = (line: object): ReadonlyArray<string> =>
   ["command", "cwd", "env"].filter((name) => Object.hasOwn(line, name)).map((name) => `"${name}" is for commands; a task of a "kind" has "input"`);

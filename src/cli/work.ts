@@ -1,6 +1,8 @@
+import * as path from "node:path";
 import { type Dispatcher, dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
 import type { Failure } from "../domain/json.ts";
 import { openEngine } from "../engine/index.ts";
+import { functionSlots } from "./task-line.ts";
 
 /** A journal with an engine and a dispatcher on it. */
 export interface Work {
@@ -18,10 +20,10 @@ export interface Health {
 export type OpenWork = (options: { readonly database: string; readonly slots: number; readonly kinds?: Kinds | undefined }) => Promise<Work>;
 
 export const openWork: OpenWork = async ({ database, slots, kinds = {} }) => {
-  const dispatch = dispatchMachines({ kinds });
+  const dispatch = dispatchMachines({ kinds, folders: `${path.resolve(database)}.folders` });
   const engine = await openEngine({ database, machines: [], plugins: [dispatch] });
   try {
-    const dispatcher = await openDispatcher(engine, dispatch, { slots });
+    const dispatcher = await openDispatcher(engine, dispatch, { slots, functionSlots });
     return {
       dispatcher,
       health: () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as Effect from "effect/Effect";
@@ -76,6 +76,15 @@ describe("cli > run > kinds", () => {
     expect([code, error]).toEqual([0, "l is not run: the work of its key is under way as other\n"]);
     expect(out).toContain("1 task: 1 done");
     expect(results()).toMatchObject([{ id: "other", result: { to: "Grace" } }]);
+  });
+
+  it("verifies by whoever sits there what nobody verified in time, in a folder of its own", async () => {
+    file("tasks.jsonl", '{"id":"v","kind":"made","verification":{"when":"always","grace":"1ms"},"folder":true,"slots":10}');
+    file("kinds.mjs", 'import { existsSync } from "node:fs";', "export const kinds = { made: { run: (input, signal, { folder }) => existsSync(folder) && folder } };");
+    const { code, results } = await run([], async () => "yes");
+    expect(code).toBe(0);
+    const [{ state, result }] = results();
+    expect([state, result, existsSync(result)]).toEqual(["done", join(folder, "work.db.folders", "v.1"), false]);
   });
 
   it("names what is wrong with the files, and runs nothing", async () => {

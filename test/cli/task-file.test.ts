@@ -59,7 +59,7 @@ describe("cli > task file", () => {
       '3: the id "a" is already used on line 1',
       '4: "command" must be a line for the shell ("ls -l") or a list of texts (["ls", "-l"]), not empty',
       "4: the tasks need each other in a circle: b → c → b",
-      '5: the key "bogus" is unknown (known: id, command, cwd, env, kind, input, key, retries, timeout, needs, whenNeedFails, priority, queue, concurrencyKey, runAt, queueTimeout, answerTimeout, budget, tags)',
+      '5: the key "bogus" is unknown (known: id, command, cwd, env, kind, input, key, retries, timeout, needs, whenNeedFails, priority, queue, concurrencyKey, runAt, deadline, queueTimeout, heartbeatTimeout, answerTimeout, budget, verification, slots, folder, tags, attributes)',
       '6: "cwd" must be the path of a folder',
       '6: "env" must be an object of texts ({"NAME": "value"})',
       '6: "retries" must be a whole number, 0 or more',
@@ -115,6 +115,38 @@ describe("cli > task file", () => {
       '5: "budget" must be an object like {"wall": "10m", "costUsd": 0.5, "tokens": 10000, "turns": 20}',
       '6: the key "k" is already used on line 3',
       '6: needs "c", which has a key: it may run under another id; leave its key out',
+    ]);
+  });
+
+  it("reads verification, slots, a folder, limits and attributes, and refuses what a command can't have", () => {
+    expect(
+      parse(
+        '{"id":"a","kind":"letter","verification":{"when":"receipt","grace":"2m"},"slots":3,"folder":true,"deadline":"2030-01-31T12:00:00Z","heartbeatTimeout":"5s","attributes":{"customer":"ada","urgent":true}}',
+        '{"id":"b","command":"x","verification":"always"}',
+      ).tasks,
+    ).toEqual([
+      {
+        id: "a",
+        kind: "letter",
+        verification: { when: "receipt", graceMs: 120_000 },
+        slots: 3,
+        folder: true,
+        deadline: Date.UTC(2030, 0, 31, 12),
+        heartbeatTimeoutMs: 5_000,
+        attributes: { customer: "ada", urgent: true },
+      },
+      { id: "b", kind: "command", input: { command: { shell: "x" }, cwd: "/work", env: {} }, verification: { when: "always" } },
+    ]);
+    expect(
+      problems('{"id":"a","command":"x","slots":2,"folder":true}', '{"id":"b","kind":"x","slots":11,"folder":"yes","verification":"sometimes","attributes":{"a":null},"deadline":"soon"}'),
+    ).toEqual([
+      '1: "slots" goes with "kind"; a command has one slot, and "cwd"',
+      '1: "folder" goes with "kind"; a command has one slot, and "cwd"',
+      '2: "deadline" must be a moment like "2030-01-31T12:00:00Z"',
+      '2: "verification" must be "never", "always", "receipt", or an object like {"when": "receipt", "grace": "2m"}',
+      '2: "slots" must be a whole number from 1 to 10',
+      '2: "folder" must be true or false',
+      '2: "attributes" must be an object of texts, numbers and truth values ({"customer": "ada"})',
     ]);
   });
 
