@@ -1,23 +1,10 @@
 import { assign, enqueueActions, sendTo, setup } from "xstate";
 import type { Failure } from "../src/domain/json.ts";
 import { actorRef } from "../src/domain/reference.ts";
-import { backoffMs, nextDelayMs } from "../src/domain/retry.ts";
-import {
-  addUsage,
-  afterSuccess,
-  type FailureArtifact,
-  isNotable,
-  isRetried,
-  noUsage,
-  type Order,
-  overspent,
-  type Question,
-  remainingOf,
-  type Run,
-  type TaskEnvelope,
-  type TaskReceipt,
-  type Usage,
-} from "../src/domain/task.ts";
+import { addUsage, isRetried, noUsage, type Order, overspent, remainingOf, type Run, type TaskEnvelope, type Usage } from "../src/domain/task.ts";
+import type { TaskContext } from "../src/domain/task-life.ts";
+import { afterRun, because, expiry, mayBeBegunAgain, pauseAfter, ranInto, refusalsAtOnceMax, succeededTo, taskFailure } from "../src/domain/task-run.ts";
+import { failureToldOf, questionToldOf, resultToldOf, totalOf } from "../src/domain/task-told.ts";
 import { assignment } from "./assignment.ts";
 
 /**
@@ -42,45 +29,7 @@ export interface TaskInput {
   readonly deadlineMs?: number;
 }
 
-/** Why a worker is to give it back. */
-type Intent = "cancel" | "expire" | "overspend" | "pause";
-
-export interface TaskContext {
-  readonly spec: TaskEnvelope;
-  readonly priority: number;
-  readonly needs: ReadonlyArray<string>;
-  readonly dependents: ReadonlyArray<string>;
-  /** What is left until its moment; 0: it has come. */
-  readonly startDelayMs: number;
-  /** Attempts that were given to a worker, also those it did not accept; numbers the assignments. */
-  readonly assignments: number;
-  /** Attempts that a worker began and that ended badly. Invariant: at most spec.retry.attemptsMax. */
-  readonly failures: number;
-  /** Invariant: at most spec.lossesMax + 1. */
-  readonly losses: number;
-  /** Attempts in a row that no worker accepted. */
-  readonly refusals: number;
-  readonly worker: string | null;
-  readonly delayMs: number | null;
-  readonly intent: Intent | null;
-  /** The worker's session to go on with. */
-  readonly session: string | null;
-  /** The work folder in use. */
-  readonly folder: string | null;
-  readonly question: Question | null;
-  readonly answer: unknown;
-  readonly progress: unknown;
-  /** Of the runs that are over, and of the present one. */
-  readonly used: Usage;
-  readonly using: Usage;
-  /** The last run that is over. */
-  readonly run: Pick<Run, "outcome" | "reported"> | null;
-  readonly receipt: TaskReceipt | null;
-  readonly verdict: (Order & { readonly verified: boolean }) | null;
-  readonly criteriaMet: ReadonlyArray<string>;
-  readonly failure: Failure | null;
-  readonly result: unknown;
-}
+export type { TaskContext } from "../src/domain/task-life.ts";
 
 type Ordered = Order & {
   /** Milliseconds since 1970. */
@@ -112,50 +61,8 @@ export type TaskEvent =
 export const taskActions = ["removeFolder", "fileArtifact"] as const;
 
 const outputOf = (event: unknown) => (event as { output?: Run }).output;
-const taskFailure = (code: string, message: string): Failure => ({ name: "TaskFailed", code, message });
-const because = (event: unknown): string => (event as Partial<Order>).why ?? "no reason was given";
-const ranInto =
-  (...outcomes: ReadonlyArray<Run["outcome"]>) =>
-  ({ context }: { context: TaskContext }): boolean =>
-    context.run !== null && outcomes.includes(context.run.outcome);
-const totalOf = ({ used, using }: TaskContext): Usage => addUsage(used, using);
-const succeededTo = ({ spec, run, receipt }: TaskContext) => (run?.outcome === "succeeded" ? afterSuccess(spec.verification, receipt) : undefined);
-/** So often in a row it is offered again at once; after that with pauses, so that workers which decline all are not asked all the time. */
-const refusalsAtOnceMax = 3;
-const refusalBackoff = { kind: "exponential", baseMs: 100, capMs: 30_000 } as const;
-const mayBeBegunAgain = ({ spec, run, delayMs }: TaskContext): boolean =>
-  run !== null && (run.outcome === "failed" || run.outcome === "timedOut" ? isRetried(spec.retry, run as Run) && delayMs !== null : run.outcome !== "succeeded");
-const expiryCodes: Readonly<Record<string, string>> = { queue: "queue_timeout", deadline: "deadline_exceeded" };
-const expiry = (event: unknown): Failure => taskFailure(expiryCodes[(event as Partial<Order>).by ?? ""] ?? "expired", because(event));
-/** The pause before another attempt; null where the budget has none. */
-const pauseAfter = ({ spec }: TaskContext, failures: number): number | null => nextDelayMs(spec.retry, { attempt: failures, firstAt: 0, now: 0, seed: spec.id }) ?? null;
-
-const artifactOf = (context: TaskContext, state: FailureArtifact["state"]) => ({
-  task: context.spec.id,
-  kind: context.spec.kind,
-  key: context.spec.key,
-  attributes: context.spec.attributes,
-  state,
-  failure: context.failure,
-  attempts: context.assignments,
-  usage: totalOf(context),
-  session: context.session,
-  result: context.result,
-});
-
 /** A custom action with parameters; XState's types know none where the actors of a machine are named. */
 const act = (enqueue: unknown, type: (typeof taskActions)[number], params: object): void => (enqueue as (action: object) => void)({ type, params });
-
-/** Who is told of a bad end: a file, and an outbox. */
-const failureToldOf = (context: TaskContext, state: FailureArtifact["state"]) => {
-  const { notification, id, filesArtifact } = context.spec;
-  const artifact = artifactOf(context, state);
-  const entries = [{ key: `task/${id}/result`, type: "task.failure", lane: id, payload: artifact }];
-  return {
-    file: filesArtifact === true ? { artifact } : undefined,
-    message: notification === undefined || notification.policy === "never" ? undefined : { to: actorRef(`outbox/${notification.outbox}`), event: { type: "ENQUEUE", entries } },
-  };
-};
 
 export const task = setup({
   types: { input: {} as TaskInput, context: {} as TaskContext, events: {} as TaskEvent, children: {} as { assignment: "assignment" } },
@@ -234,46 +141,7 @@ export const task = setup({
       failure: taskFailure("budget_exceeded", `it used ${overspent(context.spec.budget, totalOf(context), "exceeded")}`),
     })),
     withdraw: sendTo("assignment", { type: "CANCEL" }),
-    recordRun: assign(({ context, event }) => {
-      const run = outputOf(event) as Run;
-      const { outcome, reported } = run;
-      const used = addUsage(context.used, { ...context.using, ...run.usage });
-      const common = { run: { outcome, reported }, refusals: 0, used, using: noUsage, receipt: run.receipt, criteriaMet: run.criteriaMet, result: run.result ?? null };
-      // Why it was withdrawn says more than that it was.
-      const failure = context.intent === null || context.intent === "pause" ? run.failure : context.failure;
-      switch (outcome) {
-        case "succeeded": {
-          const to = afterSuccess(context.spec.verification, run.receipt);
-          const question: Question | null =
-            to === "parked"
-              ? { id: String(context.assignments), about: "blocked", text: run.receipt?.summary ?? "", ...(run.receipt?.blockers === undefined ? {} : { data: run.receipt.blockers }) }
-              : null;
-          return { ...common, question, answer: null, failure: to === "failed" ? taskFailure("failed", run.receipt?.summary || "its receipt says that it failed") : to === "done" ? null : failure };
-        }
-        case "asked":
-          return { ...common, question: run.question, answer: null, failure };
-        case "failed":
-        case "timedOut": {
-          // The session that it was to go on with is not there: it begins from its input, which is no failure of its own.
-          if (reported === "resumeUnavailable" && context.session !== null) return { ...common, run: { outcome: "interrupted" as const, reported }, session: null, failure };
-          if (context.intent === "cancel") return { ...common, failure };
-          const failures = context.failures + 1;
-          const delayMs = pauseAfter(context, failures);
-          return { ...common, session: null, failures, delayMs, failure: failure ?? taskFailure("failed", "the attempt failed without a reason") };
-        }
-        case "lost":
-          return { ...common, failure, losses: context.intent === "cancel" ? context.losses : context.losses + 1, result: context.result };
-        case "cancelled":
-          return { ...common, failure: context.intent === null ? taskFailure("cancelled", "its assignment was cancelled") : failure };
-        case "notAccepted": {
-          // A worker that is lost is given its own pause; one that declines is there, and may be asked again at once.
-          const refusals = run.failure?.code === "declined" ? context.refusals + 1 : 0;
-          return { ...common, refusals, delayMs: backoffMs(refusalBackoff, Math.max(1, refusals - refusalsAtOnceMax)), failure, result: context.result };
-        }
-        default:
-          return { ...common, failure, result: context.result };
-      }
-    }),
+    recordRun: assign(({ context, event }) => afterRun(context, outputOf(event) as Run)),
     recordCrash: assign(({ event }) => ({ failure: (event as unknown as { error?: Failure }).error ?? taskFailure("failed", "its assignment failed"), delayMs: null })),
     recordSpentBudget: assign(({ context }) => ({ failure: taskFailure("budget_exceeded", `it used ${overspent(context.spec.budget, context.used, "spent")}, and is not done`) })),
     recordAnswer: assign({ answer: ({ event }) => (event.type === "ANSWER" ? event.answer : null) }),
@@ -319,17 +187,12 @@ export const task = setup({
       for (const id of context.dependents) enqueue.sendTo(actorRef(`task/${id}`), { type: "NEED_FAILED", task: context.spec.id });
     }),
     deliverResult: enqueueActions(({ context, enqueue }) => {
-      const { spec, result, receipt, criteriaMet } = context;
-      const { notification, id, kind, key, attributes } = spec;
-      if (notification === undefined || !isNotable(notification, criteriaMet)) return;
-      const payload = { task: id, kind, key, attributes, state: "done", result, receipt, criteriaMet, usage: totalOf(context) };
-      enqueue.sendTo(actorRef(`outbox/${notification.outbox}`), { type: "ENQUEUE", entries: [{ key: `task/${id}/result`, type: "task.result", lane: id, payload }] });
+      const told = resultToldOf(context);
+      if (told !== undefined) enqueue.sendTo(told.to, told.event);
     }),
     deliverQuestion: enqueueActions(({ context, enqueue }) => {
-      const { notification, id, kind, key, attributes } = context.spec;
-      if (notification === undefined || context.question === null) return;
-      const payload = { task: id, kind, key, attributes, question: context.question, answerTimeoutMs: context.spec.answerTimeoutMs };
-      enqueue.sendTo(actorRef(`outbox/${notification.outbox}`), { type: "ENQUEUE", entries: [{ key: `task/${id}/question/${context.question.id}`, type: "task.question", lane: id, payload }] });
+      const told = questionToldOf(context);
+      if (told !== undefined) enqueue.sendTo(told.to, told.event);
     }),
     fileFailed: enqueueActions(({ context, enqueue }) => {
       const { file, message } = failureToldOf(context, "failed");
