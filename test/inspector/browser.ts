@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import chromium from "@sparticuz/chromium";
@@ -30,7 +30,10 @@ export const openBrowser = async (): Promise<Browser> => {
   // One process for all would take the page's workers down with the page.
   const args = chromium.args.filter((arg) => arg !== "--single-process" && arg !== "--disable-web-security");
   const plain = { executablePath, args, headless: true };
-  const env = { ...process.env, FONTCONFIG_PATH: join(folder, "fonts") } as Record<string, string>;
+  // The package's own configuration looks for its fonts elsewhere; without any font no text has a size, and nothing counts as visible.
+  const configuration = join(folder, "fonts.conf");
+  writeFileSync(configuration, `<fontconfig><dir>${join(folder, "fonts")}</dir><dir>/usr/share/fonts</dir><cachedir>${join(folder, "font-cache")}</cachedir></fontconfig>\n`);
+  const env = { ...process.env, FONTCONFIG_FILE: configuration } as Record<string, string>;
   try {
     return await playwright.launch({ ...plain, env });
   } catch (error) {
