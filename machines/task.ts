@@ -341,6 +341,7 @@ export const task = setup({
               question: context.question,
               answer: context.answer,
               folder: context.folder,
+              ...(spec.traceparent === undefined ? {} : { traceparent: spec.traceparent }),
             },
             acceptanceTimeoutMs: spec.acceptanceTimeoutMs,
             executionTimeoutMs,

@@ -19,6 +19,8 @@ export interface DeliveryAttempt {
   readonly attempt: number;
   /** Aborted when the attempt takes too long, or the outbox or the engine does not want it any more. */
   readonly signal: AbortSignal;
+  /** Where the trace of the entry goes on, where somebody traces it; else what its payload carries counts. */
+  readonly traceparent?: string;
 }
 
 /**

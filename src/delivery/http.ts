@@ -3,6 +3,7 @@ import { Agent as SecureAgent } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 import { failureOf } from "../domain/json.ts";
 import type { Verdict } from "../domain/outbox.ts";
+import { traceparentIn } from "../domain/traceparent.ts";
 import { InvalidOptions, systemTime, type Time } from "../engine/index.ts";
 import { Cancellation, follow } from "./cancellation.ts";
 import { type DeliveryAttempt, delivered, type Destination, type Entry, refused, retry, unknownOutcome } from "./destination.ts";
@@ -72,7 +73,7 @@ const reserved: ReadonlySet<string> = new Set(["host", "content-length", "transf
 
 /**
  * A destination that sends each entry as one HTTP request with a JSON body, its key as `Idempotency-Key` and the moment
- * it happened as `Occurred-At` (ISO 8601). Statuses decide:
+ * it happened as `Occurred-At` (ISO 8601). A `traceparent` of its payload, or of whoever traces, is a header. Statuses decide:
  * - 2xx and 409 are delivered: with 409 the receiver has it, or does not want it.
  * - 5xx, 408 and 429 are tried again, not before `Retry-After`. So are 401 and 403, after one recovery.
  * - Redirects are followed within bounds. Everything else is refused for good.
@@ -93,7 +94,7 @@ export const httpDestination = (options: HttpOptions): Destination => {
   const lineTo = (url: URL): HttpLine => ({ agent: url.protocol === "https:" ? agents.secure : agents.plain, lookup, answerBytesMax: settings.answerBytesMax });
   const recovery = options.recover === undefined ? undefined : makeRecovery(options.recover);
 
-  const send = async (entry: Entry, attempt: number, cancellation: Cancellation): Promise<Verdict> => {
+  const send = async (entry: Entry, attempt: number, cancellation: Cancellation, traceparent: string | undefined): Promise<Verdict> => {
     const origin = typeof options.url === "function" ? urlOf(options.url(entry), allowsPrivate) : (fixedUrl as URL | string);
     if (typeof origin === "string") return refused(origin);
     const body = JSON.stringify((options.body === undefined ? entry.payload : options.body(entry)) ?? null);
@@ -104,6 +105,7 @@ export const httpDestination = (options: HttpOptions): Destination => {
       if (typeof given !== "function") return requestWith(url, fixedHeaders);
       const told = {
         attempt,
+        ...(traceparent === undefined ? {} : { traceparent }),
         get signal() {
           return cancellation.signal;
         },
@@ -113,6 +115,7 @@ export const httpDestination = (options: HttpOptions): Destination => {
     const requestWith = (url: URL, extra: Headers): Promise<HttpResult> => {
       const headers = {
         "content-type": "application/json",
+        ...(traceparent === undefined ? {} : { traceparent }),
         ...extra,
         "idempotency-key": keyText(entry.key),
         "occurred-at": new Date(entry.occurredAt).toISOString(),
@@ -170,7 +173,7 @@ export const httpDestination = (options: HttpOptions): Destination => {
     const cancellation = new Cancellation();
     const forget = follow(cancellation, attempt);
     const cancelTimeout = time.wakeAt(time.now() + settings.timeoutMs, () => cancellation.cancel(new Error(`it took longer than ${settings.timeoutMs} ms`)));
-    return send(entry, attempt.attempt, cancellation).finally(() => {
+    return send(entry, attempt.attempt, cancellation, attempt.traceparent ?? traceparentIn(entry.payload)).finally(() => {
       cancelTimeout();
       forget();
     });

@@ -6,7 +6,7 @@ import { actorRef } from "../domain/reference.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
 import { type Attempts, defaultOutboxPolicy, type NewEntry, OutboxPolicy, type Verdict } from "../domain/outbox.ts";
-import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
+import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError, type StartOptions } from "../engine/index.ts";
 import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
 import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
 import { Cancellation } from "./cancellation.ts";
@@ -28,6 +28,9 @@ export type DeliverError = SendError | OutboxFull | OutboxClosed | DeliveryRefus
 /** What an entry came to while its sender waited. */
 export type Delivered = { readonly delivered: true } | { readonly delivered: false; readonly pending: true };
 
+/** Who gives an order, as the history of the outbox will say: a name without a slash, at most 200 characters. */
+type By = Pick<StartOptions, "by">;
+
 /**
  * The outboxes of one engine: what is put into one is stored first and delivered at least once.
  * - An entry is stored before anything is sent, and sent until it is delivered, refused or poisoned.
@@ -40,13 +43,13 @@ export interface Outboxes extends Plugin {
   /** Stores an entry and waits for its first attempt; `pending` where that failed, or where an earlier one of its lane waits. */
   readonly deliver: (name: string, entry: NewEntry) => Effect.Effect<Delivered, DeliverError>;
   /** Back-offs are over: the receiver is back. */
-  readonly force: (name: string) => Effect.Effect<Receipt, DeliverError>;
+  readonly force: (name: string, given?: By) => Effect.Effect<Receipt, DeliverError>;
   /** Nothing is begun any more; what is under way ends, and is recorded. Entries are stored. */
-  readonly pause: (name: string) => Effect.Effect<Receipt, DeliverError>;
-  readonly resume: (name: string) => Effect.Effect<Receipt, DeliverError>;
+  readonly pause: (name: string, given?: By) => Effect.Effect<Receipt, DeliverError>;
+  readonly resume: (name: string, given?: By) => Effect.Effect<Receipt, DeliverError>;
   /** Tries poisoned or unknown entries again from the beginning. */
-  readonly requeue: (name: string, seqs: ReadonlyArray<number>) => Effect.Effect<Receipt, DeliverError>;
-  readonly drop: (name: string, seqs: ReadonlyArray<number>) => Effect.Effect<Receipt, DeliverError>;
+  readonly requeue: (name: string, seqs: ReadonlyArray<number>, given?: By) => Effect.Effect<Receipt, DeliverError>;
+  readonly drop: (name: string, seqs: ReadonlyArray<number>, given?: By) => Effect.Effect<Receipt, DeliverError>;
   /**
    * Everything that another outbox holds goes behind what this one holds, in its order, in one transaction; the other
    * one is closed, and back-offs are over. Waits for what the other has under way to end first.
@@ -142,10 +145,10 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
   const use = Effect.suspend(() =>
     bound === undefined ? Effect.fail(new EngineClosed({ detail: "these outboxes are not part of an open engine: pass them in its plugins" })) : Effect.succeed(bound),
   );
-  const tell = (name: string, event: (now: number) => { readonly type: string; readonly [key: string]: unknown }): Effect.Effect<Receipt, DeliverError> =>
+  const tell = (name: string, event: (now: number) => { readonly type: string; readonly [key: string]: unknown }, by?: By): Effect.Effect<Receipt, DeliverError> =>
     Effect.gen(function* () {
       const { engine, doors } = yield* use;
-      const receipt = yield* engine.send(outboxAddress(name), event(doors.time.now()));
+      const receipt = yield* engine.send(outboxAddress(name), event(doors.time.now()), by);
       return receipt.outcome === "ended" ? yield* new OutboxClosed({ outbox: name }) : receipt;
     }).pipe(Effect.catchTag("EventRefused", () => refusalOf(name)));
   /** Why it took no entry: there is no room, or it is about to close. */
@@ -327,11 +330,11 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     },
     enqueue,
     deliver,
-    force: (name) => tell(name, (at) => ({ type: "FORCE", at })),
-    pause: (name) => tell(name, () => ({ type: "PAUSE" })),
-    resume: (name) => tell(name, (at) => ({ type: "CONTINUE", at })),
-    requeue: (name, seqs) => tell(name, (at) => ({ type: "REQUEUE", seqs, at })),
-    drop: (name, seqs) => tell(name, () => ({ type: "DROP", seqs })),
+    force: (name, by) => tell(name, (at) => ({ type: "FORCE", at }), by),
+    pause: (name, by) => tell(name, () => ({ type: "PAUSE" }), by),
+    resume: (name, by) => tell(name, (at) => ({ type: "CONTINUE", at }), by),
+    requeue: (name, seqs, by) => tell(name, (at) => ({ type: "REQUEUE", seqs, at }), by),
+    drop: (name, seqs, by) => tell(name, () => ({ type: "DROP", seqs }), by),
     adopt: (name, from) => tell(name, () => ({ type: "ADOPT", from: outboxAddress(from) })),
     open: (name, destination, policy) => Effect.flatMap(use, ({ engine }) => engine.start(outboxMachine.id, name, { destination, ...(policy === undefined ? {} : { policy }) })),
     close: (name) => tell(name, () => ({ type: "CLOSE" })),

@@ -75,6 +75,7 @@ export const dispatchMachines = (options: DispatchMachinesOptions = {}): Dispatc
         answer: work.answer ?? undefined,
         needs,
         folder,
+        ...(work.traceparent === undefined ? {} : { traceparent: work.traceparent }),
       });
     };
     return work.needs.length === 0 ? send({}) : resultsOf(work.needs).then(send);

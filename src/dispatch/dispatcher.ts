@@ -1,6 +1,6 @@
 import type { QueuePolicy } from "../../machines/queue.ts";
 import type { Order } from "../domain/task.ts";
-import type { Submitted } from "./submissions.ts";
+import type { SubmitOptions, Submitted } from "./submissions.ts";
 import type { TaskSpec, TaskState, TaskView } from "./task-spec.ts";
 
 export type { QueuePolicy } from "../../machines/queue.ts";
@@ -77,9 +77,9 @@ export interface WorkerView {
 export interface Dispatcher {
   /** One task. */
   readonly submit: {
-    (task: TaskSpec): Promise<Submitted>;
+    (task: TaskSpec, options?: SubmitOptions): Promise<Submitted>;
     /** Many: all of them are checked before any is stored, and each 10,000 are stored in one transaction, all or none. Answers in their order. */
-    (tasks: ReadonlyArray<TaskSpec>): Promise<ReadonlyArray<Submitted>>;
+    (tasks: ReadonlyArray<TaskSpec>, options?: SubmitOptions): Promise<ReadonlyArray<Submitted>>;
   };
   readonly get: (id: string) => Promise<TaskView | undefined>;
   /** Oldest first, a page at a time. Default limit 100. */
@@ -106,7 +106,7 @@ export interface Dispatcher {
   readonly queues: {
     readonly list: () => Promise<ReadonlyArray<QueueView>>;
     /** Sets the policy; makes the queue if it is not there. */
-    readonly configure: (name: string, policy: QueuePolicy) => Promise<void>;
+    readonly configure: (name: string, policy: QueuePolicy, given?: SubmitOptions) => Promise<void>;
     /** Tasks are taken, none is given out. */
     readonly pause: (name: string, order: Order) => Promise<void>;
     readonly resume: (name: string, order: Order) => Promise<void>;
@@ -120,9 +120,9 @@ export interface Dispatcher {
       card: WorkerCard,
     ) => Promise<{ readonly address: string; readonly incarnation: number /** Of what it said that it works on: what is not wanted any more. */; readonly dropped: ReadonlyArray<string> }>;
     /** It gets nothing new; what it has ends. */
-    readonly drain: (id: string) => Promise<void>;
+    readonly drain: (id: string, given?: SubmitOptions) => Promise<void>;
     /** It is not needed any more: what it has goes back. */
-    readonly retire: (id: string) => Promise<void>;
+    readonly retire: (id: string, given?: SubmitOptions) => Promise<void>;
   };
 
   /** Gives out nothing more; resolves when what runs has ended. */

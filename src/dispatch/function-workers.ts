@@ -79,6 +79,7 @@ export const makeFunctionWorkers = (kinds: Kinds): WorkerTransport => {
       needs: offer.needs,
       budget: offer.budget,
       folder: offer.folder,
+      traceparent: offer.traceparent,
       heartbeat: () => tell({ type: "HEARTBEAT" }),
       progress: (progress) => tell({ type: "PROGRESS", progress }),
       usage: (said) => {

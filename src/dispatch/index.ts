@@ -5,7 +5,7 @@ export { commandKind, type Kind, type Kinds } from "./kinds.ts";
 export { type DispatchOptions, openDispatcher } from "./open.ts";
 export { matches } from "./orders.ts";
 export type { TaskDefaults } from "./resolve-task.ts";
-export type { Submitted } from "./submissions.ts";
+export type { SubmitOptions, Submitted } from "./submissions.ts";
 export type { RunContext, TaskFunction } from "./task-function.ts";
 export { type CommandInput, type CommandLine, type CommandResult, endedStates, type TaskSpec, type TaskState, taskStates, type TaskView } from "./task-spec.ts";
 export { isTaskContext, taskView } from "./task-view.ts";

@@ -13,7 +13,7 @@ import { all, type LocalWorkers, takeOver } from "./local-workers.ts";
 import { Matcher } from "./matcher.ts";
 import { makeOrders, matches, type OrderEvent, statusOf } from "./orders.ts";
 import type { TaskDefaults } from "./resolve-task.ts";
-import { makeSubmissions, type Submitted } from "./submissions.ts";
+import { makeSubmissions, type SubmitOptions, type Submitted } from "./submissions.ts";
 import { endedStates, type TaskSpec, type TaskState, type TaskView } from "./task-spec.ts";
 import { isGivenUp, isTaskContext, taskAddress, taskIdOf, taskStateOf, taskView } from "./task-view.ts";
 import type { Report } from "./worker-transport.ts";
@@ -197,9 +197,9 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   // What moves while the journal is being read is heard afterwards: it is newer than what was read, or the same.
   const early: Array<Transition> = [];
   const stopObserving = engine.observe((transition) => (phase === "opening" ? early.push(transition) : hear(transition)));
-  const configure = async (name: string, policy: QueuePolicy): Promise<void> => {
-    const { duplicate } = await engine.start("queue", name, { policy });
-    if (duplicate) await engine.send(`queue/${name}`, { type: "CONFIGURE", policy, at: time.now() });
+  const configure = async (name: string, policy: QueuePolicy, given: SubmitOptions = {}): Promise<void> => {
+    const { duplicate } = await engine.start("queue", name, { policy }, given);
+    if (duplicate) await engine.send(`queue/${name}`, { type: "CONFIGURE", policy, at: time.now() }, given);
   };
   const endAll = () => Promise.all(Object.values(dispatch.transports).map((transport) => transport.endAll()));
   const local: ReadonlyArray<LocalWorkers> = [
@@ -302,15 +302,15 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       if (!duplicate || (await engine.snapshot(address)).status === "active") return address;
     }
   };
-  const toldWorker = async (id: string, type: "DRAIN" | "RETIRE"): Promise<void> => {
-    await engine.send(byName(id) ?? `worker/${id}`, { type });
+  const toldWorker = async (id: string, type: "DRAIN" | "RETIRE", given?: SubmitOptions): Promise<void> => {
+    await engine.send(byName(id) ?? `worker/${id}`, { type }, given);
   };
   let stopping: Promise<void> | undefined;
 
   return {
-    submit: (async (given: TaskSpec | ReadonlyArray<TaskSpec>) => {
-      if (Array.isArray(given)) return submissions.submit(given as ReadonlyArray<TaskSpec>);
-      return (await submissions.submit([given as TaskSpec]))[0] as Submitted;
+    submit: (async (given: TaskSpec | ReadonlyArray<TaskSpec>, options?: SubmitOptions) => {
+      if (Array.isArray(given)) return submissions.submit(given as ReadonlyArray<TaskSpec>, options);
+      return (await submissions.submit([given as TaskSpec], options))[0] as Submitted;
     }) as Dispatcher["submit"],
     get: viewOf,
     list,
@@ -351,8 +351,8 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
           return { id: name === "" ? address.slice("worker/".length) : name, address, state, owner, kinds, slots, used: usedSlots(context), incarnation };
         }),
       connect,
-      drain: (id) => toldWorker(id, "DRAIN"),
-      retire: (id) => toldWorker(id, "RETIRE"),
+      drain: (id, given) => toldWorker(id, "DRAIN", given),
+      retire: (id, given) => toldWorker(id, "RETIRE", given),
     },
     drain: async () => {
       if (phase === "open") phase = "draining";

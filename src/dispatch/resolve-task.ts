@@ -3,12 +3,13 @@ import * as Schema from "effect/Schema";
 import { wrongId } from "../domain/address.ts";
 import { Backoff } from "../domain/retry.ts";
 import { runOutcomes, type TaskEnvelope } from "../domain/task.ts";
+import { isTraceparent } from "../domain/traceparent.ts";
 import type { Check } from "../engine/index.ts";
 import { commandKind, type Kinds } from "./kinds.ts";
 import type { TaskSpec } from "./task-spec.ts";
 
 /** What holds for tasks that don't say otherwise. Times in milliseconds. */
-export interface TaskDefaults extends Omit<Partial<TaskSpec>, "id" | "kind" | "input" | "key" | "needs" | "whenNeedFails" | "runAt" | "deadline"> {
+export interface TaskDefaults extends Omit<Partial<TaskSpec>, "id" | "kind" | "input" | "key" | "needs" | "whenNeedFails" | "runAt" | "deadline" | "traceparent"> {
   /** How often the worker of a task may be lost under it before the task itself counts as the cause. */
   readonly lossesMax?: number;
 }
@@ -68,6 +69,7 @@ const Spec = Schema.Struct({
   folder: may(Schema.Boolean),
   tags: may(Schema.Array(Word)),
   attributes: may(Schema.Record({ key: Word, value: Schema.Union(Schema.String, Schema.Finite, Schema.Boolean) })),
+  traceparent: may(Schema.String.pipe(Schema.filter((text) => isTraceparent(text) || 'must be like "00-<32 hex digits>-<16 hex digits>-01" (W3C Trace Context)'))),
 });
 const decode = Schema.decodeUnknownEither(Spec, { errors: "all", onExcessProperty: "error" });
 
@@ -133,6 +135,7 @@ export const resolveTask = (spec: TaskSpec, { kinds, checks, defaults, filesArti
       ...(filesArtifact ? { filesArtifact } : {}),
       tags: first("tags") ?? [],
       attributes: merged("attributes"),
+      ...(spec.traceparent === undefined ? {} : { traceparent: spec.traceparent }),
     },
   };
 };

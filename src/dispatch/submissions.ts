@@ -15,6 +15,11 @@ export interface Submitted {
   readonly duplicate: boolean;
 }
 
+export interface SubmitOptions {
+  /** Who submits, as the history of the tasks will say: a name without a slash, at most 200 characters. */
+  readonly by?: string;
+}
+
 export interface SubmissionParts {
   readonly engine: Taskwright;
   readonly live: LiveTasks;
@@ -117,7 +122,7 @@ export const makeSubmissions = ({ engine, live, resolution, now, isDraining }: S
     return { id, duplicate: true };
   };
 
-  const submit = async (specs: ReadonlyArray<TaskSpec>): Promise<ReadonlyArray<Submitted>> => {
+  const submit = async (specs: ReadonlyArray<TaskSpec>, { by }: SubmitOptions = {}): Promise<ReadonlyArray<Submitted>> => {
     const at = now();
     const resolved = specs.map((spec) => resolveTask(spec, resolution, at));
     const problems = resolved.flatMap((result, index) => ("wrong" in result ? result.wrong.map((detail) => ({ index, ...nameOf(specs[index]), detail })) : []));
@@ -166,6 +171,7 @@ export const makeSubmissions = ({ engine, live, resolution, now, isDraining }: S
         const receipts = await engine.startAll(
           page.map(({ envelope }) => ({
             machine: "task",
+            ...(by === undefined ? {} : { by }),
             id: envelope.id,
             input: inputOf(envelope, [...new Set([...(dependents.get(envelope.id) ?? []), ...live.wanting(envelope.id)])], at),
           })),

@@ -10,6 +10,8 @@ export interface RunContext {
   readonly needs: Readonly<Record<string, unknown>>;
   readonly budget: Budget;
   readonly folder: string | undefined;
+  /** Where the trace of the task goes on, as W3C Trace Context writes it. */
+  readonly traceparent: string | undefined;
   readonly heartbeat: () => void;
   readonly progress: (progress: unknown) => void;
   readonly usage: (usage: Partial<Usage>) => void;

@@ -47,6 +47,8 @@ export interface TaskSpec {
   readonly folder?: boolean;
   readonly tags?: ReadonlyArray<string>;
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
+  /** The span that it belongs to, as W3C Trace Context writes it. It goes with the task to its workers and deliveries. */
+  readonly traceparent?: string;
 }
 
 export { endedStates, type TaskState, taskStates } from "../domain/task.ts";

@@ -22,6 +22,8 @@ export interface Offer {
   /** The results of the tasks that it needed, by id. */
   readonly needs: Readonly<Record<string, unknown>>;
   readonly folder: string | undefined;
+  /** Where the trace of its task goes on, as W3C Trace Context writes it. */
+  readonly traceparent?: string;
 }
 export interface Revocation {
   readonly worker: string;

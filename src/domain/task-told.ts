@@ -5,11 +5,11 @@ import type { TaskContext } from "./task-life.ts";
 /** What all its runs used. */
 export const totalOf = ({ used, using }: TaskContext): Usage => addUsage(used, using);
 
-/** A message to the outbox that delivers. */
-const entryFor = ({ spec }: TaskContext, outbox: string, what: { readonly key: string; readonly type: string; readonly payload: object }) => ({
-  to: actorRef(`outbox/${outbox}`),
-  event: { type: "ENQUEUE", entries: [{ ...what, key: `task/${spec.id}/${what.key}`, lane: spec.id }] },
-});
+/** A message to the outbox that delivers. The trace of the task goes on with it. */
+const entryFor = ({ spec }: TaskContext, outbox: string, { key, type, payload }: { readonly key: string; readonly type: string; readonly payload: object }) => {
+  const traced = spec.traceparent === undefined ? payload : { ...payload, traceparent: spec.traceparent };
+  return { to: actorRef(`outbox/${outbox}`), event: { type: "ENQUEUE", entries: [{ key: `task/${spec.id}/${key}`, type, payload: traced, lane: spec.id }] } };
+};
 
 /** Who is told of a result, if anybody. */
 export const resultToldOf = (context: TaskContext) => {

@@ -164,6 +164,7 @@ export interface TaskEnvelope {
   readonly filesArtifact?: boolean;
   readonly tags: ReadonlyArray<string>;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
+  readonly traceparent?: string;
 }
 
 /** What a worker is given of a task for one attempt. */
@@ -180,6 +181,7 @@ export interface Work {
   readonly answer: unknown;
   /** The name of its folder. */
   readonly folder: string | null;
+  readonly traceparent?: string;
 }
 
 /** One attempt, when it is over: what its assignment came to. */

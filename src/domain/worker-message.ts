@@ -91,6 +91,8 @@ export interface OfferMessage {
   readonly answer?: unknown;
   /** The results of the tasks that it needed, by id. */
   readonly needs: Readonly<Record<string, unknown>>;
+  /** Where the trace of the task goes on, as W3C Trace Context writes it. */
+  readonly traceparent?: string;
 }
 export interface RevokeMessage {
   readonly type: "revoke";

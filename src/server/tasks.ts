@@ -1,17 +1,27 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest";
 import * as Effect from "effect/Effect";
 import { type Dispatcher, type OrderReport, type QueuePolicy, type TaskChoice, type TaskSpec, UnknownTask } from "../dispatch/index.ts";
 import { failureOf } from "../domain/json.ts";
+import { isTraceparent } from "../domain/traceparent.ts";
 import { calling, json } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { InvalidRequest, NotServed } from "./errors.ts";
 import { afterOf, cursorOf } from "./page.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { audit, type Served } from "./served.ts";
+import type { Served } from "./served.ts";
 
 const present = <A extends object>(given: A): { readonly [Key in keyof A]: Exclude<A[Key], undefined> } =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 const lacking = (path: string, detail: string) => new InvalidRequest({ issues: [{ path, detail }] });
+
+/** A task belongs to the trace of the request that submits it, unless it says otherwise. */
+const inTrace = Effect.map(
+  HttpServerRequest.HttpServerRequest,
+  ({ headers: { traceparent } }) =>
+    (spec: TaskSpec): TaskSpec =>
+      spec.traceparent === undefined && isTraceparent(traceparent) ? { ...spec, traceparent } : spec,
+);
 
 /** Carries out what the API says of tasks, queues and workers. */
 export const tasksLive = (served: Served) => {
@@ -23,16 +33,18 @@ export const tasksLive = (served: Served) => {
       .handle("submitTask", ({ payload }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
-          const submitted = yield* calling(() => dispatcher.submit(payload as TaskSpec));
-          if (!submitted.duplicate) audit(served, yield* CurrentCaller, "submit a task", { task: submitted.id });
+          const { name: by } = yield* CurrentCaller;
+          const given = yield* inTrace;
+          const submitted = yield* calling(() => dispatcher.submit(given(payload as TaskSpec), { by }));
           return json(submitted, { status: submitted.duplicate ? 200 : 201 });
         }),
       )
       .handle("submitTasks", ({ payload: { tasks } }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
-          const submitted = yield* calling(() => dispatcher.submit(tasks as ReadonlyArray<TaskSpec>));
-          audit(served, yield* CurrentCaller, "submit tasks", { count: submitted.filter(({ duplicate }) => !duplicate).length });
+          const { name: by } = yield* CurrentCaller;
+          const given = yield* inTrace;
+          const submitted = yield* calling(() => dispatcher.submit((tasks as ReadonlyArray<TaskSpec>).map(given), { by }));
           return json({ submitted });
         }),
       )
@@ -82,8 +94,8 @@ export const tasksLive = (served: Served) => {
       .handle("configureQueue", ({ path: { name }, payload }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
-          yield* calling(() => dispatcher.queues.configure(name, payload as QueuePolicy));
-          audit(served, yield* CurrentCaller, "configure queue", { queue: name, policy: payload });
+          const { name: by } = yield* CurrentCaller;
+          yield* calling(() => dispatcher.queues.configure(name, payload as QueuePolicy, { by }));
           return json({ ordered: true });
         }),
       )
@@ -101,8 +113,8 @@ export const tasksLive = (served: Served) => {
       .handle("orderWorker", ({ path: { id }, payload: { order } }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
-          yield* calling(() => dispatcher.workers[order](id));
-          audit(served, yield* CurrentCaller, `${order} worker`, { worker: id });
+          const { name: by } = yield* CurrentCaller;
+          yield* calling(() => dispatcher.workers[order](id, { by }));
           return json({ ordered: true });
         }),
       ),

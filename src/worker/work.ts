@@ -12,6 +12,8 @@ export interface Work {
   /** The results of the tasks that it needed, by id. */
   readonly needs: Readonly<Record<string, unknown>>;
   readonly budget: Budget;
+  /** Where the trace of the task goes on, as W3C Trace Context writes it: the parent of whatever is traced here. */
+  readonly traceparent: string | undefined;
   /** Aborted when the work is not wanted any more. */
   readonly signal: AbortSignal;
   readonly alive: () => void;

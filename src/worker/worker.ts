@@ -206,6 +206,7 @@ export const startWorker = (options: RemoteWorkerOptions): RemoteWorker => {
       answer: offer.answer,
       needs: offer.needs,
       budget: offer.budget,
+      traceparent: offer.traceparent,
       signal: controller.signal,
       alive: () => tell({ type: "alive" }),
       progress: (progress) => tell({ type: "progress", progress }),
