@@ -9,7 +9,7 @@ import { type Address, childId, rootAddress, wrongId } from "../domain/address.t
 import { type Failure, failureOf } from "../domain/json.ts";
 import { defaultSchedule, type DueRun, momentsMax, type Plan, type PlanRequest, ScheduleSpec, waitingMax } from "../domain/schedule.ts";
 import type { Order } from "../domain/task.ts";
-import { type ActorView, type Doors, type Engine, EngineClosed, type Follower, type Plugin, type SendError, type TimedOut, type Unanswered } from "../engine/index.ts";
+import { type ActorView, type Doors, type Engine, EngineClosed, type Follower, type Plugin, type SendError, type StartOptions, type TimedOut, type Unanswered } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { InvalidSchedule, ScheduleExists, ScheduleFull, UnknownSchedule } from "./errors.ts";
 import { firstMoments, momentsOf, planOf } from "./moments.ts";
@@ -43,6 +43,9 @@ export interface ScheduleView {
   readonly note: string | undefined;
 }
 
+/** Who gives an order, as the history of the schedule will say. */
+type By = Pick<StartOptions, "by">;
+
 export type ScheduleError = SendError | JournalError | InvalidSchedule | ScheduleExists | ScheduleFull | UnknownSchedule;
 
 /**
@@ -53,19 +56,19 @@ export interface Schedules extends Plugin {
   /** Who takes the tasks. Until then schedules wait with what is due. */
   readonly attach: (desk: TaskDesk) => void;
   /** Makes a schedule. The same one again is a duplicate, another one of that name is an error. */
-  readonly create: (name: string, schedule: NewSchedule) => Effect.Effect<{ readonly duplicate: boolean }, ScheduleError>;
+  readonly create: (name: string, schedule: NewSchedule, given?: By) => Effect.Effect<{ readonly duplicate: boolean }, ScheduleError>;
   /** From now on it is another one. What runs and waits goes on. */
-  readonly change: (name: string, schedule: NewSchedule) => Effect.Effect<void, ScheduleError>;
+  readonly change: (name: string, schedule: NewSchedule, given?: By) => Effect.Effect<void, ScheduleError>;
   /** Stops its clock. What waits, is triggered or is backfilled still runs. */
   readonly pause: (name: string, order: Order) => Effect.Effect<void, ScheduleError>;
   /** Moments that passed meanwhile are not made up for; backfill them if they are wanted. */
   readonly resume: (name: string, order: Order) => Effect.Effect<void, ScheduleError>;
   /** One run now, or as soon as the one before has ended, whatever the overlap policy says. Answers with the id of its task. */
-  readonly trigger: (name: string) => Effect.Effect<string, ScheduleError | TimedOut | Unanswered>;
+  readonly trigger: (name: string, given?: By) => Effect.Effect<string, ScheduleError | TimedOut | Unanswered>;
   /** Runs for the moments from `from` up to `to` (milliseconds since 1970) that did not run yet; at most `momentsMax` (100). They run one after the other. */
-  readonly backfill: (name: string, stretch: { readonly from: number; readonly to: number }) => Effect.Effect<ReadonlyArray<number>, ScheduleError>;
+  readonly backfill: (name: string, stretch: { readonly from: number; readonly to: number }, given?: By) => Effect.Effect<ReadonlyArray<number>, ScheduleError>;
   /** For good: the name is not free again, because its tasks have it. What runs goes on. */
-  readonly remove: (name: string) => Effect.Effect<void, ScheduleError>;
+  readonly remove: (name: string, given?: By) => Effect.Effect<void, ScheduleError>;
   readonly get: (name: string) => Effect.Effect<ScheduleView, ScheduleError>;
   /** Those that were not removed, by the moment at which they were made; at most `limit` (1,000). */
   readonly list: (options?: { readonly limit?: number }) => Effect.Effect<ReadonlyArray<ScheduleView>, ScheduleError>;
@@ -147,11 +150,11 @@ export const makeSchedules = (): Schedules => {
         () => new UnknownSchedule({ schedule: name }),
       ),
     );
-  const tell = (name: string, event: (now: number) => { readonly type: string; readonly [key: string]: unknown }): Effect.Effect<void, ScheduleError> =>
+  const tell = (name: string, event: (now: number) => { readonly type: string; readonly [key: string]: unknown }, by?: By): Effect.Effect<void, ScheduleError> =>
     Effect.gen(function* () {
       const { engine, doors } = yield* use;
       const { outcome } = yield* engine
-        .send(scheduleAddress(name), event(doors.time.now()))
+        .send(scheduleAddress(name), event(doors.time.now()), by)
         .pipe(Effect.catchTags({ UnknownActor: () => new UnknownSchedule({ schedule: name }), InvalidAddress: () => new UnknownSchedule({ schedule: name }) }));
       if (outcome === "ended") return yield* new UnknownSchedule({ schedule: name });
     });
@@ -208,7 +211,7 @@ export const makeSchedules = (): Schedules => {
       });
       for (const address of current.keys()) void look(address);
     },
-    create: (name, given) =>
+    create: (name, given, by) =>
       Effect.gen(function* () {
         const { engine } = yield* use;
         const at = yield* now;
@@ -216,29 +219,29 @@ export const makeSchedules = (): Schedules => {
         const known = before._tag === "Some" ? (before.value.context as ScheduleContext).spec : undefined;
         // An interval without an anchor is the same one as the one that was made before.
         const spec = yield* checked(name, given, known !== undefined && "everyMs" in known.when ? (known.when.anchorMs ?? at) : at);
-        const { duplicate } = known === undefined ? yield* engine.start(scheduleMachine.id, name, { name, spec, at }) : { duplicate: true };
+        const { duplicate } = known === undefined ? yield* engine.start(scheduleMachine.id, name, { name, spec, at }, by) : { duplicate: true };
         if (!duplicate) return { duplicate };
         const { context, status } = yield* Effect.orDie(engine.snapshot(scheduleAddress(name)));
         if (status !== "active") return yield* new ScheduleExists({ schedule: name, removed: true });
         if (sorted((context as ScheduleContext).spec) !== sorted(spec)) return yield* new ScheduleExists({ schedule: name, removed: false });
         return { duplicate };
       }),
-    change: (name, given) =>
+    change: (name, given, by) =>
       Effect.gen(function* () {
         yield* stored(name);
         const spec = yield* checked(name, given, yield* now);
-        yield* tell(name, (at) => ({ type: "CHANGE", spec, at }));
+        yield* tell(name, (at) => ({ type: "CHANGE", spec, at }), by);
       }),
     pause: (name, order) => tell(name, () => ({ type: "PAUSE", ...order })),
     resume: (name, order) => tell(name, (at) => ({ type: "RESUME", ...order, at })),
-    trigger: (name) =>
+    trigger: (name, by) =>
       Effect.gen(function* () {
         const { engine, doors } = yield* use;
         yield* stored(name);
-        const { task } = (yield* engine.ask(scheduleAddress(name), { type: "TRIGGER", at: doors.time.now() })) as unknown as { readonly task: string | null };
+        const { task } = (yield* engine.ask(scheduleAddress(name), { type: "TRIGGER", at: doors.time.now() }, by)) as unknown as { readonly task: string | null };
         return task ?? (yield* new ScheduleFull({ schedule: name, waiting: waitingMax }));
       }),
-    backfill: (name, { from, to }) =>
+    backfill: (name, { from, to }, by) =>
       Effect.gen(function* () {
         const { context } = yield* stored(name);
         const invalid = (detail: string) => new InvalidSchedule({ schedule: name, detail });
@@ -249,10 +252,10 @@ export const makeSchedules = (): Schedules => {
         const moments = firstMoments(next, from, Math.min(to, spec.until ?? to), momentsMax + 1);
         if (moments.length > momentsMax) return yield* invalid(`a backfill covers at most ${momentsMax} moments; do it in parts`);
         if (moments.length + queue.length > waitingMax) return yield* new ScheduleFull({ schedule: name, waiting: queue.length });
-        yield* tell(name, () => ({ type: "BACKFILL", from, to: Math.min(to, spec.until ?? to) }));
+        yield* tell(name, () => ({ type: "BACKFILL", from, to: Math.min(to, spec.until ?? to) }), by);
         return moments;
       }),
-    remove: (name) => tell(name, () => ({ type: "REMOVE" })),
+    remove: (name, by) => tell(name, () => ({ type: "REMOVE" }), by),
     get: (name) => Effect.map(stored(name), viewOf),
     list: ({ limit = 1_000 } = {}) => Effect.flatMap(use, ({ engine }) => Effect.map(engine.list({ machine: scheduleMachine.id, status: "active", limit }), (page) => page.map(viewOf))),
     upcoming: (name, count = 10) =>

@@ -1,6 +1,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse";
 import * as Effect from "effect/Effect";
+import { hostname } from "node:os";
 import { graphOf, mermaidOf } from "../analysis/index.ts";
 import { outboxAddress, type Outboxes } from "../delivery/index.ts";
 import { type LetterChoice, type LetterFilter, UnknownMachine } from "../engine/index.ts";
@@ -53,13 +54,12 @@ export const outboxesLive = (served: Served) => {
   const { engine } = served;
   const part: Effect.Effect<Outboxes, Problem> = Effect.suspend(() => (served.outboxes === undefined ? Effect.fail(problemOf(new NotServed({ part: "outboxes" }))) : Effect.succeed(served.outboxes)));
   const known = (name: string) => told(engine.snapshot(outboxAddress(name)));
-  const order = <A>(name: string, what: string, data: object, call: (outboxes: Outboxes) => Effect.Effect<A, unknown>) =>
+  const order = <A>(name: string, call: (outboxes: Outboxes, by: { readonly by: string }) => Effect.Effect<A, unknown>) =>
     Effect.gen(function* () {
       const caller = yield* CurrentCaller;
       const outboxes = yield* part;
       yield* known(name);
-      yield* told(call(outboxes));
-      audit(served, caller, `${what} outbox`, { outbox: name, ...data });
+      yield* told(call(outboxes, { by: caller.name }));
     });
   return HttpApiBuilder.group(api, "outboxes", (handlers) =>
     handlers
@@ -92,19 +92,19 @@ export const outboxesLive = (served: Served) => {
       )
       .handle("orderOutbox", ({ path: { name }, payload: { order: which } }) =>
         Effect.as(
-          order(name, which, {}, (outboxes) => outboxes[which](name)),
+          order(name, (outboxes, by) => outboxes[which](name, by)),
           json({ count: 1 }),
         ),
       )
       .handle("requeueOutboxEntries", ({ path: { name }, payload: { seqs } }) =>
         Effect.as(
-          order(name, "requeue entries of", { seqs }, (outboxes) => outboxes.requeue(name, seqs)),
+          order(name, (outboxes, by) => outboxes.requeue(name, seqs, by)),
           json({ count: seqs.length }),
         ),
       )
       .handle("dropOutboxEntries", ({ path: { name }, payload: { seqs } }) =>
         Effect.as(
-          order(name, "drop entries of", { seqs }, (outboxes) => outboxes.drop(name, seqs)),
+          order(name, (outboxes, by) => outboxes.drop(name, seqs, by)),
           json({ count: seqs.length }),
         ),
       ),
@@ -155,7 +155,7 @@ export const machinesLive = ({ engine }: Served) => {
 };
 
 /** Carries out what the API says of the server itself. */
-export const systemLive = ({ engine, isClosing, metrics }: Served) =>
+export const systemLive = ({ engine, isClosing, metrics, since }: Served) =>
   HttpApiBuilder.group(api, "system", (handlers) =>
     handlers
       .handle("live", () => Effect.succeed(json({ live: true })))
@@ -168,6 +168,6 @@ export const systemLive = ({ engine, isClosing, metrics }: Served) =>
       )
       .handle("version", () => Effect.sync(() => json({ name: "taskwright", version, build: process.env.TASKWRIGHT_BUILD ?? "", node: process.versions.node })))
       .handle("whoami", () => Effect.map(CurrentCaller, ({ name, roles }) => json({ name, roles })))
-      .handle("status", () => Effect.sync(() => json(engine.status())))
+      .handle("status", () => Effect.sync(() => json({ ...engine.status(), process: { pid: process.pid, host: hostname(), since } })))
       .handle("metrics", () => Effect.map(calling(metrics), (text) => HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4" }))),
   );

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer";
 import type { InPromises, Outboxes } from "../delivery/index.ts";
 import { failureOf } from "../domain/json.ts";
 import { type EngineCore, type Engine, type LogEntry, systemTime, type Taskwright, type Time } from "../engine/index.ts";
+import type { Schedules } from "../orchestration/index.ts";
 import { actorsLive } from "./actors.ts";
 import { problem } from "./answering.ts";
 import { api, Authenticated } from "./api/api.ts";
@@ -24,6 +25,7 @@ import { deadLettersLive, machinesLive, outboxesLive, systemLive } from "./opera
 import { isTold, type Problem, problemOf } from "./problem.ts";
 import type { Served } from "./served.ts";
 import { session } from "./session.ts";
+import { schedulesLive } from "./schedules.ts";
 import { makeSubscribers } from "./subscribers.ts";
 import { tasksLive } from "./tasks.ts";
 import { workersLive } from "./workers.ts";
@@ -33,6 +35,7 @@ export interface ServerOptions {
   readonly engine: Taskwright | Engine;
   readonly outboxes?: Outboxes | InPromises<Outboxes>;
   readonly dispatcher?: Dispatcher;
+  readonly schedules?: Schedules | InPromises<Schedules>;
   /** Workers in other processes: what `dispatchMachines` has as one of its transports. Needs the dispatcher. */
   readonly remoteWorkers?: RemoteWorkers;
   /** Who may do what: a file that is read again when it changes, or the tokens themselves. Absent: only this machine is served. */
@@ -73,6 +76,8 @@ export interface Server {
   readonly gateway: Gateway | undefined;
   /** Whether tokens decide. */
   readonly hasTokens: () => boolean;
+  /** Event streams end with a reason and new requests are refused, but for those of workers: what runs may end. */
+  readonly drain: () => void;
   /** Event streams end with a reason, new requests are refused; resolves when those under way are answered. */
   readonly close: () => Promise<void>;
 }
@@ -96,6 +101,8 @@ export const makeServer = (options: ServerOptions): Server => {
   const subscribers = makeSubscribers(engine, limits, time, log);
   const answered = new Map<number, number>();
   let closing: Promise<void> | undefined;
+  let isDraining = false;
+  const isEnding = () => isDraining || closing !== undefined;
   let underWay = 0;
   let rest: (() => void) | undefined;
 
@@ -107,18 +114,29 @@ export const makeServer = (options: ServerOptions): Server => {
     dispatcher: options.dispatcher,
     gateway: options.dispatcher === undefined ? undefined : gateway,
     outboxes: outboxes !== undefined && "effect" in outboxes ? outboxes.effect : outboxes,
+    schedules: options.schedules !== undefined && "effect" in options.schedules ? options.schedules.effect : options.schedules,
     subscribers,
     limits,
     time,
     log,
     callers,
-    isClosing: () => closing !== undefined,
+    since: time.now(),
+    isClosing: isEnding,
     metrics: () => metricsText(engine, { answered, subscribers: subscribers.count(), dropped: subscribers.dropped() }),
   };
   const authenticated = Layer.succeed(Authenticated, {
     bearer: () => Effect.map(HttpServerRequest.HttpServerRequest, ({ source }) => callers.get(source as object) ?? nobody),
   });
-  const groups = Layer.mergeAll(actorsLive(served), deadLettersLive(served), outboxesLive(served), machinesLive(served), systemLive(served), workersLive(served), tasksLive(served));
+  const groups = Layer.mergeAll(
+    actorsLive(served),
+    deadLettersLive(served),
+    outboxesLive(served),
+    machinesLive(served),
+    systemLive(served),
+    workersLive(served),
+    tasksLive(served),
+    schedulesLive(served),
+  );
   const failures = HttpApiBuilder.middleware(api, (app) =>
     Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log })))),
   );
@@ -138,7 +156,9 @@ export const makeServer = (options: ServerOptions): Server => {
   };
 
   const answer = async (request: Request, path: string, from: From): Promise<Response> => {
-    if (closing !== undefined && !path.startsWith("/health/")) return refuse(new ServerClosing({}), { connection: "close" });
+    // While what runs may end, remote workers must be able to say that it did.
+    const isFor = path.startsWith("/health/") || (closing === undefined && path.startsWith("/v1/worker/"));
+    if (isEnding() && !isFor) return refuse(new ServerClosing({}), { connection: "close" });
     const { method, headers } = request;
     const url = new URL(request.url);
     const head: Head = { method, path, urlLength: url.pathname.length + url.search.length, header: (name) => headers.get(name) ?? (name === "host" ? url.host : undefined), peer: from.peer };
@@ -176,7 +196,8 @@ export const makeServer = (options: ServerOptions): Server => {
     if (allowed === undefined) return refuse(new UnknownPath({ method, path: path.slice(0, 200) }));
     if (!allowed.includes(method === "HEAD" ? "GET" : method)) return refuse(new MethodNotAllowed({ method: method.slice(0, 20), allowed }), { allow: allowed.join(", ") });
     let body: Uint8Array | undefined;
-    if (!isRead) {
+    // What is to be removed is in the path.
+    if (!isRead && method !== "DELETE") {
       const type = request.headers.get("content-type") ?? "";
       if (!/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) return refuse(new UnsupportedBody({ contentType: type.slice(0, 100) }));
       const read = await bodyOf(request, limits.bodyBytesMax);
@@ -216,6 +237,10 @@ export const makeServer = (options: ServerOptions): Server => {
     basePath,
     log,
     isClosing: () => closing !== undefined,
+    drain: () => {
+      isDraining = true;
+      subscribers.close();
+    },
     gateway: served.gateway,
     hasTokens: () => !tokens.isEmpty() || options.authenticate !== undefined,
     close: () => {

@@ -7,6 +7,7 @@ import type { Caller } from "../caller.ts";
 import { ProblemSchema } from "../problem.ts";
 import { version } from "../version.ts";
 import { actors } from "./actors.ts";
+import { schedules } from "./schedules.ts";
 import { tasks } from "./tasks.ts";
 import { workerProtocol } from "./workers.ts";
 import { deadLetters, machines, outboxes, system } from "./operations.ts";
@@ -24,6 +25,7 @@ export const api = HttpApi.make("taskwright")
   .add(machines)
   .add(system)
   .add(tasks)
+  .add(schedules)
   .add(workerProtocol)
   .addError(ProblemSchema)
   .middleware(Authenticated)
