@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope";
 import { crashMark, isAlive } from "../engine/index.ts";
 import { type AttemptRow, type Counters, type Journal, type JournalError, SqliteJournal } from "../journal/index.ts";
 import { type Refused, refused } from "./refused.ts";
+import { isServer } from "./place-of-server.ts";
 import { openReader } from "./stored-tasks.ts";
 
 /** A journal that a command has for itself, to write what the next engine is to do. */
@@ -22,6 +23,7 @@ const leaseMs = 10_000;
 /** Claims a journal that is there and that no engine has. `instead`: the call to make where one has it. */
 export const claim = (database: string, instead: string): Effect.Effect<Claimed, JournalError | Refused, Scope.Scope> =>
   Effect.gen(function* () {
+    if (isServer(database)) return yield* refused(`${database} is a server, and this command writes into a file; give --database, or ask the engine: ${instead}`);
     // An engine would make a file that is not there.
     yield* Effect.scoped(openReader(database));
     const journal = yield* SqliteJournal.make({ file: database });

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { taskStates } from "../domain/task.ts";
 import type { SignalSource } from "./interrupts.ts";
 import { orderCommands } from "./order-commands.ts";
+import { place, placeGiven, server } from "./place.ts";
 import { outboxCommand } from "./outbox-command.ts";
 import type { Streams } from "./streams.ts";
 import { operatingCommands } from "./operating-commands.ts";
@@ -29,7 +30,7 @@ const slots = Options.integer("slots").pipe(
   Options.withDefault(availableParallelism()),
 );
 // Optional: it may stand before the second word or after it, and must count in both places.
-const letterDatabase = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file. Default: work.db"), Options.optional);
+const letterDatabase = placeGiven;
 const letterIds = Args.integer({ name: "ID" }).pipe(Args.withDescription("The number of a dead letter, as the list shows it."), Args.repeated);
 const all = Options.boolean("all").pipe(Options.withDescription("All that the other options leave, instead of single ones."));
 const choice = {
@@ -74,19 +75,19 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       "Carries out the tasks of a file. Run the same file again to go on with what is left. Exit code: 0 all done, 1 some failed, 2 nothing was run, 130 or 143 ended by a signal.",
     ),
   );
-  const ps = Command.make("ps", { database, state: Options.choice("state", taskStates).pipe(Options.withDescription("Only tasks in this state."), Options.optional), json }, (options) =>
+  const ps = Command.make("ps", { database: place, state: Options.choice("state", taskStates).pipe(Options.withDescription("Only tasks in this state."), Options.optional), json }, (options) =>
     Effect.gen(function* () {
       const { ps } = yield* Effect.promise(() => import("./ps.ts"));
       yield* ps({ ...options, state: Option.getOrUndefined(options.state) }, streams);
     }),
   ).pipe(Command.withDescription("Lists the tasks of a journal, also while it is being worked with."));
-  const show = Command.make("show", { id: who, database, json }, (options) =>
+  const show = Command.make("show", { id: who, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { show } = yield* Effect.promise(() => import("./show.ts"));
       yield* show(options, streams);
     }),
   ).pipe(Command.withDescription("Shows one task: its state, what it waits for, its result and output."));
-  const history = Command.make("history", { id: who, database, json }, (options) =>
+  const history = Command.make("history", { id: who, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { history } = yield* Effect.promise(() => import("./history.ts"));
       yield* history(options, streams);
@@ -225,19 +226,19 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       yield* graph({ ...options, taken: Option.getOrUndefined(options.taken) }, streams);
     }),
   ).pipe(Command.withDescription("Draws a machine: its states and transitions, and those that an actor took."));
-  const why = Command.make("why", { id: who, machines, database, json }, (options) =>
+  const why = Command.make("why", { id: who, machines, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { why } = yield* Effect.promise(() => import("./why.ts"));
       yield* why({ ...options, machines: Option.getOrUndefined(options.machines) }, streams);
     }),
   ).pipe(Command.withDescription("Says what an actor waits for, who owes it, and when it must change by itself."));
-  const moves = Command.make("moves", { id: who, event: askedEvent, machines, database, json }, (options) =>
+  const moves = Command.make("moves", { id: who, event: askedEvent, machines, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { moves } = yield* Effect.promise(() => import("./why.ts"));
       exit(yield* moves({ ...options, machines: Option.getOrUndefined(options.machines), event: Option.getOrUndefined(options.event) }, streams));
     }),
   ).pipe(Command.withDescription("Lists the events that an actor takes now, and of the others why not."));
-  const stuck = Command.make("stuck", { grace, machines, database, json }, ({ grace, ...options }) =>
+  const stuck = Command.make("stuck", { grace, machines, database: place, json }, ({ grace, ...options }) =>
     Effect.gen(function* () {
       const { stuck } = yield* Effect.promise(() => import("./why.ts"));
       exit(yield* stuck({ ...options, graceMs: grace * 1_000, machines: Option.getOrUndefined(options.machines) }, streams));
@@ -267,13 +268,32 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
         yield* inspectCommand({ ...options, file: Option.getOrUndefined(file), machines: Option.getOrUndefined(machines) }, streams, signals);
       }),
   ).pipe(Command.withDescription("Shows a journal or a history file in the browser: machines, actors, histories. Served to this machine alone, until it is interrupted."));
+  const fleet = (name: "workers" | "queues" | "schedules", meaning: string) =>
+    Command.make(name, { database: place, json }, (options) =>
+      Effect.gen(function* () {
+        const all = yield* Effect.promise(() => import("./fleet.ts"));
+        yield* all[name](options, streams);
+      }),
+    ).pipe(Command.withDescription(meaning));
+  const submit = Command.make("submit", { file: Args.text({ name: "FILE" }).pipe(Args.withDescription(fileFormat)), server, json }, ({ file, server, json }) =>
+    Effect.gen(function* () {
+      const [{ submit }, { refused }] = yield* Effect.promise(() => Promise.all([import("./submit.ts"), import("./refused.ts")]));
+      if (Option.isNone(server))
+        return yield* refused("give the address of a server: taskwright submit tasks.jsonl --server http://127.0.0.1:8080; without one, taskwright run carries the file out here");
+      yield* submit({ file, server: server.value, json }, streams);
+    }),
+  ).pipe(Command.withDescription("Gives the tasks of a file to a server, and waits for none of them."));
   return Command.make("taskwright").pipe(
     Command.withDescription("Carries out commands durably: a command whose end was stored is never lost and never run again."),
     Command.withSubcommands([
       run,
+      submit,
       ps,
       show,
       history,
+      fleet("workers", "Lists the workers of a journal: where they stand, what they take, their slots."),
+      fleet("queues", "Lists queues: those with rules, and those in which tasks wait."),
+      fleet("schedules", "Lists schedules with their next moments."),
       ...orderCommands({ streams, signals, exit }),
       deadLetters,
       outboxCommand(streams),

@@ -4,7 +4,7 @@ import { type DeadLetter, type LetterFilter, letterView, storedFilter } from "..
 import type { JournalError } from "../journal/index.ts";
 import { type Refused, refused } from "./refused.ts";
 import { timeText } from "./standing.ts";
-import { openReader } from "./stored-tasks.ts";
+import { openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { fields, table } from "./table.ts";
 
@@ -49,7 +49,7 @@ const pageSize = 1_000;
 export const deadLetters = (options: LetterOptions, streams: Streams): Effect.Effect<void, JournalError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(options.database);
+      const journal = yield* openPlace(options.database);
       const letters: Array<DeadLetter> = [];
       for (let after = 0; ; after = letters.at(-1)?.id ?? 0) {
         const page = yield* journal.deadLetters(storedFilter({ ...options.filter, after }, pageSize));
@@ -74,7 +74,7 @@ export const countText = (count: number): string => (count === 0 ? "no dead lett
 export const showDeadLetter = (id: number, { database, json }: LetterOptions, streams: Streams): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const [row] = yield* journal.deadLetters({ ids: [id], limit: 1 });
       if (row === undefined) return yield* refused(`there is no dead letter ${id} in ${database}; "taskwright dead-letters --database ${database}" lists all`);
       const letter = letterView(row);

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { isAlive } from "../engine/index.ts";
 import { backup, examine, type JournalError, type JournalOwned, restore, vacuum } from "../journal/index.ts";
+import { type Refused, refused } from "./refused.ts";
 import type { Streams } from "./streams.ts";
 
 interface Target {
@@ -44,9 +45,17 @@ export const vacuumCommand = ({ database, json }: Target, streams: Streams): Eff
     }),
   );
 
+export interface DoctorOptions extends Target {
+  /** Also step every history again. */
+  readonly histories: boolean;
+  readonly machines: string | undefined;
+}
+
 /** `taskwright doctor`. Succeeds with the exit code: 0 where nothing was found, 1 otherwise. */
-export const doctor = ({ database, json }: Target, streams: Streams): Effect.Effect<number, JournalError> =>
-  Effect.map(examine(database), ({ problems, actors, entries }) => {
+export const doctor = ({ database, json, histories, machines }: DoctorOptions, streams: Streams): Effect.Effect<number, JournalError | Refused> =>
+  Effect.gen(function* () {
+    if (machines !== undefined && !histories) return yield* refused("--machines is for --histories: give both");
+    const { problems, actors, entries } = yield* examine(database);
     if (json) streams.out(`${JSON.stringify({ problems, actors, entries })}\n`);
     else {
       for (const problem of problems) streams.out(`${problem}\n`);
@@ -55,5 +64,8 @@ export const doctor = ({ database, json }: Target, streams: Streams): Effect.Eff
         problems.length === 0 ? `${database}: nothing contradicts itself (${what})\n` : `${counted(problems.length, "problem", "problems")}; keep the file as it is, and go on with a backup\n`,
       );
     }
-    return problems.length === 0 ? 0 : 1;
+    if (!histories) return problems.length === 0 ? 0 : 1;
+    const { replayCommand } = yield* Effect.promise(() => import("./replay.ts"));
+    const differing = yield* replayCommand({ id: undefined, all: true, to: undefined, verify: true, machines, database, json }, streams);
+    return problems.length === 0 ? differing : 1;
   });

@@ -4,7 +4,7 @@ import type { HistoryRow, Journal, JournalError } from "../journal/index.ts";
 import { findActor } from "./address.ts";
 import type { Refused } from "./refused.ts";
 import { timeText } from "./standing.ts";
-import { openReader } from "./stored-tasks.ts";
+import { openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { table } from "./table.ts";
 
@@ -21,7 +21,7 @@ const pageSize = 1_000;
 export const history = ({ id, database, json }: HistoryOptions, streams: Streams): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const { address } = yield* findActor(journal, id, database);
       const rows = yield* historyOf(journal, address);
       if (json) for (const row of rows) streams.out(`${jsonText(row)}\n`);

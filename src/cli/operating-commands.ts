@@ -22,6 +22,13 @@ const role = Options.text("role").pipe(
 );
 const days = Options.integer("days").pipe(Options.withDescription("From then on it is refused. Default: never."), Options.optional);
 
+const histories = Options.boolean("histories").pipe(Options.withDescription("Also step every history again, and compare the states with what is stored."));
+const machines = Options.text("machines").pipe(
+  Options.withAlias("m"),
+  Options.withDescription("With --histories: a module, or a folder of modules, that exports the machines. Those of Taskwright itself are known."),
+  Options.optional,
+);
+
 /** What somebody does who runs a server and looks after its journal. */
 export const operatingCommands = ({ streams, signals, exit }: Surroundings) => {
   const serve = Command.make(
@@ -89,10 +96,10 @@ export const operatingCommands = ({ streams, signals, exit }: Surroundings) => {
       yield* vacuumCommand(target, streams);
     }),
   ).pipe(Command.withDescription("Gives space that is not used any more back to the disk. No engine may have the journal meanwhile."));
-  const doctor = Command.make("doctor", { database, json }, (target) =>
+  const doctor = Command.make("doctor", { histories, machines, database, json }, ({ machines, ...target }) =>
     Effect.gen(function* () {
       const { doctor } = yield* Effect.promise(() => import("./files.ts"));
-      exit(yield* doctor(target, streams));
+      exit(yield* doctor({ ...target, machines: Option.getOrUndefined(machines) }, streams));
     }),
   ).pipe(Command.withDescription("Looks whether a journal contradicts itself, and changes nothing. Exit code: 0 nothing was found, 1 something was, 2 it can't be looked at."));
   return [serve, token, backup, restore, vacuum, doctor] as const;

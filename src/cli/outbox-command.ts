@@ -4,11 +4,12 @@ import * as Options from "@effect/cli/Options";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import type { OutboxOptions } from "./outbox.ts";
+import { placeGiven } from "./place.ts";
 import type { Steering } from "./steer-outbox.ts";
 import type { Streams } from "./streams.ts";
 
 // Optional: it may stand before the second word or after it, and must count in both places.
-const database = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file. Default: work.db"), Options.optional);
+const database = placeGiven;
 const json = Options.boolean("json").pipe(Options.withDescription("Print JSON for programs."));
 const outboxName = Args.text({ name: "NAME" }).pipe(Args.withDescription('The name of an outbox, as "taskwright outbox" lists it.'));
 const seq = Args.integer({ name: "SEQ" }).pipe(Args.withDescription("The number of an entry, as the list shows it."));

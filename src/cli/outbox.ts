@@ -6,7 +6,7 @@ import { durationText } from "./duration.ts";
 import { nearMatches } from "./near.ts";
 import { type Refused, refused } from "./refused.ts";
 import { timeText } from "./standing.ts";
-import { openReader } from "./stored-tasks.ts";
+import { openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { fields, table } from "./table.ts";
 
@@ -21,7 +21,7 @@ const pageSize = 1_000;
 export const listAll = ({ database, json }: OutboxOptions, streams: Streams): Effect.Effect<void, JournalError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const outboxes = yield* listOutboxes(yield* openReader(database));
+      const outboxes = yield* listOutboxes(yield* openPlace(database));
       if (json) for (const outbox of outboxes) streams.out(`${JSON.stringify(outbox)}\n`);
       else streams.out(outboxesText(outboxes, yield* Clock.currentTimeMillis, streams.isTerminal ? streams.columns() : undefined));
     }),
@@ -66,7 +66,7 @@ export const allEntries = (journal: Journal, name: string, statuses: ReadonlyArr
 export const listEntries = (name: string, status: EntryRow["status"] | undefined, { database, json }: OutboxOptions, streams: Streams): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const row = yield* outboxRow(journal, name, database);
       const entries = (yield* allEntries(journal, name, status === undefined ? undefined : [status])).map(entryView);
       if (json) for (const entry of entries) streams.out(`${JSON.stringify(entry)}\n`);
@@ -86,7 +86,7 @@ export const entryCountText = (count: number): string => (count === 0 ? "no entr
 export const showEntry = (name: string, seq: number, { database, json }: OutboxOptions, streams: Streams): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const { address } = yield* outboxRow(journal, name, database);
       const [row] = yield* journal.entries({ outbox: address, after: seq - 1, upTo: seq, limit: 1 });
       if (row === undefined) return yield* refused(`there is no entry ${seq} in the outbox "${name}"; it may be delivered. "taskwright outbox list ${name} --database ${database}" lists all`);

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { endedStates, type TaskState, taskStates, type TaskView } from "../dispatch/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { ownerText, standingText } from "./standing.ts";
-import { openReader, storedTasks } from "./stored-tasks.ts";
+import { openPlace, storedTasks } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { printable } from "./summary.ts";
 import { table } from "./table.ts";
@@ -18,7 +18,7 @@ export interface PsOptions {
 export const ps = ({ database, state, json }: PsOptions, streams: Streams): Effect.Effect<void, JournalError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const tasks = yield* storedTasks(journal);
       const owner = yield* journal.owner;
       const now = yield* Clock.currentTimeMillis;

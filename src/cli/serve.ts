@@ -5,8 +5,10 @@ import { shutdown, type ShutdownContext } from "../../machines/shutdown.ts";
 import { dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
 import { type DurableMachine, openEngine, type Plugin, systemTime } from "../engine/index.ts";
 import type { OpenOptions } from "../engine/index.ts";
+import type { InPromises, Outboxes } from "../delivery/index.ts";
+import { makeSchedules } from "../orchestration/index.ts";
 import { makeInspector } from "../inspector/index.ts";
-import { type Caller, listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type UnsafeServer } from "../server/index.ts";
+import { type Caller, listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type Server, type UnsafeServer } from "../server/index.ts";
 import type { SignalSource } from "./interrupts.ts";
 import { refused } from "./refused.ts";
 import type { Streams } from "./streams.ts";
@@ -22,25 +24,35 @@ interface Given {
   readonly machines?: ReadonlyArray<OpenOptions["machines"][number]>;
   readonly plugins?: ReadonlyArray<Plugin>;
   readonly kinds?: Kinds;
+  /** One of the plugins: the API shows it, and takes orders for it. */
+  readonly outboxes?: Outboxes | InPromises<Outboxes>;
 }
 
-const load = (files: ReadonlyArray<string>): Effect.Effect<Required<Given>, unknown> =>
+type Loaded = Required<Omit<Given, "outboxes">> & Pick<Given, "outboxes">;
+
+const load = (files: ReadonlyArray<string>): Effect.Effect<Loaded, unknown> =>
   Effect.gen(function* () {
     const machines: Array<OpenOptions["machines"][number]> = [];
     const plugins: Array<Plugin> = [];
     let kinds: Kinds = {};
+    let outboxes: Given["outboxes"];
     for (const file of files) {
       const given = yield* Effect.tryPromise({
         try: () => import(pathToFileURL(path.resolve(file)).href) as Promise<Given>,
         catch: (error) => refused(`${file}: ${error instanceof Error ? error.message : String(error)}`),
       });
-      if (given.machines === undefined && given.plugins === undefined && given.kinds === undefined)
-        return yield* refused(`${file}: it exports none of "machines", "plugins" and "kinds"; write "export const machines = [order];"`);
+      if (given.machines === undefined && given.plugins === undefined && given.kinds === undefined && given.outboxes === undefined)
+        return yield* refused(`${file}: it exports none of "machines", "plugins", "outboxes" and "kinds"; write "export const machines = [order];"`);
       machines.push(...(given.machines ?? []));
       plugins.push(...(given.plugins ?? []));
+      if (given.outboxes !== undefined) {
+        if (outboxes !== undefined) return yield* refused(`${file}: another module exports "outboxes" already; make all of them in one`);
+        outboxes = given.outboxes;
+        if (!plugins.includes(outboxes)) plugins.push(outboxes);
+      }
       kinds = { ...kinds, ...given.kinds };
     }
-    return { machines, plugins, kinds };
+    return { machines, plugins, kinds, ...(outboxes === undefined ? {} : { outboxes }) };
   });
 
 /**
@@ -50,28 +62,25 @@ const load = (files: ReadonlyArray<string>): Effect.Effect<Required<Given>, unkn
 export const serve = ({ given, config: file, json }: ServeOptions, streams: Streams, signals: SignalSource): Effect.Effect<number, unknown> =>
   Effect.gen(function* () {
     const config: ServeConfig = yield* readServeConfig(given, process.env, file) as Effect.Effect<ServeConfig, UnsafeServer>;
-    const { machines, plugins, kinds } = yield* load(config.machines);
-    return yield* Effect.tryPromise({ try: () => work(config, { machines: machines as ReadonlyArray<DurableMachine>, plugins, kinds }, json, streams, signals), catch: (error) => error });
+    const loaded = yield* load(config.machines);
+    return yield* Effect.tryPromise({ try: () => work(config, loaded, json, streams, signals), catch: (error) => error });
   });
 
-const work = async (
-  config: ServeConfig,
-  { machines, plugins, kinds }: { readonly machines: ReadonlyArray<DurableMachine>; readonly plugins: ReadonlyArray<Plugin>; readonly kinds: Kinds },
-  json: boolean,
-  streams: Streams,
-  signals: SignalSource,
-): Promise<number> => {
+const work = async (config: ServeConfig, { machines: given, plugins, kinds, outboxes }: Loaded, json: boolean, streams: Streams, signals: SignalSource): Promise<number> => {
   const tell = (event: string, data: object, words: string) => streams.out(json ? `${JSON.stringify({ event, ...data })}\n` : `${words}\n`);
+  const machines = given as ReadonlyArray<DurableMachine>;
   const remote = remoteWorkers();
+  const schedules = makeSchedules();
   const dispatch = dispatchMachines({ kinds, transports: { remote: remote.transport } });
-  const engine = await openEngine({ database: config.database, machines, plugins: [dispatch, ...plugins] });
+  const engine = await openEngine({ database: config.database, machines, plugins: [dispatch, schedules, ...plugins] });
   let dispatcher: Awaited<ReturnType<typeof openDispatcher>> | undefined;
   let listening: Listening;
+  let server: Server;
   // Whoever may operate may send events from the page, under the name of the token.
   const callers = new WeakMap<Request, Caller>();
   const inspector = makeInspector({
     engine,
-    machines: [...machines, ...[dispatch, ...plugins].flatMap((plugin) => plugin.machines)],
+    machines: [...machines, ...[dispatch, schedules, ...plugins].flatMap((plugin) => plugin.machines)],
     name: path.basename(config.database),
     base: "/inspector",
     role: (request) => (callers.get(request)?.roles.includes("operate") ? "operator" : "viewer"),
@@ -79,9 +88,12 @@ const work = async (
   });
   try {
     dispatcher = await openDispatcher(engine, dispatch, { slots: config.slots });
-    const server = makeServer({
+    schedules.attach(dispatcher);
+    server = makeServer({
       engine,
       dispatcher,
+      schedules,
+      ...(outboxes === undefined ? {} : { outboxes }),
       remoteWorkers: remote,
       allowedHosts: config.allowedHosts,
       allowedOrigins: config.allowedOrigins,
@@ -109,7 +121,8 @@ const work = async (
       drain: () => {
         tell("draining", {}, "what runs may end; once more to stop at once");
         inspector.close();
-        void Promise.all([listening.close(), opened.drain()]).then(() => machine.tell({ type: "DRAINED" }));
+        server.drain();
+        void opened.drain().then(() => machine.tell({ type: "DRAINED" }));
       },
       close: () => {
         void (async () => {

@@ -8,7 +8,7 @@ import { commandOf, commandResultOf, workText } from "./command-task.ts";
 import { durationText } from "./duration.ts";
 import type { Refused } from "./refused.ts";
 import { ownerText, type Surrounding, standingText, timeText } from "./standing.ts";
-import { allOf, openReader, tasksOfRows } from "./stored-tasks.ts";
+import { allOf, openPlace, tasksOfRows } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { lastLinesOf } from "./summary.ts";
 import { fields } from "./table.ts";
@@ -27,7 +27,7 @@ const outputLinesMax = 20;
 export const show = ({ id, database, json }: ShowOptions, streams: Streams): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const row = yield* findActor(journal, id, database);
       const owner = yield* journal.owner;
       const now = yield* Clock.currentTimeMillis;

@@ -3,11 +3,21 @@ import type * as Scope from "effect/Scope";
 import { isTaskContext, type TaskView, taskView } from "../dispatch/index.ts";
 import { viewOfStored } from "../engine/index.ts";
 import { type ActorRow, type Journal, type JournalError, SqliteJournal } from "../journal/index.ts";
+import { isServer } from "./place-of-server.ts";
 
 const pageSize = 1_000;
 
 /** Opens a journal for looking at it, also while an engine works with it. */
 export const openReader = (database: string): Effect.Effect<Journal, JournalError, Scope.Scope> => SqliteJournal.make({ file: database, reader: true });
+
+/** The same, or by the address of the server that has it: for what a server can tell. */
+export const openPlace = (place: string): Effect.Effect<Journal, JournalError, Scope.Scope> =>
+  isServer(place)
+    ? Effect.flatMap(
+        Effect.promise(() => import("./server-reader.ts")),
+        ({ serverReader }) => serverReader(place),
+      )
+    : openReader(place);
 
 /** All tasks of a journal, in the order in which they were made. */
 export const storedTasks = (journal: Journal): Effect.Effect<ReadonlyArray<TaskView>, JournalError> => Effect.flatMap(allOf(journal, { machine: "task" }), (rows) => tasksOfRows(journal, rows));

@@ -4,7 +4,9 @@ import { type EffectRow, emptyTurn, type Journal, type JournalError, type Journa
 import { childId } from "../domain/address.ts";
 import { claim } from "./claim.ts";
 import { countText, type LetterOptions } from "./dead-letters.ts";
+import { isServer } from "./place-of-server.ts";
 import { type Refused, refused } from "./refused.ts";
+import { openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 
 export interface TakeOptions extends LetterOptions {
@@ -24,6 +26,7 @@ export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, 
       const { database, filter, ids, all, json } = options;
       if (all === ids.length > 0) return yield* refused(`give the ids of dead letters, or --all: "taskwright dead-letters ${verb} 1 2" or "taskwright dead-letters ${verb} --all --machine order"`);
       if (!all && Object.keys(filter).length > 0) return yield* refused(`--${Object.keys(filter)[0]} chooses among all: use it with --all, or give ids alone`);
+      if (isServer(database)) return yield* takeAtServer(verb, options, streams);
       const { journal, counters, attempts } = yield* claim(database, `engine.${verb}(${all ? "{ … }" : JSON.stringify(ids)})`);
       const wanted = yield* idsOf(journal, all ? { ...filter, limit: Number.MAX_SAFE_INTEGER } : ids);
       let { mail, effect } = counters;
@@ -42,6 +45,25 @@ export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, 
       if (json) streams.out(`${JSON.stringify({ [verb === "requeue" ? "requeued" : "dropped"]: count, left })}\n`);
       else streams.out(`${countText(count)} ${verb === "requeue" ? `requeued; the next engine on ${database} delivers ${count === 1 ? "it" : "them"}` : "dropped"}\n`);
       if (left > 0 && !json) streams.error(`${countText(left)} left: ${left === 1 ? "the actor that asked for it is" : "the actors that asked for them are"} gone\n`);
+    }),
+  );
+
+/** A server does it at once. */
+const takeAtServer = (verb: "requeue" | "drop", { database, filter, ids, all, json }: TakeOptions, streams: Streams): Effect.Effect<void, JournalError | UnknownDeadLetter | Refused> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { asking, clientOf } = yield* Effect.promise(() => import("./server-client.ts"));
+      const { deadLetters } = yield* clientOf(database);
+      const take = (payload: object) => asking(database, (verb === "requeue" ? deadLetters.requeueDeadLetters : deadLetters.dropDeadLetters)({ payload: payload as never }));
+      // A filter takes a thousand at a time; those that fail again are new letters, behind the last one that is meant.
+      let count = 0;
+      if (!all) for (let from = 0; from < ids.length; from += pageSize) count += (yield* take({ ids: ids.slice(from, from + pageSize) })).count;
+      else {
+        const meant = yield* idsOf(yield* openPlace(database), { ...filter, limit: 1_000 });
+        if (meant.length > 0) count += (yield* take({ ids: meant })).count;
+      }
+      if (json) streams.out(`${JSON.stringify({ [verb === "requeue" ? "requeued" : "dropped"]: count, left: 0 })}\n`);
+      else streams.out(`${countText(count)} ${verb === "requeue" ? "requeued" : "dropped"}\n`);
     }),
   );
 

@@ -8,7 +8,7 @@ import { durationText } from "./duration.ts";
 import { knownMachines } from "./known-machines.ts";
 import { type Refused, refused } from "./refused.ts";
 import { ownerText, timeText } from "./standing.ts";
-import { allOf, openReader } from "./stored-tasks.ts";
+import { allOf, openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { fields, table } from "./table.ts";
 
@@ -24,7 +24,7 @@ export interface WhyOptions {
 export const why = ({ id, machines, database, json }: WhyOptions, streams: Streams): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const row = yield* findActor(journal, id, database);
       const waiting = yield* whyOf(journal, viewOf(row), yield* knownMachines(machines), yield* Clock.currentTimeMillis);
       if (json) streams.out(`${JSON.stringify(waiting, null, 2)}\n`);
@@ -41,7 +41,7 @@ export interface MovesOptions extends WhyOptions {
 export const moves = ({ id, machines, database, json, event }: MovesOptions, streams: Streams): Effect.Effect<number, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const view = viewOf(yield* findActor(journal, id, database));
       const entry = (yield* knownMachines(machines))(view);
       if (entry === undefined) return yield* refused(`the form of the machine "${view.machine}" that wrote ${view.address} is not known here; give the file of its version with --machines`);
@@ -62,7 +62,7 @@ export interface StuckOptions extends Omit<WhyOptions, "id"> {
 export const stuck = ({ machines, database, json, graceMs }: StuckOptions, streams: Streams): Effect.Effect<number, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const journal = yield* openReader(database);
+      const journal = yield* openPlace(database);
       const now = yield* Clock.currentTimeMillis;
       const machineOf = yield* knownMachines(machines);
       const rows = yield* allOf(journal, {});

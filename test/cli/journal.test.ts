@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { invoke } from "../../src/cli/invoke.ts";
 import { dispatchMachines } from "../../src/dispatch/index.ts";
 import { openEngine } from "../../src/engine/index.ts";
+import * as Connection from "../../src/journal/connection.ts";
+import * as Driver from "../../src/journal/driver.ts";
 import { heldSignals, recordedStreams } from "./recorded.ts";
 
 const node = process.execPath;
@@ -27,6 +29,16 @@ const taskwright = async (...words: ReadonlyArray<string>) => {
   const code = await Effect.runPromise(invoke(["node", "taskwright", ...words], streams, heldSignals().source));
   return { code, ...written };
 };
+
+/** Writes what no engine would. */
+const spoil = (file: string, statement: string) =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const open = yield* Connection.open(yield* Driver.choose("auto", file), { file, reader: false, synchronous: "OFF" });
+      yield* open.read(statement);
+      yield* open.close;
+    }),
+  );
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "taskwright-cli-"));
@@ -128,6 +140,18 @@ describe("cli > a real journal", () => {
   it("ps > names a database that is not there, or is none of ours", async () => {
     expect(await taskwright("ps", "--database", join(folder, "nothing.db"))).toMatchObject({ code: 2, error: expect.stringContaining("there is no such file") });
     expect(await taskwright("ps", "--database", file)).toMatchObject({ code: 2, error: expect.stringContaining("not a database") });
+  });
+
+  it("doctor > with --histories steps every history again, and finds what was tampered with", async () => {
+    expect(await taskwright("doctor", "--database", database, "--machines", "x.ts")).toMatchObject({ code: 2, error: expect.stringContaining("--histories") });
+    const whole = await taskwright("doctor", "--histories", "--database", database);
+    expect(whole).toMatchObject({ code: 0, out: expect.stringContaining("nothing contradicts itself") });
+    expect(whole.out).toMatch(/\d+ actors, \d+ entries verified, 0 actors differ/);
+    const copy = join(folder, "copy.db");
+    await taskwright("backup", copy, "--database", database);
+    await spoil(copy, "UPDATE history SET event = replace(event, '\"exitCode\":7', '\"exitCode\":8')");
+    expect((await taskwright("doctor", "--database", copy)).code).toBe(0);
+    expect(await taskwright("doctor", "--histories", "--database", copy)).toMatchObject({ code: 1, out: expect.stringContaining("task/bad") });
   });
 
   it("an owned journal can be read, and refuses a second engine with its owner", async () => {
