@@ -1,7 +1,8 @@
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
 import { document, makeAsk } from "../server/conforming.ts";
-import { bearer, stand, tokens } from "../server/stand.ts";
+import { bearer, sharedStand, stand, tokens } from "../server/stand.ts";
+import { yard } from "../server/yard.ts";
 import { listen, makeServer, newToken } from "../../src/server/index.ts";
 
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -71,9 +72,18 @@ describe("security > tokens", () => {
     ["a very long one", bearer("x".repeat(4_000))],
     ["none at all", {}],
     ["in a foreign cookie", { cookie: `other=${good.token}` }],
+    ["in a cookie whose name ends so", { cookie: `xtaskwright_token=${good.token}` }],
+    ["the whole token's hash in the cookie", { cookie: `taskwright_token=${good.stored.hash}` }],
+    ["in a header of its own", { "x-api-key": good.token, "x-auth-token": good.token }],
+    ["with quotes", { authorization: `Bearer "${good.token}"` }],
+    ["behind two blanks and a word", { authorization: `Bearer token ${good.token}` }],
+    ["as a subprotocol of something else", { "sec-websocket-protocol": `xtaskwright.token.${good.token}` }],
+    ["as basic credentials of the forwarding proxy", { "proxy-authorization": `Bearer ${good.token}` }],
+    ["a forwarded user", { "x-forwarded-user": "anna", "x-remote-user": "anna", forwarded: "for=127.0.0.1" }],
   ];
+  const guarding = sharedStand({ tokens: [good.stored], limits: { wrongTokensBurst: 1_000 } });
   test.each(wrong)("that are wrong are refused: %s", async (what, headers) => {
-    const { ask } = await stand({ tokens: [good.stored] });
+    const { ask } = await guarding();
     expect(await ask("GET", `/v1/status?token=${good.token}`, { headers }), what).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
   });
 
@@ -128,14 +138,21 @@ describe("security > places", () => {
     "xn--lcalhost-2za",
     "2130706433",
     "0x7f.1",
+    "127.1",
+    "[::ffff:127.0.0.1]",
+    "localhost,evil.example",
+    "localhost\tevil.example",
+    "tasks.example.",
   ];
+  const plain = sharedStand();
   test.each(hosts)("that are not the server's are refused as Host: %j", async (host) => {
-    const { port } = await stand();
+    const { port } = await plain();
     const { status, body } = await withHeaders(port, "GET", "/v1/status", { host });
     expect([400, 421], body).toContain(status);
   });
+  const named = sharedStand({ allowedHosts: ["tasks.example"] });
   test.each(["localhost", "LOCALHOST:1234", "127.0.0.1", "[::1]:80", "tasks.example:8443"])("that are its own are taken as Host: %j", async (host) => {
-    const { port } = await stand({ allowedHosts: ["tasks.example"] });
+    const { port } = await named();
     expect((await withHeaders(port, "GET", "/v1/status", { host })).status).toBe(200);
   });
 
@@ -151,9 +168,14 @@ describe("security > places", () => {
     "http://127.0.0.1:1",
     "HTTPS://GOOD.EXAMPLE/",
     "https://good.example ",
+    "https://good.example@evil.example",
+    "https://good.example#.evil.example",
+    "http://localhost:1",
+    "data:text/html,x",
   ];
+  const visited = sharedStand({ allowedOrigins: ["https://good.example"] });
   test.each(origins)("of foreign pages are refused as Origin: %j", async (origin) => {
-    const { port } = await stand({ allowedOrigins: ["https://good.example"] });
+    const { port } = await visited();
     for (const method of ["GET", "POST"]) {
       const { status, body } = await withHeaders(port, method, "/v1/actors", { host: "localhost", origin, "content-type": "application/json" });
       // Node takes blanks off the end of a header.
@@ -214,9 +236,13 @@ describe("security > names and values", () => {
     "/v1/dead-letters/1e99",
     "/v1/actors/%E0%A4%A",
     "/v1/actors/%ff",
+    "/v1/schedules/a/moments?count=-1",
+    "/v1/actors?limit=1.5",
+    "/v1/actors?cursor=DROP",
   ]; // prettier-ignore
+  const plain = sharedStand();
   test.each(paths)("lead nowhere: %s", async (path) => {
-    const { port } = await stand();
+    const { port } = await plain();
     const { status, body } = await withHeaders(port, "GET", path, { host: "localhost" });
     if (path === "/v1/outboxes/__proto__/entries") expect(status).toBe(404);
     expect([400, 404], body).toContain(status);
@@ -257,12 +283,12 @@ describe("security > names and values", () => {
     ["not UTF-8", '{"type":"\xff"}'],
   ]; // prettier-ignore
   test.each(bodies)("that are no event are refused: %s", async (what, text) => {
-    const { ask, engine } = await stand();
-    await engine.start("counter", "1");
-    const { status, body } = await ask("POST", "/v1/actors/counter%2F1/events", { body: text });
+    const { ask, engine } = await plain();
+    await engine.start("counter", what);
+    const { status, body } = await ask("POST", `/v1/actors/counter%2F${encodeURIComponent(what)}/events`, { body: text });
     if (what === "not UTF-8") return expect(status).toBe(200);
     expect(status, JSON.stringify(body)).toBe(400);
-    expect((await engine.history("counter/1")).length).toBe(1);
+    expect((await engine.history(`counter/${what}`)).length).toBe(1);
   });
 
   test("that a machine has not are refused in a start", async () => {
@@ -271,6 +297,41 @@ describe("security > names and values", () => {
       expect((await ask("POST", "/v1/actors", { body: { machine, id: "1" } })).status, machine).toBeGreaterThanOrEqual(400);
     }
     for (const id of ["__proto__", "", "a/b", "\u0000", "x".repeat(201), "\ud800"]) expect((await ask("POST", "/v1/actors", { body: { machine: "counter", id } })).status, id).toBe(400);
+  });
+});
+
+describe("security > traces and names in histories", () => {
+  const hostile: ReadonlyArray<readonly [what: string, traceparent: string]> = [
+    ["a long one", `00-${"a".repeat(5_000)}-01`],
+    ["zeros", `00-${"0".repeat(32)}-${"0".repeat(16)}-01`],
+    ["large letters", `00-${"AB".repeat(16)}-${"CD".repeat(8)}-01`],
+    ["a version that is none", `ff-${"ab".repeat(16)}-${"cd".repeat(8)}-01`],
+    ["with more behind it", `00-${"ab".repeat(16)}-${"cd".repeat(8)}-01, x: y`],
+  ];
+  test("a hostile traceparent goes no further", async () => {
+    const { ask, dispatcher } = await yard();
+    for (const [index, [what, traceparent]] of hostile.entries()) {
+      expect((await ask("POST", "/v1/tasks", { body: { id: `t${index}`, kind: "greet" }, headers: { traceparent } })).status, what).toBe(201);
+      expect((await dispatcher.get(`t${index}`))?.spec.traceparent, what).toBeUndefined();
+      expect(await ask("POST", "/v1/tasks", { body: { kind: "greet", traceparent } }), what).toMatchObject({ status: 400, body: { code: "invalid_task" } });
+    }
+  });
+
+  test("nobody signs with another name: the history has that of the token", async () => {
+    const { stored, operate } = tokens();
+    const { ask, engine, dispatcher } = await yard({ tokens: stored });
+    const headers = { ...bearer(operate), "x-forwarded-user": "root" };
+    await ask("POST", "/v1/tasks", { body: { id: "a", kind: "greet", by: "root" }, headers });
+    expect(await dispatcher.get("a")).toBeUndefined();
+    await ask("POST", "/v1/tasks", { body: { id: "a", kind: "greet" }, headers });
+    await ask("POST", "/v1/tasks/orders", { body: { order: "cancel", which: ["a"], by: "root", why: "x" }, headers });
+    await ask("POST", "/v1/tasks/orders", { body: { order: "cancel", which: ["a"], why: "x" }, headers });
+    const signed = (await engine.history("task/a")).map(({ event, from }) => (event as { readonly by?: string }).by ?? from);
+    expect(signed[0]).toBe("olaf");
+    expect(signed).not.toContain("root");
+    expect((await ask("POST", "/v1/queues/q/orders", { body: { order: "pause", by: "root" }, headers })).status).toBe(400);
+    await ask("POST", "/v1/queues/q/policy", { body: { slotsMax: 1 }, headers });
+    expect((await engine.history("queue/q")).map(({ from }) => from)).toEqual(["olaf"]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import { assign, fromPromise, sendTo, setup } from "xstate";
 import { makeOutboxes, openEngine, outboxRef, type ReplyTo, retry, type Taskwright } from "../../src/index.ts";
 import type { OpenOptions } from "../../src/engine/index.ts";
@@ -51,19 +51,34 @@ export interface Stand {
 
 const quiet = (): void => {};
 
+type StandOptions = Partial<Omit<ServerOptions, "engine">> & { readonly engine?: Partial<OpenOptions>; readonly headers?: Readonly<Record<string, string>> };
+
 /** An engine with a server on a free port; both end with the test. */
-export const stand = async (options: Partial<Omit<ServerOptions, "engine">> & { readonly engine?: Partial<OpenOptions>; readonly headers?: Readonly<Record<string, string>> } = {}): Promise<Stand> => {
+export const stand = async (options: StandOptions = {}): Promise<Stand> => {
+  const { close, ...opened } = await openStand(options);
+  onTestFinished(close);
+  return opened;
+};
+
+/** One for all tests of a file that only ask: made by the first of them. */
+export const sharedStand = (options: StandOptions = {}): (() => Promise<Stand>) => {
+  let opened: ReturnType<typeof openStand> | undefined;
+  afterAll(async () => (await opened)?.close());
+  return () => (opened ??= openStand(options));
+};
+
+const openStand = async (options: StandOptions) => {
   const { engine: engineOptions, headers, ...serverOptions } = options;
   const outboxes = makeOutboxes({ outside: { destination: () => retry("nobody is there") } });
   const engine = await openEngine({ machines: [counter], plugins: [outboxes], log: quiet, ...engineOptions });
   const logged: Stand["logged"] = [];
   const server = makeServer({ engine, outboxes, log: (entry) => logged.push(entry), ...serverOptions });
   const listening = await listen(server, { port: 0 });
-  onTestFinished(async () => {
+  const close = async () => {
     await listening.close();
     await engine.close({ grace: 0 });
-  });
-  return { engine, server, url: listening.url, port: listening.port, ask: makeAsk(listening.url, headers), logged };
+  };
+  return { engine, server, url: listening.url, port: listening.port, ask: makeAsk(listening.url, headers), logged, close };
 };
 
 /** Tokens of each kind, with their texts. */

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
@@ -9,7 +9,10 @@ import { yard } from "./yard.ts";
 
 /** How often the cable is pulled; the long form is `CABLE_CUTS=200`. */
 const cutsWanted = Number(process.env.CABLE_CUTS ?? 12);
+const pythonCuts = Number(process.env.CABLE_CUTS ?? 3);
 const ways = ["webSocket", "polls"] as const;
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
+if (!hasPython) console.warn("there is no python3: the worker in Python is not tested");
 
 const worker = (options: Omit<RemoteWorkerOptions, "id"> & { readonly id?: string }) => {
   const started = startWorker({ id: "w1", heartbeatMs: 500, pollMs: 500, WebSocket: WebSocket as unknown as WebSocketConstructor, ...options });
@@ -220,21 +223,50 @@ describe("server > remote workers", () => {
     expect((await engine.history(assignment as string)).filter(({ event }) => event.type === "ACCEPTED")).toHaveLength(1);
   });
 
-  test("in Python speak by the reference alone", async () => {
-    try {
-      execFileSync("python3", ["--version"]);
-    } catch {
-      return;
-    }
+  const python = (url: string, token: string) => {
+    const child = spawn("python3", [fileURLToPath(new URL("../../docs/examples/worker.py", import.meta.url)), url, token], { stdio: ["ignore", "inherit", "inherit"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+  };
+
+  test.skipIf(!hasPython)("in Python speak by the reference alone", async () => {
     const { stored, worker: token } = tokens();
     const { url, dispatcher } = await yard({ tokens: stored, kinds: { shout: {} } });
-    const python = spawn("python3", [fileURLToPath(new URL("../../docs/examples/worker.py", import.meta.url)), url, token], { stdio: ["ignore", "inherit", "inherit"] });
-    onTestFinished(() => void python.kill("SIGKILL"));
+    python(url, token);
     const receipts = await dispatcher.submit(["a", "b", "c"].map((input) => ({ kind: "shout", input })));
     expect((await dispatcher.whenEnded(receipts.map(({ id }) => id))).map(({ state, result }) => [state, result])).toEqual([
       ["done", "A"],
       ["done", "B"],
       ["done", "C"],
     ]);
+  });
+
+  test.skipIf(!hasPython)(`in Python lose nothing and do nothing twice while their cable is pulled ${pythonCuts} times`, { timeout: 60_000 + pythonCuts * 5_000 }, async () => {
+    const { stored, worker: token } = tokens();
+    const { port, dispatcher, engine } = await yard({ tokens: stored, kinds: { shout: {} } });
+    const line = await cable(port);
+    python(line.url, token);
+    const ids: Array<string> = [];
+    const submit = async (count: number) => {
+      const receipts = await dispatcher.submit(Array.from({ length: count }, (_, n) => ({ kind: "shout", input: `n${ids.length + n}` })));
+      ids.push(...receipts.map(({ id }) => id));
+    };
+    await submit(1);
+    await dispatcher.whenEnded(ids);
+    for (let cut = 0; cut < pythonCuts; cut++) {
+      await submit(3);
+      // In the middle of an offer, an acceptance, a result: wherever it is by then.
+      await pause((cut * 7) % 23);
+      line.pull();
+      await pause((cut * 3) % 11);
+      line.plug();
+      await dispatcher.whenEnded(ids);
+    }
+    expect(line.cuts()).toBe(pythonCuts);
+    const ended = await dispatcher.whenEnded(ids);
+    expect(ended.map(({ state, result, attempts }) => ({ state, result, attempts }))).toEqual(ids.map((_, n) => ({ state: "done", result: `N${n}`, attempts: 1 })));
+    for (const id of ids) {
+      const told = (await engine.history(`task/${id}/assignment`)).filter(({ outcome }) => outcome === "handled").map(({ event }) => event.type);
+      expect(told.filter((type) => type === "ACCEPTED" || type === "ENDED")).toEqual(["ACCEPTED", "ENDED"]);
+    }
   });
 });
