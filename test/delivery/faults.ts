@@ -32,7 +32,8 @@ export class FaultyReceiver {
   readonly #nowhere: string;
   #open = 0;
   readonly #underWay = new Set<string>();
-  readonly #read = new Set<string>();
+  /** Attempts that the server has read and does not answer. */
+  readonly #heldBack = new Set<string>();
   #changed = () => {};
 
   private constructor(fault: Fault, elsewhere: string) {
@@ -46,8 +47,8 @@ export class FaultyReceiver {
         this.requests.push({ key, lane, at: this.#now });
         this.atOnceMax = Math.max(this.atOnceMax, ++this.#open);
         response.on("close", () => this.#open--);
+        if (this.#isBad(lane) && (fault === "hangs" || fault === "answers after the time-out")) this.#heldBack.add(`${key} ${request.headers.attempt}`);
         this.#answer(lane, key, response);
-        this.#read.add(`${key} ${request.headers.attempt}`);
         this.#changed();
       });
     });
@@ -85,7 +86,7 @@ export class FaultyReceiver {
 
   /** Every attempt has ended or is held back by the server. */
   async settled(): Promise<void> {
-    while ([...this.#underWay].some((id) => !(this.#read.has(id) && this.#holdsBack(id))))
+    while ([...this.#underWay].some((id) => !this.#heldBack.has(id)))
       await new Promise<void>((resolve) => {
         this.#changed = resolve;
       });
@@ -102,10 +103,6 @@ export class FaultyReceiver {
 
   #isBad(lane: string): boolean {
     return this.isDown && lane.startsWith("bad");
-  }
-
-  #holdsBack(id: string): boolean {
-    return (this.#fault === "hangs" || this.#fault === "answers after the time-out") && this.#isBad(id);
   }
 
   #answer(lane: string, key: string, response: ServerResponse): void {
