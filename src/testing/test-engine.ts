@@ -42,7 +42,7 @@ export interface TestEngineOptions extends Omit<EngineOptions, "machines" | "tim
 }
 
 // Under virtual time nobody takes a journal over by surprise: renewals would only lengthen long advances.
-const calmLimits = { heartbeatMs: 6 * 60 * 60 * 1000, leaseMs: 365 * 24 * 60 * 60 * 1000 };
+const calmLimits = { heartbeatMs: 30 * 24 * 60 * 60 * 1000, leaseMs: 365 * 24 * 60 * 60 * 1000 };
 
 /** Turns in which any scenario settles. */
 const turnsMax = 10_000;

@@ -13,7 +13,7 @@ const seed = 20;
 const patienceMs = 240_000;
 
 /** These kills leave mail and owed actions behind, and the next engine takes its time to read them. */
-const mailOverSlowReads: ReadonlyArray<Journey> = [18, 19, 21].map((occurrence) => ({
+const mailOverSlowReads: ReadonlyArray<Journey> = [18, 21].map((occurrence) => ({
   name: `bank-mail-${occurrence}`,
   work: "bank",
   seed,
@@ -31,12 +31,12 @@ describe.skipIf(whyNot !== undefined)("crash", () => {
   test(
     "kills > at named places, in recovery and at random moments > lose, repeat and leave nothing",
     async () => {
-      const journeys = [...plan("tasks", 3, seed), ...plan("bank", 3, seed, 2), ...mailOverSlowReads];
+      const journeys = [...plan("tasks", 2, seed), ...plan("bank", 2, seed, 2), ...mailOverSlowReads];
       const campaign = summarize(site, await rideAll(site, journeys));
       console.log(`${campaign.rides.map(rideText).join("\n")}\n${table(campaign)}`);
       expect(campaign.violations).toEqual([]);
       expect(campaign.unreached).toEqual([]);
-      expect(campaign.fired).toBeGreaterThanOrEqual(15);
+      expect(campaign.fired).toBeGreaterThanOrEqual(11);
     },
     patienceMs,
   );

@@ -28,7 +28,7 @@ describe("crash > power failure", () => {
           console.warn(`SKIPPED, power failures are not simulated: ${reason}`);
           return context.skip(reason);
         }
-        const failures = await failPower(site, recorder as Recorder, synchronous, 60, 5);
+        const failures = await failPower(site, recorder as Recorder, synchronous, 40, 5);
         console.log(failuresText(failures));
         expect(verdict(failures)).toBeUndefined();
       },
