@@ -61,7 +61,7 @@ export interface EndpointContext {
   /** Counts the processes. Invariant: it only grows. */
   readonly incarnation: number;
   readonly connection: string | null;
-  /** Assignments that hold a slot. Invariant: each once, at most `slots`. */
+  /** Assignments that hold a slot. Invariant: each once; more than `slots` only with one that it accepted after its slot was free. */
   readonly taken: ReadonlyArray<string>;
   /** Those among them that it has accepted: nobody else ever gets them. */
   readonly accepted: ReadonlyArray<string>;
@@ -89,6 +89,8 @@ export type EndpointEvent =
   | { readonly type: "OFFER"; readonly assignment: string; readonly message: IncomingMessage; readonly isDispatched: boolean }
   | { readonly type: "WITHDRAW"; readonly assignment: string }
   | { readonly type: "RELEASE"; readonly assignment: string }
+  /** The inbox has no room for it: it waits, and others may have its slot. */
+  | { readonly type: "FREE_SLOT"; readonly assignment: string }
   /** It accepted an assignment, and takes part in its conversation. */
   | { readonly type: "JOINED"; readonly assignment: string; readonly conversation?: string }
   | { readonly type: "PUSHED"; readonly connection: string; readonly assignments: ReadonlyArray<string> }
@@ -220,6 +222,11 @@ export const endpoint = setup({
       // What it has already, it need not begin any more.
       if (event.type === "WITHDRAW" && context.connection !== null) enqueue(act("pushWithdrawal", { connection: context.connection, assignment }));
     }),
+    /** What is kept is still to be pushed, and has its slot until then. */
+    freeSlot: assign(({ context, event }) => {
+      if (event.type !== "FREE_SLOT" || context.accepted.includes(event.assignment) || context.buffer.some(({ assignment }) => assignment === event.assignment)) return {};
+      return { taken: without(context.taken, event.assignment) };
+    }),
     join: assign(({ context, event }) => {
       if (event.type !== "JOINED") return {};
       const { assignment, conversation } = event;
@@ -319,6 +326,7 @@ export const endpoint = setup({
     OFFER: { actions: "decline" },
     WITHDRAW: { actions: "forget" },
     RELEASE: { actions: "forget" },
+    FREE_SLOT: { actions: "freeSlot" },
     JOINED: { actions: "join" },
     CALL: [
       { guard: "isForeign", actions: { type: "refuse", params: { code: "not_owner", detail: "another process owns this endpoint" } } },

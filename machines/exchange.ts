@@ -108,6 +108,9 @@ export const exchange = setup({
     withdraw: enqueueActions(({ context, enqueue, self }) => {
       enqueue.sendTo(actorRef(context.endpoint), { type: "WITHDRAW", assignment: addressOf(self) });
     }),
+    freeSlot: enqueueActions(({ context, enqueue, self }) => {
+      enqueue.sendTo(actorRef(context.endpoint), { type: "FREE_SLOT", assignment: addressOf(self) });
+    }),
     release: enqueueActions(({ context, enqueue, self }) => {
       enqueue.sendTo(actorRef(context.endpoint), { type: "RELEASE", assignment: addressOf(self) });
     }),
@@ -252,6 +255,8 @@ export const exchange = setup({
         },
         waiting: {
           description: "The inbox is full: the assignment is kept, so that nothing is dropped, and can still be accepted.",
+          // Or an endpoint whose slots are all of this kind could never empty the inbox.
+          entry: "freeSlot",
           on: {
             ACCEPT: { target: "#exchange.held", actions: "join" },
             FAIL: [

@@ -196,7 +196,7 @@ export const message = setup({
       description: "There was no room: its sender was told to deliver it again. What it can't say any more is forgotten after a while.",
       entry: "tellRefused",
       on: { REDELIVER: { target: "choosing", actions: "recordRoute" } },
-      after: { recordRetention: "closed" },
+      after: { recordRetention: "forgotten" },
     },
     undispatched: {
       description: "It lies in the inbox.",
@@ -256,5 +256,7 @@ export const message = setup({
       },
     },
     closed: { type: "final", description: "What became of it is forgotten." },
+    // Apart from "closed": a sender that comes back now must not be told that it was taken.
+    forgotten: { type: "final", description: "There was no room, and its sender did not give it again." },
   },
 });

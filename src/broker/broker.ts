@@ -42,7 +42,7 @@ export interface BrokerOptions {
 /** Where a message is. */
 export interface MessageView {
   readonly id: string;
-  readonly state: "assigning" | "undispatched" | "dispatching" | "assigned" | "taken" | "refused" | "answered" | "unanswered" | "failed" | "expired" | "settled" | "closed";
+  readonly state: "assigning" | "undispatched" | "dispatching" | "assigned" | "taken" | "refused" | "answered" | "unanswered" | "failed" | "expired" | "settled" | "closed" | "forgotten";
   /** The id of the endpoint that has it. */
   readonly endpoint: string | undefined;
   /** Its latest assignment. */

@@ -132,7 +132,8 @@ export const makeBroker = (options: BrokerOptions): Broker => {
         yield* engine.send(messageAddress(message.id), { type: "REDELIVER", ...routes.find(message) });
         view = yield* settledView(message.id);
       }
-      if (view.value === "refused") return yield* new InboxFull({ messageId: message.id, inboxMax: policy.inboxMax });
+      // One that was forgotten is gone soon, and then its sender may begin anew.
+      if (view.value === "refused" || view.value === "forgotten") return yield* new InboxFull({ messageId: message.id, inboxMax: policy.inboxMax });
       return messageView(view);
     }).pipe(Effect.catchTag("UnknownMessage", (error) => Effect.die(error)));
 

@@ -23,6 +23,7 @@ const events = {
   OFFER: offer("1"),
   WITHDRAW: { type: "WITHDRAW", assignment },
   RELEASE: { type: "RELEASE", assignment },
+  FREE_SLOT: { type: "FREE_SLOT", assignment },
   JOINED: { type: "JOINED", assignment, conversation: "c" },
   PUSHED: { type: "PUSHED", connection: "c1", assignments: [assignment] },
   PUSH_FAILED: { type: "PUSH_FAILED", connection: "c1" },
@@ -32,7 +33,7 @@ const events = {
   SHUT_DOWN: { type: "SHUT_DOWN" },
   RETIRE: { type: "RETIRE", replyTo },
 } as const satisfies { readonly [Type in EndpointEvent["type"]]: Extract<EndpointEvent, { readonly type: Type }> };
-const { ATTACH, DETACH, CLOSED, HEARTBEAT, CALL, OFFER, WITHDRAW, RELEASE, JOINED, PUSHED, PUSH_FAILED, EXPECT, START_FAILED, OPENED, SHUT_DOWN, RETIRE } = events;
+const { ATTACH, DETACH, CLOSED, HEARTBEAT, CALL, OFFER, WITHDRAW, RELEASE, FREE_SLOT, JOINED, PUSHED, PUSH_FAILED, EXPECT, START_FAILED, OPENED, SHUT_DOWN, RETIRE } = events;
 const again = { ...ATTACH, connection: "c2" } as const;
 const heir = { ...ATTACH, connection: "c2", declared: { ...declared, owner: "p2" } } as const;
 const thief = { ...heir, ownerLives: true } as const;
@@ -44,6 +45,7 @@ const stale = { ...CALL, connection: "c0" } as const;
 const books = (state: string) => ({
   WITHDRAW: to(state, WITHDRAW),
   RELEASE: to(state, RELEASE),
+  FREE_SLOT: to(state, FREE_SLOT),
   JOINED: to(state, JOINED),
   RETIRE: to("retired", RETIRE),
 });

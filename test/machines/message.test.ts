@@ -44,7 +44,7 @@ describe("machines > message", () => {
       refused: {
         way: [DECLINED, FULL],
         on: rest("nobody has it: only its sender can give it again", { REDELIVER: [to("assigning", REDELIVER), to("seeking", { type: "REDELIVER", reason: "no_target" })] }),
-        after: record,
+        after: { recordRetention: to("forgotten", elapsed("recordRetention")) },
       },
       undispatched: {
         way: [DECLINED, HELD],
@@ -72,7 +72,8 @@ describe("machines > message", () => {
       "over.failed": overRow("failed"),
       "over.expired": { way: [DECLINED, HELD, elapsed("inboxTimeout")], on: rest("it is over, and only remembered", {}), after: record },
       "over.settled": { way: [DECLINED, HELD, TAKE, SETTLE], on: rest("it is over, and only remembered", {}), after: record },
-      closed: { way: [DECLINED, FULL, elapsed("recordRetention")], over: "what became of it is forgotten" },
+      closed: { way: [TAKEN, ended("answered"), elapsed("recordRetention")], over: "what became of it is forgotten" },
+      forgotten: { way: [DECLINED, FULL, elapsed("recordRetention")], over: "it was refused, and nobody gave it again" },
     },
   });
 

@@ -380,6 +380,26 @@ describe("scenarios > broker", () => {
     expect(await stage.failure(stage.broker.receive({ id: "a/b", content: 1 }))).toMatchObject({ _tag: "InvalidMessage" });
   });
 
+  inThreeModes("D10 a message that was refused, and is given again when nobody remembers it, is never said to be taken", async (bench) => {
+    const stage = await Stage.open(bench, { policy: { inboxMax: 1, recordRetentionMs: 60_000 } });
+    await stage.call(stage.broker.receive(say("first")));
+    expect(await stage.failure(stage.broker.receive(say("m")))).toMatchObject({ _tag: "InboxFull" });
+    await stage.advance(61_000);
+    expect(await stage.failure(stage.broker.receive(say("m")))).toMatchObject({ _tag: "InboxFull", retryable: true });
+  });
+
+  inThreeModes("D10 an endpoint whose slots are all taken by what it refused can still empty the inbox", async (bench) => {
+    const stage = await Stage.open(bench, { policy: { inboxMax: 1, slots: 1 } });
+    const puppet = await stage.puppet("e");
+    await stage.call(stage.broker.receive(say("lies in the inbox")));
+    await stage.call(stage.broker.receive(say("m", { target: "e" })));
+    await stage.call(puppet.session.refuse(puppet.lastOffer, "busy"));
+    expect(await stage.state("m")).toBe("assigned");
+    expect(await stage.call(stage.broker.dispatch("lies in the inbox", "e"))).toMatchObject({ state: "assigned" });
+    await stage.advance(2_000);
+    expect(await stage.inbox()).toEqual(["m: busy"]);
+  });
+
   inThreeModes("D10 taking, re-adding and dispatching are atomic: one of two gets it, and it is never at two places", async (bench) => {
     const stage = await Stage.open(bench, { policy: { inboxMax: 1 } });
     await stage.puppet("e");
