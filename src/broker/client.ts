@@ -48,6 +48,8 @@ export interface EndpointClient {
 const patience = Schedule.exponential("50 millis").pipe(Schedule.union(Schedule.spaced("2 seconds")), Schedule.jittered);
 /** A broker that does not answer for so long is reached over another connection. */
 const answerTimeout = "90 seconds";
+/** A broker that does not take leave within it is left: it sees the connection go. */
+const goodbyeTimeout = "1 second";
 
 /** Something that the broker said which is no error of an endpoint's calls: it says so itself whether to repeat it. */
 export interface CallFailure {
@@ -220,7 +222,7 @@ export const connectEndpoint = (options: EndpointOptions): EndpointClient => {
   for (const entry of memory.all()) begin(entry, true);
   const running = Effect.runFork(Effect.raceFirst(connected, Effect.zipRight(beat, Effect.never)));
   return {
-    isAttached: () => link !== undefined,
+    isAttached: () => link?.socket.destroyed === false,
     attached: async () => {
       const exit = await Effect.runPromiseExit(Effect.raceFirst(isAttached.await, Fiber.join(running)));
       if (Exit.isFailure(exit)) throw Cause.squash(exit.cause);
@@ -228,13 +230,13 @@ export const connectEndpoint = (options: EndpointOptions): EndpointClient => {
     close: async () => {
       const said = link;
       if (said !== undefined) {
-        const gone = new Promise<void>((resolve) => said.socket.once("close", () => resolve()));
+        const gone = Effect.async<void>((resume) => void said.socket.once("close", () => resume(Effect.void)));
         try {
           writeLine(said.socket, { type: "detach" });
         } catch {
           said.socket.destroy();
         }
-        await gone;
+        await Effect.runPromise(Effect.timeoutOption(gone, goodbyeTimeout));
       }
       await Effect.runPromise(Effect.all([Fiber.interrupt(running), ...[...under.values()].map((fiber) => Fiber.interrupt(fiber))], { discard: true }));
     },
