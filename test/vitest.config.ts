@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { ReplayedReporter } from "./replayed-reporter.ts";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files that take long come first, so that none of them is left alone at the end. */
@@ -17,6 +18,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    setupFiles: ["test/replayed.ts"],
+    reporters: ["default", new ReplayedReporter()],
     pool: "forks",
     // Files share their modules: loading them anew for each of 200 files takes more time than most of the tests.
     poolOptions: { forks: { maxForks: 2, minForks: 1, isolate: false } },

@@ -3,6 +3,7 @@ import type { StoredState } from "../actor/index.ts";
 import { type Address, childAddress } from "../domain/address.ts";
 import type { ActorRow, HistoryRow, Journal } from "../journal/index.ts";
 import { type Forms, formsOf, type History, lastMove, type Machines, type Replay, replay, replayEach } from "../replay/index.ts";
+import { replayed } from "./replayed.ts";
 
 /** What replaying everything in a journal came to. */
 export interface Folded {
@@ -14,9 +15,6 @@ export interface Folded {
   /** Where stored rows contradict each other, in words. */
   readonly problems: ReadonlyArray<string>;
 }
-
-/** What the test engines of this process replayed at their ends, all in all. */
-export const replayed = { histories: 0, entries: 0 };
 
 /**
  * The proof that what is stored is what happened: each actor's history is replayed, as `taskwright replay --all` does,
