@@ -1,5 +1,6 @@
 """A remote worker for Taskwright, with the standard library alone: python3 worker.py http://127.0.0.1:8080 TOKEN"""
 import json, sys, time, uuid
+from http.client import HTTPException
 from urllib import error, request
 
 URL, TOKEN = sys.argv[1], sys.argv[2]
@@ -24,6 +25,7 @@ def call(path, body):
 
 
 number, incarnation, received, unsaid = 0, None, 0, []  # unsaid: what the server has not stored yet
+accepting = None  # the offer whose acceptance is not known to be stored
 
 
 def say(speaker, about, kind, **fields):
@@ -31,9 +33,25 @@ def say(speaker, about, kind, **fields):
     global number
     number += 1
     unsaid.append({"type": kind, "n": number, **about, **fields})
+    return send(speaker)
+
+
+def send(speaker):
     acks = call("reports", {**speaker, "messages": unsaid})["acks"]
     unsaid.clear()
     return acks[-1]["outcome"]
+
+
+def about(offer):
+    return {name: offer[name] for name in ("assignment", "attempt", "incarnation")}
+
+
+def carry_out(speaker, offer):
+    try:
+        end = {"outcome": "ok", "result": KINDS[offer["kind"]](offer["input"])}
+    except Exception as failure:
+        end = {"outcome": "error", "failure": {"name": type(failure).__name__, "message": str(failure)}}
+    say(speaker, about(offer), "ended", **end)
 
 
 failures = 0
@@ -47,8 +65,9 @@ while True:
             incarnation, received = registered["incarnation"], 0
         speaker = {"worker": registered["worker"], "owner": OWNER, "incarnation": incarnation}
         if unsaid:
-            call("reports", {**speaker, "messages": unsaid})
-            unsaid.clear()
+            outcome, offer, accepting = send(speaker), accepting, None
+            if offer is not None and outcome == "handled":
+                carry_out(speaker, offer)  # the break came after the acceptance, and before the work
         failures = 0
         while True:
             for message in call("poll", {**speaker, "received": received, "waitMs": registered["heartbeatMs"]})["messages"]:
@@ -57,15 +76,11 @@ while True:
                 received = max(received, message.get("n", 0))
                 if message["type"] != "offer":
                     continue  # one task at a time: what it has is done before it hears of an end
-                about = {name: message[name] for name in ("assignment", "attempt", "incarnation")}
-                if say(speaker, about, "accepted") != "handled":
-                    continue  # it came too late: another worker has it
-                try:
-                    end = {"outcome": "ok", "result": KINDS[message["kind"]](message["input"])}
-                except Exception as failure:
-                    end = {"outcome": "error", "failure": {"name": type(failure).__name__, "message": str(failure)}}
-                say(speaker, about, "ended", **end)
-    except (OSError, ValueError, Refused) as problem:  # no network, half an answer, or not now
+                accepting = message
+                outcome, accepting = say(speaker, about(message), "accepted"), None
+                if outcome == "handled":  # else it came too late: another worker has it
+                    carry_out(speaker, message)
+    except (OSError, HTTPException, ValueError, Refused) as problem:  # no network, half an answer, or not now
         if isinstance(problem, Refused) and not problem.retryable:
             raise
         failures += 1
