@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect";
-import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ActorState, Command, Step } from "../../src/actor/index.ts";
 import type { Journal } from "../../src/journal/index.ts";
 import { search } from "./search.ts";
@@ -11,7 +11,11 @@ interface Planted {
   decode?: (state: ActorState) => ActorState;
   wrap?: (journal: Journal) => Journal;
 }
-const planted = vi.hoisted((): { now: Planted } => ({ now: {} }));
+const planted = vi.hoisted((): { now: Planted } => {
+  // Files share their modules: without this the engine that an earlier file loaded would be searched, in which nothing can be planted.
+  vi.resetModules();
+  return { now: {} };
+});
 
 vi.mock("../../src/actor/index.ts", async (importOriginal) => {
   const actor = await importOriginal<typeof import("../../src/actor/index.ts")>();
@@ -78,6 +82,7 @@ const bugs: ReadonlyArray<readonly [bug: string, plant: Planted]> = [
 
 describe("fuzz > planted bugs", () => {
   beforeAll(() => void vi.spyOn(console, "warn").mockImplementation(() => {}));
+  afterAll(() => void vi.resetModules());
   afterEach(() => {
     planted.now = {};
   });

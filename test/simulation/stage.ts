@@ -3,7 +3,11 @@
  * engine looks for the hook of its failpoints once, when it is imported.
  */
 
-/** Hears of the places that the engine passes; the world that runs now sets it. */
-export const stage: { atFailpoint: (name: string) => void } = { atFailpoint: () => {} };
+const place = globalThis as { [key: symbol]: unknown };
+const key = Symbol.for("taskwright.simulation.stage");
 
-(globalThis as { [key: symbol]: unknown })[Symbol.for("taskwright.failpoint")] = (name: string) => stage.atFailpoint(name);
+/** Hears of the places that the engine passes; the world that runs now sets it. One per process, however often this file is loaded. */
+export const stage = (place[key] ?? { atFailpoint: () => {} }) as { atFailpoint: (name: string) => void };
+
+place[key] = stage;
+place[Symbol.for("taskwright.failpoint")] ??= (name: string) => stage.atFailpoint(name);
