@@ -85,20 +85,21 @@ describe.skipIf(isWindows)("owner > two processes on one journal", () => {
 
   test("after kill -9 on another machine, where nobody can see the process, the second opens when the lease is over", async () => {
     const elsewhere = fileURLToPath(new URL("./elsewhere.mjs", import.meta.url));
-    const first = open({ leaseMs: 2_000, heartbeatMs: 500, imports: [elsewhere] });
+    // Long enough that the second has been begun before it is over, on a machine that does much else.
+    const first = open({ leaseMs: 6_000, heartbeatMs: 500, imports: [elsewhere] });
     await first.heard("opened");
     first.signal("SIGKILL");
     const killedAt = Date.now();
     await first.ended;
-    const { owner: second, refusals } = await follow({ leaseMs: 2_000, heartbeatMs: 500 });
+    const { owner: second, refusals } = await follow({ leaseMs: 6_000, heartbeatMs: 500 });
     await second.heard("opened", 2);
     const waitedMs = Date.now() - killedAt;
-    console.log(`takeover after kill -9 on another machine: ${waitedMs} ms (lease 2000 ms)`);
+    console.log(`takeover after kill -9 on another machine: ${waitedMs} ms (lease 6000 ms)`);
     expect(refusals.length).toBeGreaterThan(0);
     for (const refusal of refusals) expect(refusal).toMatchObject({ refused: "JournalOwned", pid: first.pid });
     const until = refusals.at(-1)?.until as number;
     expect(Date.now()).toBeGreaterThan(until);
-    expect(until - killedAt).toBeLessThanOrEqual(2_000);
+    expect(until - killedAt).toBeLessThanOrEqual(6_000);
   });
 
   for (const isBusy of [false, true]) {

@@ -81,9 +81,9 @@ const planted: ReadonlyArray<readonly [rule: string, check: Rule, bug: string, p
     rules.historyLeadsToState,
     "the state is changed on its way",
     storing((turn) => ({ ...turn, moved: turn.moved.map((row) => ({ ...row, state: row.state.replace('"count":1', '"count":7') })) })),
-    /the history leads to/,
+    /not the one to which its history leads/,
   ],
-  ["history leads to the state", rules.historyLeadsToState, "the state is not written", storing((turn) => ({ ...turn, moved: [] })), /the history leads to/],
+  ["history leads to the state", rules.historyLeadsToState, "the state is not written", storing((turn) => ({ ...turn, moved: [] })), /not the one to which its history leads/],
   [
     "children are stored with their parent",
     rules.childrenAreStoredWithTheirParent,
