@@ -7,7 +7,17 @@ import type { Reporter, TestModule } from "vitest/node";
  * their engines end. About half of what was counted, so that a suite that stops doing it turns red, and one more or one
  * less does not matter.
  */
-export const floors: Readonly<Record<string, number>> = { broker: 1, delivery: 1, dispatch: 1, engine: 1, examples: 1, fuzz: 1, scenarios: 1, simulation: 1 };
+export const floors: Readonly<Record<string, number>> = {
+  broker: 250,
+  delivery: 190,
+  dispatch: 3_000,
+  engine: 12_000,
+  examples: 340,
+  fuzz: 20_000,
+  orchestration: 240,
+  scenarios: 2_000,
+  simulation: 7_000,
+};
 
 /** What is missing in the folders that ran whole, in words. */
 export const shortOf = (counts: ReadonlyMap<string, number>): ReadonlyArray<string> =>

@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 import { ReplayedReporter } from "./replayed-reporter.ts";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
+const { TEST_REPORT } = process.env;
+
 /** Files that take long come first, so that none of them is left alone at the end. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -18,8 +20,10 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    setupFiles: ["test/replayed.ts"],
-    reporters: ["default", new ReplayedReporter()],
+    // The engine takes a hook at its failpoints only as it is loaded, and files share it.
+    setupFiles: ["test/simulation/stage.ts", "test/replayed.ts"],
+    // `.ci/run` counts the tests in a report.
+    reporters: ["default", new ReplayedReporter(), ...(TEST_REPORT === undefined ? [] : [["json", { outputFile: TEST_REPORT }] as ["json", object]])],
     pool: "forks",
     // Files share their modules: loading them anew for each of 200 files takes more time than most of the tests.
     poolOptions: { forks: { maxForks: 2, minForks: 1, isolate: false } },
