@@ -1,5 +1,6 @@
 import { encode, nextDue, type Definition } from "../../src/actor/index.ts";
 import { childAddress } from "../../src/domain/address.ts";
+import { type BrokerBounds, BrokerBook } from "./check-broker.ts";
 import { checkBank } from "./check-bank.ts";
 import { EntryBook } from "./check-entries.ts";
 import { checkTasks, TaskBook } from "./check-tasks.ts";
@@ -21,6 +22,7 @@ export interface Bounds {
   readonly dueTimersMax: number;
   readonly keyRetentionMs: number;
   readonly leaseMs: number;
+  readonly broker: BrokerBounds | undefined;
 }
 
 export interface CheckerOptions {
@@ -45,6 +47,7 @@ export class Checker {
   readonly #options: CheckerOptions;
   readonly entryBook = new EntryBook();
   readonly #tasks = new TaskBook();
+  readonly brokerBook: BrokerBook;
   readonly #seqs = new Map<number, number>();
   /** What each client's request was stored as: `address type op`, with the moment. */
   readonly #requests = new Map<string, number>();
@@ -59,6 +62,11 @@ export class Checker {
 
   constructor(options: CheckerOptions) {
     this.#options = options;
+    this.brokerBook = new BrokerBook(
+      this.lives,
+      (invariant, what) => this.violate(invariant, what),
+      (mark) => options.mark(mark),
+    );
   }
 
   violate(invariant: Invariant, what: string): void {
@@ -94,6 +102,8 @@ export class Checker {
     this.#checkBounds(moments);
     this.#lostMoney += checkBank(this.lives, stored, this.#lostMoney, (what) => this.violate("I6", what));
     this.entryBook.check(moments, stored, this.#options.ledger.received, (what) => this.violate("I9", what));
+    if (this.entryBook.hasReplaced) this.#options.mark("entry replaced by a later one");
+    if (this.#options.bounds.broker !== undefined) this.brokerBook.check(stored, this.#options.bounds.broker);
     checkTasks(this.#tasks, this.lives, moments, stored, (what) => this.violate("I6", what));
   }
 
@@ -113,6 +123,7 @@ export class Checker {
       this.#seqs.set(actor.id, entry.seq);
       if (moment === undefined) continue;
       moments.push(moment);
+      this.brokerBook.follow(moment);
       this.#options.onMoment(moment);
     }
     return moments;
@@ -267,7 +278,8 @@ export class Checker {
         if (found?.token !== child.token || found.status !== "active") this.violate("I1", `${actor.address} waits for its child "${id}", which is ${found?.status ?? "missing"}`);
       }
     }
-    for (const key of this.entryBook.keys) if (!this.#options.ledger.received.has(key)) this.violate("I9", `"${key}" was stored, and nobody got it`);
+    for (const key of this.entryBook.keys) if (!this.#options.ledger.received.has(key) && !this.entryBook.wasReplaced(key)) this.violate("I9", `"${key}" was stored, and nobody got it`);
+    this.brokerBook.finish(this.#options.ledger.messages);
     for (const task of this.#options.ledger.tasks) if (!actors.has(`task/${task}`)) this.violate("I2", `the task ${task} was acknowledged and is not there`);
   }
 }

@@ -12,7 +12,7 @@ interface Request {
   readonly onDone?: () => void;
 }
 /** What was answered, as far as it can be held against the store. */
-type Answer = Receipt | { readonly asked: true } | { readonly submitted: ReadonlyArray<string> } | { readonly cancelled: string };
+type Answer = Receipt | { readonly asked: true } | { readonly handedOut: true } | { readonly submitted: ReadonlyArray<string> } | { readonly cancelled: string } | { readonly received: string };
 
 interface Client {
   readonly name: string;
@@ -60,6 +60,7 @@ const focuses = {
   set: ["alarm"],
   break: ["fragile", "brittle"],
   ask: ["account"],
+  message: ["account"],
 } as const;
 
 /** Errors after which nothing of the call is stored, whatever else went wrong. */
@@ -110,7 +111,7 @@ export class Clients {
   }
 
   #choose(op: string): Request {
-    const { source } = this.#world;
+    const { source, plan } = this.#world;
     const known = (machine: string): string | undefined => {
       const ids = this.#started[machine];
       return ids === undefined ? undefined : source.pick("which", ids);
@@ -132,6 +133,8 @@ export class Clients {
       write: 5,
       submit: 6,
       cancel: 2,
+      message: plan.broker === undefined ? 0 : 70,
+      handOut: plan.broker === undefined ? 0 : 25,
     };
     const kind = source.weighted("wish", { ...weights, ...(this.#focus === "start" ? {} : { [this.#focus]: 5 * weights[this.#focus] }) });
     switch (kind) {
@@ -213,6 +216,18 @@ export class Clients {
       }
       case "submit":
         return this.#submit(op);
+      case "message":
+        return this.#message(op);
+      case "handOut":
+        return {
+          op,
+          says: "hands out what lies in the inbox",
+          keyed: false,
+          call: async ({ broker }) => {
+            for (const { id } of (await broker?.inbox()) ?? []) await broker?.dispatch(id, this.#endpoint());
+            return { handedOut: true };
+          },
+        };
       case "cancel":
         if (this.#tasks.length > 0) {
           const task = source.pick("task", this.#tasks);
@@ -288,6 +303,32 @@ export class Clients {
     };
   }
 
+  #endpoint(): string {
+    return `e${this.#world.source.whole("endpoint", 1, this.#world.plan.broker?.endpoints ?? 1)}`;
+  }
+
+  /** A message from outside: its sender gives it again until the broker has said that it took it. */
+  #message(op: string): Request {
+    const { source } = this.#world;
+    const id = `m${op.slice(3)}`;
+    const message = {
+      id,
+      content: op,
+      ...(source.chance("targeted", 0.9) ? { target: this.#endpoint() } : {}),
+      ...(source.chance("talks", 0.3) ? { conversation: `talk ${source.whole("talk", 1, 2)}` } : {}),
+    };
+    return {
+      op,
+      says: `brings ${id}`,
+      keyed: true,
+      call: async ({ broker }) => {
+        if (broker === undefined) throw new NotReady();
+        await broker.receive(message);
+        return { received: id };
+      },
+    };
+  }
+
   #ask(client: Client, request: Request): void {
     const world = this.#world;
     const process = world.target;
@@ -346,8 +387,10 @@ export class Clients {
   #refused(client: Client, request: Request, error: unknown): void {
     if (client.request !== request) return;
     const tag = tagOf(error);
-    if (!request.keyed || tag === "ActorFailed" || tag === "UnknownActor" || tag === "UnknownTask") client.request = undefined;
-    else this.#world.later(undefined, this.#world.source.whole("retryMs", 50, 1_000), () => this.#again(client, request));
+    // One that hears too often that there is no room turns away.
+    const turnsAway = tag === "InboxFull" && this.#world.source.chance("turnsAway", 0.1);
+    if (!request.keyed || turnsAway || tag === "ActorFailed" || tag === "UnknownActor" || tag === "UnknownTask") client.request = undefined;
+    else this.#world.later(undefined, this.#world.source.whole("retryMs", 50, tag === "InboxFull" ? 5_000 : 1_000), () => this.#again(client, request));
   }
 
   /** What was acknowledged must be stored at this moment. */
@@ -355,6 +398,12 @@ export class Clients {
     const { store, checker, ledger } = this.#world;
     this.#world.trace(`${request.op} ${call} is answered`);
     if ("asked" in answer) return this.#world.mark("question answered");
+    if ("handedOut" in answer) return;
+    if ("received" in answer) {
+      if (store.actor(`message/${answer.received}`) === undefined) checker.violate("I2", `${request.op}: the message ${answer.received} was acknowledged and is not stored`);
+      ledger.messages.add(answer.received);
+      return;
+    }
     if ("submitted" in answer) {
       for (const id of answer.submitted) {
         if (store.actor(`task/${id}`) === undefined) checker.violate("I2", `${request.op}: the task ${id} was acknowledged and is not stored`);
@@ -390,7 +439,7 @@ export class Clients {
     if (!known.has(tag)) checker.violate("I10", `${request.op}: its client was told something unexpected: ${error instanceof Error ? error.stack : text}`);
     if ((error as { reason?: unknown }).reason === "defect") checker.violate("I10", `${request.op}: the engine failed in itself: ${text}`);
     if (tag === "TimedOut") this.#world.mark("question not answered in time");
-    if (tag === "UnknownActor" && !request.says.includes("task/")) checker.violate("I2", `${request.op}: ${text}`);
+    if (tag === "UnknownActor" && !request.says.includes("task/") && !request.says.startsWith("hands out")) checker.violate("I2", `${request.op}: ${text}`);
     if (!nothingStored.has(tag) && !(tag === "EngineClosed" && !text.includes("whether") && !text.includes("meanwhile"))) return;
     const where = ledger.stored.get(call);
     if (where !== undefined) checker.violate("I3", `${request.op}: the call ${call} was refused (${text}), but it is stored: ${where}`);
@@ -415,5 +464,9 @@ const known: ReadonlySet<string> = new Set([
   "JournalError",
   "JournalFenced",
   "NotReady",
+  "InboxFull",
+  "NotInInbox",
+  "TargetRefused",
+  "UnknownEndpoint",
 ]);
 const tagOf = (error: unknown): string => String((error as { _tag?: unknown } | null)?._tag ?? "none");

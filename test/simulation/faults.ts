@@ -41,6 +41,18 @@ export const faults = {
   receiverHung: { most: 0.4, says: "the receiver of an outbox never answered" },
   receiverUnknown: { most: 0.6, says: "the receiver of an outbox got an entry, and its answer was lost" },
   receiverSlow: { most: 1, says: "the receiver of an outbox took its time" },
+  receiverTwice: { most: 0.6, says: "the receiver of an outbox got an entry twice" },
+  endpointCut: { most: 2, says: "the connection of an endpoint broke" },
+  endpointDied: { most: 1, says: "the process of an endpoint died" },
+  endpointSilent: { most: 0.6, says: "an endpoint did not answer an offer" },
+  endpointRefused: { most: 0.6, says: "an endpoint refused an offer" },
+  frameUnwritable: { most: 1, says: "an endpoint could not be written to" },
+  replyRepeated: { most: 3, says: "an endpoint made the same reply again" },
+  outsideAway: { most: 2, says: "the outside could not be reached for a reply" },
+  outsideRefused: { most: 1.5, says: "the outside refused a reply" },
+  outsideSilent: { most: 1.5, says: "the outside never answered a reply" },
+  outsideBroke: { most: 1.5, says: "the connection to the outside broke under a reply" },
+  outsideSlow: { most: 1, says: "the outside took its time for a reply" },
 } as const;
 
 export type Fault = keyof typeof faults;

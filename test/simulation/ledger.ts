@@ -8,8 +8,12 @@ export class Ledger {
   readonly attempts = new Set<string>();
   /** Every call that was stored, with where. */
   readonly stored = new Map<string, string>();
-  /** Keys of the entries that the receiver of the outbox got. */
-  readonly received = new Set<string>();
+  /** What the receiver of the outbox got, by the key of the entry. */
+  readonly received = new Map<string, string>();
   /** Tasks whose submission was acknowledged. */
   readonly tasks = new Set<string>();
+  /** Messages that the broker has said it took. */
+  readonly messages = new Set<string>();
+  /** Processes of endpoints that have ended. */
+  readonly deadOwners = new Set<string>();
 }

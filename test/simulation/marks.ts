@@ -46,6 +46,16 @@ export const marks = [
   "task begun again after a crash",
   "entry sent again",
   "attempt of an entry timed out",
+  "entry replaced by a later one",
+  "kept offers pushed when it was back",
+  "endpoint lost after its grace",
+  "another process of an endpoint attached",
+  "offer given back to the inbox",
+  "offer kept while the inbox was full",
+  "message refused by a full inbox",
+  "accepted message answered after its endpoint was lost",
+  "repeated reply answered as the first",
+  "reply whose outcome nobody knows",
 ] as const;
 
 export type Mark = (typeof marks)[number];

@@ -1,3 +1,4 @@
+import { type BrokerPlan, brokerPlanOf } from "./broker.ts";
 import { drawRates, type Fault } from "./faults.ts";
 import type { Source } from "./source.ts";
 
@@ -10,6 +11,8 @@ export interface Plan {
   readonly clients: number;
   readonly ops: number;
   readonly slots: number;
+  /** Absent: this world has none. */
+  readonly broker: BrokerPlan | undefined;
   readonly limits: {
     readonly leaseMs: number;
     readonly heartbeatMs: number;
@@ -26,22 +29,28 @@ export interface Plan {
 /** One seed of twenty runs over a real SQLite file. */
 const sqliteEvery = 20;
 
-export const planOf = (source: Source): Plan => ({
-  rates: drawRates(source),
-  store: source.seed % sqliteEvery === 7 ? "sqlite" : "memory",
-  steps: source.whole("plan", 200, 600),
-  clients: source.whole("plan", 1, 8),
-  ops: source.whole("plan", 20, 100),
-  slots: source.whole("plan", 1, 3),
-  limits: {
-    leaseMs: 10_000,
-    heartbeatMs: 2_000,
-    turnEnvelopesMax: source.pick("plan", [1, 2, 1_000, 1_000]),
-    turnMessagesMax: source.pick("plan", [1, 2, 3, 10_000, 10_000]),
-    dueTimersMax: source.pick("plan", [1, 2, 1_000, 1_000]),
-    residentActorsMax: source.pick("plan", [2, 8, 20_000, 20_000]),
-    activitiesMax: source.pick("plan", [1, 1_000, 1_000]),
-    intakeMax: source.pick("plan", [20, 100_000, 100_000]),
-    keyRetentionMs: source.pick("plan", [60_000, 24 * 60 * 60 * 1000]),
-  },
-});
+export const planOf = (source: Source): Plan => {
+  const broker = brokerPlanOf(source);
+  // What happens between endpoints takes steps too.
+  const more = broker === undefined ? 0 : 800;
+  return {
+    rates: drawRates(source),
+    store: source.seed % sqliteEvery === 7 ? "sqlite" : "memory",
+    steps: source.whole("plan", 200, 600) + more,
+    clients: source.whole("plan", 1, 8) + (broker === undefined ? 0 : 4),
+    ops: source.whole("plan", 20, 100),
+    slots: source.whole("plan", 1, 3),
+    broker,
+    limits: {
+      leaseMs: 10_000,
+      heartbeatMs: 2_000,
+      turnEnvelopesMax: source.pick("plan", [1, 2, 1_000, 1_000]),
+      turnMessagesMax: source.pick("plan", [1, 2, 3, 10_000, 10_000]),
+      dueTimersMax: source.pick("plan", [1, 2, 1_000, 1_000]),
+      residentActorsMax: source.pick("plan", [2, 8, 20_000, 20_000]),
+      activitiesMax: source.pick("plan", [1, 1_000, 1_000]),
+      intakeMax: source.pick("plan", [20, 100_000, 100_000]),
+      keyRetentionMs: source.pick("plan", [60_000, 24 * 60 * 60 * 1000]),
+    },
+  };
+};

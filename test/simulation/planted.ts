@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect";
-import { assign, enqueueActions } from "xstate";
+import { type AnyStateMachine, assign, enqueueActions } from "xstate";
 import { assignment } from "../../machines/assignment.ts";
+import { endpoint } from "../../machines/endpoint.ts";
 import { task } from "../../machines/task.ts";
 import { actorRef } from "../../src/domain/reference.ts";
 import type { Run } from "../../src/domain/task.ts";
@@ -12,8 +13,8 @@ import type { World } from "./world.ts";
 export interface Planted {
   readonly says: string;
   readonly journal?: (journal: Journal, world: World, process: SimProcess) => Journal;
-  readonly task?: typeof task;
-  readonly assignment?: typeof assignment;
+  /** By their ids, in the place of the sound ones. */
+  readonly machines?: Readonly<Record<string, AnyStateMachine>>;
 }
 
 const leaking = assignment.provide({
@@ -24,12 +25,20 @@ const leaking = assignment.provide({
   },
 });
 
+/** The buffer of an endpoint is emptied with the order to push it, not when that was done. */
+export const losing = endpoint.provide({
+  actions: {
+    sendBuffer: enqueueActions(({ context, enqueue }) => {
+      const { connection, buffer } = context;
+      enqueue({ type: "pushBuffer", params: { connection, offers: buffer.map(({ assignment, message }) => ({ assignment, message })) } } as never);
+      enqueue.assign({ buffer: [], pushed: [] });
+    }),
+  },
+});
+
 const forgetting = assignment.provide({ actions: { recordCancel: assign({}) } });
 
-/**
- * The simulator must find each of these within 200 seeds, or it is blind. One more of the ten that the trade knows is of a
- * part that these worlds do not have, a buffer that is deleted before it was pushed: see `test/broker/plants.ts`.
- */
+/** The simulator must find each of these within 200 seeds, or it is blind. */
 export const planted = {
   acknowledgeBeforeCommit: {
     says: "the engine is told that a turn is stored, and it is stored a little later",
@@ -79,26 +88,27 @@ export const planted = {
   },
   budgetCountedTwice: {
     says: "a failed attempt is counted twice",
-    task: task.provide({
-      actions: {
-        recordRun: assign(({ context, event }) => {
-          const { outcome, reported } = (event as unknown as { readonly output: Run }).output;
-          const failures = context.failures + (outcome === "failed" || outcome === "timedOut" ? 2 : 0);
-          return {
-            run: { outcome, reported },
-            failures,
-            losses: context.losses + (outcome === "lost" ? 1 : 0),
-            delayMs: failures >= context.spec.retry.attemptsMax ? null : 500,
-            failure: { name: "TaskFailed", message: "it failed" },
-          };
-        }),
-      },
-    }),
+    machines: {
+      task: task.provide({
+        actions: {
+          recordRun: assign(({ context, event }) => {
+            const { outcome, reported } = (event as unknown as { readonly output: Run }).output;
+            const failures = context.failures + (outcome === "failed" || outcome === "timedOut" ? 2 : 0);
+            return {
+              run: { outcome, reported },
+              failures,
+              losses: context.losses + (outcome === "lost" ? 1 : 0),
+              delayMs: failures >= context.spec.retry.attemptsMax ? null : 500,
+              failure: { name: "TaskFailed", message: "it failed" },
+            };
+          }),
+        },
+      }),
+    },
   },
   cancelNotStored: {
     says: "that a running task is not wanted any more is said, but not stored",
-    task: task.provide({ actions: { intendCancel: assign({}) }, actors: { assignment: forgetting } }),
-    assignment: forgetting,
+    machines: { task: task.provide({ actions: { intendCancel: assign({}) }, actors: { assignment: forgetting } }), assignment: forgetting },
   },
   outboxRowOutsideItsTransaction: {
     says: "what an outbox takes is stored a little later than the transition that sent it",
@@ -116,8 +126,11 @@ export const planted = {
   },
   slotLeakedOnTimeout: {
     says: "a command that timed out keeps its slot",
-    task: task.provide({ actors: { assignment: leaking } }),
-    assignment: leaking,
+    machines: { task: task.provide({ actors: { assignment: leaking } }), assignment: leaking },
+  },
+  bufferDeletedBeforePush: {
+    says: "what was kept for an endpoint is deleted before it was pushed",
+    machines: { endpoint: losing },
   },
 } as const satisfies Readonly<Record<string, Planted>>;
 

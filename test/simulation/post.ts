@@ -19,17 +19,20 @@ export const writer = setup({
   },
 }).createMachine({ id: "writer", version: "1", context: { written: 0 }, on: { WRITE: { actions: ["count", "send"] } } });
 
-/** A receiver that fails, takes its time, answers twice, hangs, or gets a letter and says that it does not know. */
+/** A receiver that fails, takes its time, gets a letter twice, hangs, or gets a letter and says that it does not know. */
 const receiver =
   (world: World, process: SimProcess): Destination =>
-  ({ key }, { attempt, signal }) => {
+  ({ key, payload }, { attempt, signal }) => {
     if (process.dead) return new Promise(() => {});
     const { ledger, checker } = world;
     const receive = (): Verdict => {
       world.trace(`${process.name} delivers ${key}, attempt ${attempt}`);
       if (!checker.entryBook.wasStored(key)) checker.violate("I9", `${key} was sent, and is not stored`);
-      if (ledger.received.has(key)) world.mark("entry sent again");
-      ledger.received.add(key);
+      const said = JSON.stringify(payload);
+      const before = ledger.received.get(key);
+      if (before !== undefined) world.mark("entry sent again");
+      if (before !== undefined && before !== said) checker.violate("I9", `${key} was sent with another content: ${said}, before it was ${before}`);
+      ledger.received.set(key, said);
       return delivered;
     };
     if (world.fault("receiverFailed")) return retry("it is down");
@@ -43,6 +46,8 @@ const receiver =
       receive();
       return unknownOutcome("the answer was lost");
     }
+    // On its way it is doubled, and the second one comes behind others of its lane.
+    if (world.fault("receiverTwice")) world.later(undefined, world.source.whole("twiceMs", 1, 3_000), receive);
     if (!world.fault("receiverSlow")) return receive();
     return new Promise((resolve) => {
       world.later(process, world.source.whole("receiverMs", 1, 9_000), () => resolve(receive()));

@@ -1,3 +1,4 @@
+import type { BrokerInPromises } from "../../src/broker/index.ts";
 import type { Dispatcher } from "../../src/dispatch/index.ts";
 import type { Taskwright } from "../../src/engine/index.ts";
 import { type Host, ProcessClock } from "./clock.ts";
@@ -11,6 +12,7 @@ export class SimProcess {
   engine: Taskwright | undefined;
   workers: { readonly killAll: () => void } | undefined;
   dispatcher: Dispatcher | undefined;
+  broker: BrokerInPromises | undefined;
   /** Nothing of it goes on, and nobody hears of it any more. */
   dead = false;
   /** It stands still, and does not know it. */

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { EventObject } from "xstate";
 import type { ActivityContext } from "../../machines/activity.ts";
+import { defaultBrokerPolicy } from "../../src/broker/index.ts";
 import { dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
 import { makeOutboxes } from "../../src/delivery/index.ts";
 import { parentAddress } from "../../src/domain/address.ts";
@@ -11,10 +12,12 @@ import { type ActionInfo, currentActivity, type DurableMachine, openEngine } fro
 import { Journal, type Opened, type Turn } from "../../src/journal/index.ts";
 import { Forms } from "../../src/replay/index.ts";
 import { foldJournal } from "../../src/testing/fold.ts";
+import { brokerMachines, brokerOf } from "./broker.ts";
 import { Checker } from "./checker.ts";
 import { Clients } from "./clients.ts";
 import type { Host } from "./clock.ts";
 import { diskOf } from "./disk.ts";
+import { SimEndpoint } from "./endpoints.ts";
 import { type Fault, faultNames } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
 import { definitionsOf, type Life, type Moment } from "./life.ts";
@@ -77,6 +80,7 @@ export class World {
     () => this.now - beginning,
   );
   readonly #clients: Clients;
+  readonly #endpoints: ReadonlyArray<SimEndpoint>;
   readonly #hosts: ReadonlyArray<Host> = [
     { name: "east", offset: 0 },
     { name: "west", offset: 0 },
@@ -104,11 +108,12 @@ export class World {
       store: this.store,
       definitions: sound(options.planted).definitions,
       ledger: this.ledger,
-      bounds: this.plan.limits,
+      bounds: { ...this.plan.limits, broker: this.plan.broker === undefined ? undefined : { ...defaultBrokerPolicy, ...this.plan.broker.policy } },
       mark: (mark) => this.mark(mark),
       onMoment: (moment) => this.#heard(moment),
     });
     this.#clients = new Clients(this, this.plan.clients);
+    this.#endpoints = Array.from({ length: this.plan.broker?.endpoints ?? 0 }, (_, index) => new SimEndpoint(this, `e${index + 1}`));
   }
 
   // --- what the parts of the world ask for ---------------------------------------------------------------------------
@@ -195,6 +200,7 @@ export class World {
     this.#processes = this.#processes.filter((other) => other !== process);
     this.#turnstile.forget(process);
     process.workers?.killAll();
+    for (const endpoint of this.#endpoints) endpoint.brokerGone(process);
   }
 
   // --- a run ---------------------------------------------------------------------------------------------------------
@@ -325,15 +331,17 @@ export class World {
       const { planted } = this.#options;
       const journal = diskOf(this, process, planted?.journal?.(base, this, process) ?? base);
       const dispatch = dispatchMachines({ transports: { command: workers } });
+      const brokered = this.plan.broker === undefined ? undefined : brokerOf(this, process, this.plan.broker);
       const engine = await openEngine({
-        machines: this.#machines(process, dispatch.machines),
-        plugins: [{ ...dispatch, machines: [] }, postOf(this, process)],
+        machines: this.#machines(process, [...dispatch.machines, ...(brokered?.machines ?? [])]),
+        plugins: [{ ...dispatch, machines: [] }, postOf(this, process), ...(brokered === undefined ? [] : [{ ...brokered.broker, machines: [] }])],
         limits: this.plan.limits,
         time: process.clock,
         log: () => {},
         journal: Layer.succeed(Journal, journal),
       });
       process.engine = engine;
+      process.broker = brokered?.broker;
       process.openedAt = process.clock.now();
       this.trace(`${process.name} is open`);
       process.dispatcher = await openDispatcher(engine, dispatch, { slots: this.plan.slots, defaults: { acceptanceTimeoutMs: 2_000 } });
@@ -566,6 +574,7 @@ export class World {
     for (const process of this.#processes) process.paused = false;
     if (this.#opening !== undefined) this.#opening.due = this.now + 100;
     this.trace("the faults are over");
+    for (const endpoint of this.#endpoints) endpoint.calm();
     const until = this.now + restMsMax;
     const stepsMax = this.steps + restStepsMax;
     while (this.checker.violations.length === 0) {
@@ -591,6 +600,8 @@ export class World {
     if (open.length !== 1 || this.#processes.length !== 1) return [`${open.length} of ${this.#processes.length} engines run`];
     const [process] = open as [SimProcess];
     if (!this.#clients.isIdle) return this.#clients.waiting;
+    const there = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
+    if (there.length > 0) return there.map(({ owner }) => `${owner} has work`);
     const { waiting, activities, state } = (process.engine as NonNullable<SimProcess["engine"]>).status();
     if (waiting > 0 || activities > 0) return [`${process.name} is ${state}, ${waiting} envelopes wait, ${activities} activities run`];
     return this.checker.unrest(process.clock.now());
@@ -637,20 +648,20 @@ export const machinesOf = (taskMachines: ReadonlyArray<DurableMachine>): Readonl
 
 const replaced = (machines: ReadonlyArray<DurableMachine>, planted: Planted | undefined): ReadonlyArray<DurableMachine> =>
   machines.map((entry) => {
-    const other = entry.machine.id === "task" ? planted?.task : entry.machine.id === "assignment" ? planted?.assignment : undefined;
+    const other = planted?.machines?.[entry.machine.id];
     return other === undefined ? entry : { ...entry, machine: other };
   });
 
 const known = new Map<Planted | undefined, ReturnType<typeof soundOf>>();
 /** What histories are stepped by: the machines that ran. */
 const sound = (planted: Planted | undefined): ReturnType<typeof soundOf> => {
-  const key = planted?.task === undefined && planted?.assignment === undefined ? undefined : planted;
+  const key = planted?.machines === undefined ? undefined : planted;
   const made = known.get(key) ?? soundOf(planted);
   known.set(key, made);
   return made;
 };
 const soundOf = (planted: Planted | undefined) => {
-  const machines = [...machinesOf(replaced(dispatchMachines().machines, planted)), ...makeOutboxes({}).machines];
+  const machines = [...machinesOf(replaced([...dispatchMachines().machines, ...brokerMachines()], planted)), ...makeOutboxes({}).machines];
   return { definitions: definitionsOf(machines), forms: new Forms(machines) };
 };
 
