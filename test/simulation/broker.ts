@@ -48,17 +48,13 @@ const outsideOf =
       world.checker.brokerBook.answered(message.id, assignment);
       return delivered;
     };
-    if (world.fault("outsideAway")) return retry("it can't be reached");
-    if (world.fault("outsideRefused")) return refused("it is too long");
-    if (world.fault("outsideSilent")) {
-      if (world.source.chance("outsideHears", 0.5)) hear();
-      return new Promise(() => {});
-    }
-    if (world.fault("outsideBroke")) {
-      if (world.source.chance("outsideHears", 0.5)) hear();
-      throw Object.assign(new Error("the connection was reset"), { stack: "the connection was reset" });
-    }
-    if (!world.fault("outsideSlow")) return hear();
+    if (!world.fault("outsideFailed")) return hear();
+    const how = world.source.pick("outside", ["away", "refuses", "silent", "breaks", "slow"]);
+    if (how === "away") return retry("it can't be reached");
+    if (how === "refuses") return refused("it is too long");
+    if (how !== "slow" && world.source.chance("outsideHears", 0.5)) hear();
+    if (how === "silent") return new Promise(() => {});
+    if (how === "breaks") throw Object.assign(new Error("the connection was reset"), { stack: "the connection was reset" });
     return new Promise((resolve) => {
       world.later(process, world.source.whole("outsideMs", 1, 6_000), () => resolve(hear()));
     });

@@ -48,11 +48,7 @@ export const faults = {
   endpointRefused: { most: 0.6, says: "an endpoint refused an offer" },
   frameUnwritable: { most: 1, says: "an endpoint could not be written to" },
   replyRepeated: { most: 3, says: "an endpoint made the same reply again" },
-  outsideAway: { most: 2, says: "the outside could not be reached for a reply" },
-  outsideRefused: { most: 1.5, says: "the outside refused a reply" },
-  outsideSilent: { most: 1.5, says: "the outside never answered a reply" },
-  outsideBroke: { most: 1.5, says: "the connection to the outside broke under a reply" },
-  outsideSlow: { most: 1, says: "the outside took its time for a reply" },
+  outsideFailed: { most: 2, says: "the outside was away, refused a reply, was silent, broke off or took its time" },
 } as const;
 
 export type Fault = keyof typeof faults;
