@@ -64,7 +64,7 @@ export const runSeeds = async (from: number, to: number): Promise<Tally> => {
 };
 
 /** A set of fewer seeds need not have been everywhere. */
-export const seedsForAllMarks = 200;
+export const seedsForAllMarks = 500;
 
 /** Marks that were not reached and faults that never fired: a set of seeds that misses one proves nothing about it. */
 export const missed = (tally: Tally): ReadonlyArray<string> => [

@@ -231,8 +231,8 @@ export class SimEndpoint {
     const world = this.#world;
     work.isCalling = false;
     if (work.isAccepted) {
-      // The answer was lost on its way: it makes the same request again, later.
-      if (world.fault("replyRepeated")) world.later(undefined, world.source.pick("repeatMs", [5, 2_000, 40_000]), () => this.#goOn(assignment));
+      // Some make the same request again, as if its answer had been lost on its way.
+      if (world.source.chance("repeated", 0.3)) world.later(undefined, world.source.pick("repeatMs", [5, 2_000, 40_000]), () => this.#goOn(assignment));
       else this.#forget(assignment);
       return;
     }

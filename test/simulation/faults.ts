@@ -47,7 +47,6 @@ export const faults = {
   endpointSilent: { most: 0.6, says: "an endpoint did not answer an offer" },
   endpointRefused: { most: 0.6, says: "an endpoint refused an offer" },
   frameUnwritable: { most: 1, says: "an endpoint could not be written to" },
-  replyRepeated: { most: 3, says: "an endpoint made the same reply again" },
   outsideFailed: { most: 2, says: "the outside was away, refused a reply, was silent, broke off or took its time" },
 } as const;
 
