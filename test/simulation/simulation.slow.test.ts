@@ -5,7 +5,7 @@ import { minimise, told } from "./minimise.ts";
 import { plantedNames, plantedOf } from "./planted.ts";
 
 /** On a machine that does much else. Milliseconds. */
-const patienceMs = 300_000;
+const patienceMs = 600_000;
 
 describe("simulation", () => {
   test(
