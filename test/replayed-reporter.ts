@@ -13,7 +13,7 @@ export const floors: Readonly<Record<string, number>> = {
   dispatch: 3_000,
   engine: 12_000,
   examples: 340,
-  fuzz: 20_000,
+  fuzz: 2_600,
   orchestration: 240,
   scenarios: 2_000,
   simulation: 7_000,
