@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import * as Effect from "effect/Effect";
 import type { ActivityContext } from "../../machines/activity.ts";
 import type { Address } from "../domain/address.ts";
 import type { Event } from "../domain/event.ts";
@@ -21,7 +22,19 @@ export interface ActivityInfo {
   readonly heartbeat: (details?: unknown) => void;
   /** Aborted when the actor leaves the state, the attempt times out, or the engine closes. */
   readonly signal: AbortSignal;
+  /** The span of this attempt as W3C Trace Context writes it, where the engine is traced: hand it to whom the code calls. */
+  readonly traceparent?: string;
 }
+
+/** The span of one attempt, for the code that carries it out. */
+export interface AttemptTrace {
+  readonly traceparent: string;
+  /** The same effect; its spans are children of the attempt's. */
+  readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>;
+}
+
+/** Says under which span an attempt runs, before its code is called. */
+export type TraceAttempt = (address: Address, context: ActivityContext) => AttemptTrace;
 
 const running = new AsyncLocalStorage<{ readonly info: ActivityInfo; readonly fibers: Fibers }>();
 
@@ -50,6 +63,8 @@ export interface ActivityPool {
   /** Tells every running activity that the engine closes: it is aborted once that is stored. */
   readonly suspendAll: () => void;
   readonly abortAll: (reason: string) => void;
+  /** Attempts that begin from now on run under these spans. Returns how to stop. */
+  readonly trace: (trace: TraceAttempt) => () => void;
 }
 
 /** The running promises of one engine. Holds no decision: those stand in `machines/activity.ts`. */
@@ -62,6 +77,7 @@ export const makeActivityPool = (
   /** No registered machine has the promise. */
   absent: (address: Address, context: ActivityContext) => void,
 ): ActivityPool => {
+  let traced: TraceAttempt | undefined;
   const jobs = new Map<Address, Job>();
   /** Attempts beyond the limit, oldest first. One that was given up meanwhile is skipped. */
   const waiting = new Map<Address, { readonly incarnation: number; readonly attempt: number; readonly go: () => void }>();
@@ -88,11 +104,13 @@ export const makeActivityPool = (
       beginNext();
     };
     const fail = (error: unknown) => end({ type: "FAILED", attempt, error: failureOf(error), at: now() });
+    const trace = traced?.(address, context);
     const info: ActivityInfo = {
       address,
       attempt,
       details: context.details,
       signal: controller.signal,
+      ...(trace === undefined ? {} : { traceparent: trace.traceparent }),
       heartbeat: (details) => {
         if (!isCurrent()) return;
         const said = details === undefined ? {} : { details: admit(address, details, limits).value };
@@ -102,7 +120,8 @@ export const makeActivityPool = (
     jobs.set(address, job);
     failpoint("activity.started");
     const self = { id: address, address, sessionId: address };
-    new Promise((resolve) => resolve(running.run({ info, fibers }, () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} })))).then(
+    const code = () => logic.config({ input: context.input, signal: controller.signal, self, system: undefined, emit: () => {} });
+    new Promise((resolve) => resolve(trace === undefined ? running.run({ info, fibers }, code) : running.run({ info, fibers: under(trace, fibers) }, () => calledUnder(trace, code)))).then(
       (output) => {
         try {
           end({ type: "SUCCEEDED", attempt, ...(output === undefined ? {} : { output: admit(address, output, limits).value }) });
@@ -147,6 +166,12 @@ export const makeActivityPool = (
     },
     isRunning: (address, attempt) => jobs.get(address)?.attempt === attempt,
     running: () => jobs.size + waiting.size,
+    trace: (trace) => {
+      traced = trace;
+      return () => {
+        if (traced === trace) traced = undefined;
+      };
+    },
     suspendAll: () => {
       for (const [address, { attempt, incarnation }] of [...jobs, ...waiting]) post(address, { type: "SUSPENDED", attempt }, incarnation);
     },
@@ -155,4 +180,26 @@ export const makeActivityPool = (
       for (const address of [...jobs.keys()]) abort(address, reason);
     },
   };
+};
+
+const under = ({ within }: AttemptTrace, { run }: Fibers): Fibers => ({ run: (effect, onExit) => run(within(effect), onExit) });
+
+/** Calls the code of a promise from an effect under the span, so that the tracer makes it the current one for what it calls. */
+const calledUnder = <A>({ within }: AttemptTrace, code: () => A): A => {
+  let call: () => A = code;
+  Effect.runSync(
+    within(
+      Effect.sync(() => {
+        try {
+          const value = code();
+          call = () => value;
+        } catch (error) {
+          call = () => {
+            throw error;
+          };
+        }
+      }),
+    ),
+  );
+  return call();
 };

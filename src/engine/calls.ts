@@ -39,6 +39,8 @@ export interface EngineCore extends Engine {
   readonly registry: Registry;
   /** The engine's clock: milliseconds since 1970. */
   readonly now: () => number;
+  /** Attempts of activities that begin from now on run under these spans; the last one that is given counts. Returns how to stop. */
+  readonly traceAttempts: ActivityPool["trace"];
   readonly post: {
     readonly send: (address: Address, event: SentEvent, options: SendOptions | undefined, settle: Settle) => void;
     readonly start: (machine: string, id: string, input: unknown, options: StartOptions | undefined, settle: Settle) => void;
@@ -197,6 +199,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     registry,
     now: () => time.now(),
     post: { send: postSend, start: postStart, startAll: postStarts },
+    traceAttempts: pool.trace,
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),
     start: (machine, id, input, startOptions) => receive((settle) => postStart(machine, id, input, startOptions, settle)),

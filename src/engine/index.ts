@@ -2,7 +2,7 @@ export type { EngineCore } from "./calls.ts";
 export { viewOfStored } from "./view.ts";
 export { hashOf } from "./resident.ts";
 export { type Move, moveTo, read as readRow, writerOf } from "./versions.ts";
-export { type ActivityInfo, currentActivity } from "./activities.ts";
+export { type ActivityInfo, type AttemptTrace, currentActivity } from "./activities.ts";
 export { type Checked, checkMachines } from "./check-machines.ts";
 export { ContractBroken, type EventSchemas, type Schemas } from "./contract.ts";
 export { durable } from "./durable.ts";

@@ -10,7 +10,7 @@ import type { Answer, Destination, DeliveryAttempt, Entry } from "../delivery/in
 import type { Dispatcher, Offer, SubmitOptions, Submitted, TaskSpec, WorkerTransport } from "../dispatch/index.ts";
 import type { Verdict } from "../domain/outbox.ts";
 import { isTraceparent, placeOf, traceparentIn, traceparentOf } from "../domain/traceparent.ts";
-import { type Engine, systemTime, type Taskwright, type Time, type Transition } from "../engine/index.ts";
+import { type AttemptTrace, type Engine, type EngineCore, systemTime, type Taskwright, type Time, type Transition } from "../engine/index.ts";
 
 /** The names of the spans: a contract, see docs/operating/observability.md. */
 export const spanNames = { submit: "taskwright.submit", queue: "taskwright.queue", attempt: "taskwright.attempt", activity: "taskwright.activity", delivery: "taskwright.delivery" } as const;
@@ -114,6 +114,19 @@ export const makeTracing = ({ tracer, name = "taskwright", time = systemTime() }
   };
 
   // --- activities and entries of other actors ----------------------------------------------------------------------
+  const activity = (address: string, { machine, src, attempt: number }: Pick<ActivityContext, "machine" | "src" | "attempt">, at: number): Begun => {
+    const key = `${address}#${number}`;
+    const known = open.get(key);
+    if (known !== undefined) return known;
+    const made = { span: begin(spanNames.activity, derived(address), at, "internal", { address, machine, activity: src, attempt: number }), isAccepted: true };
+    open.set(key, made);
+    return made;
+  };
+  /** The code of an attempt begins before anybody hears that it was stored. */
+  const traceAttempt = (address: string, context: ActivityContext): AttemptTrace => {
+    const { span } = activity(address, context, time.now());
+    return { traceparent: traceparentOf(span), within: (effect) => Effect.withParentSpan(Effect.withTracer(effect, tracer), span) };
+  };
   const hearActivity = ({ address, at, state }: Transition) => {
     const { value, context } = state.snapshot as unknown as { readonly value: unknown; readonly context: ActivityContext };
     const key = `${address}#${context.attempt}`;
@@ -122,8 +135,7 @@ export const makeTracing = ({ tracer, name = "taskwright", time = systemTime() }
     open.get(before)?.span.end(nanoseconds(at), failed("the attempt was interrupted"));
     open.delete(before);
     if (typeof value === "object" && value !== null && "running" in value) {
-      const { machine, src, attempt } = context;
-      if (!open.has(key)) open.set(key, { span: begin(spanNames.activity, derived(address), at, "internal", { address, machine, activity: src, attempt }), isAccepted: true });
+      activity(address, context, at);
       return;
     }
     const begun = open.get(key);
@@ -143,7 +155,7 @@ export const makeTracing = ({ tracer, name = "taskwright", time = systemTime() }
 
   return {
     follow: (given) => {
-      const engine = "effect" in given ? given.effect : given;
+      const engine = ("effect" in given ? given.effect : given) as EngineCore;
       // What came too late is recorded as well, and changes nothing.
       const stop = engine.observe((transition) => transition.outcome === "handled" && heard[transition.machine]?.(transition));
       // What an earlier process began, or this one before anybody listened.
@@ -154,8 +166,10 @@ export const makeTracing = ({ tracer, name = "taskwright", time = systemTime() }
           }),
         ),
       );
+      const stopAttempts = engine.traceAttempts(traceAttempt);
       return () => {
         stop();
+        stopAttempts();
         for (const { span } of open.values()) span.end(nanoseconds(time.now()), failed("the tracing was stopped"));
         open.clear();
         queued.clear();

@@ -1,4 +1,9 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk";
+import { type Context, type ContextManager, context as otel, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import * as Effect from "effect/Effect";
 import * as ManagedRuntime from "effect/ManagedRuntime";
@@ -6,7 +11,8 @@ import { createServer } from "node:http";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { fromPromise, sendTo, setup } from "xstate";
-import { delivered, dispatchMachines, durable, httpDestination, makeOutboxes, openDispatcher, openEngine, outboxRef } from "../../src/index.ts";
+import { currentActivity, delivered, type Dispatcher, dispatchMachines, durable, httpDestination, makeOutboxes, openDispatcher, openEngine, outboxRef } from "../../src/index.ts";
+import { fromEffect } from "../../src/effect.ts";
 import { listen, makeServer, makeTracing, remoteWorkers, spanNames } from "../../src/server/index.ts";
 import { startWorker, type WebSocketConstructor } from "../../src/worker/index.ts";
 
@@ -130,6 +136,112 @@ describe("server > tracing", () => {
     const spans = [...runs, ...named(spanNames.delivery)];
     expect(new Set(spans.map((span) => span.spanContext().traceId)).size).toBe(1);
     expect(new Set(spans.map(parentOf)).size).toBe(1);
+  });
+
+  test("what an activity does is below its span: spans of its effects, the active span of its promises, what it hands on", async () => {
+    const { tracing, named } = await traced();
+    const active = new AsyncLocalStorage<Context>();
+    const manager: ContextManager = {
+      active: () => active.getStore() ?? ROOT_CONTEXT,
+      with: (context, call, self, ...args) => active.run(context, () => call.apply(self, args)),
+      bind: (_, target) => target,
+      enable: () => manager,
+      disable: () => manager,
+    };
+    otel.setGlobalContextManager(manager);
+    onTestFinished(() => otel.disable());
+    const handed: Array<string | undefined> = [];
+    const charge = fromEffect((_: undefined, { traceparent, attempt }) => {
+      handed.push(traceparent);
+      const call = Effect.withSpan(Effect.sleep(1), "call the bank");
+      return attempt === 1 ? Effect.zipRight(call, Effect.fail(new Error("not yet"))) : call;
+    });
+    const mail = fromPromise(async () => {
+      await Promise.resolve();
+      handed.push(currentActivity()?.traceparent);
+      const span = trace.getActiveSpan()?.spanContext();
+      return span?.spanId;
+    });
+    const fail = fromPromise(() => {
+      throw new Error("at once");
+    });
+    const order = setup({ actors: { charge, mail, fail } }).createMachine({
+      id: "order",
+      version: "1",
+      initial: "charging",
+      states: {
+        charging: { invoke: { src: "charge", onDone: "mailing" } },
+        mailing: { invoke: { src: "mail", onDone: { target: "failing" } } },
+        failing: { invoke: { src: "fail", onError: "done" } },
+        done: { type: "final" },
+      },
+    });
+    const activities = { charge: { retry: { attemptsMax: 2, backoff: { kind: "fixed" as const, baseMs: 1 }, jitter: { min: 1, max: 1 } } } };
+    const engine = await openEngine({ machines: [durable(order, { activities })] });
+    onTestFinished(() => engine.close({ grace: 0 }));
+    const stop = tracing.follow(engine);
+    await engine.start("order", "1");
+    await engine.waitFor("order/1", ({ status }) => status === "done", { timeout: 10_000 });
+    const runs = named(spanNames.activity);
+    expect(runs.map(({ attributes, status }) => [attributes["taskwright.activity"], attributes["taskwright.attempt"], status.code])).toEqual([
+      ["charge", 1, 2],
+      ["charge", 2, 1],
+      ["mail", 1, 1],
+      ["fail", 1, 2],
+    ]);
+    expect(named("call the bank").map(parentOf)).toEqual(runs.slice(0, 2).map(idOf));
+    expect(handed).toEqual(runs.slice(0, 3).map(headerOf));
+    const [reported] = (await engine.history("order/1")).filter(({ event }) => event.type.startsWith("xstate.done.actor.") || event.type === "taskwright.done").slice(1);
+    expect(JSON.stringify(reported)).toContain(idOf(runs[2]));
+    // One that is not traced any more has no span.
+    stop();
+    await engine.start("order", "2");
+    await engine.waitFor("order/2", ({ status }) => status === "done", { timeout: 10_000 });
+    expect(handed.slice(3)).toEqual([undefined, undefined, undefined]);
+    expect(named(spanNames.activity)).toHaveLength(4);
+  });
+
+  test("a task's trace goes on in the next process, from what is stored", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "taskwright-tracing-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const life = async (run: () => unknown, work: (dispatcher: Dispatcher) => Promise<unknown>) => {
+      const { tracing, named, all } = await traced();
+      const outboxes = makeOutboxes({ results: { destination: tracing.destination(() => delivered) } });
+      const dispatch = dispatchMachines({ kinds: { greet: { run, defaults: { retry: { attemptsMax: 3, backoff: { kind: "fixed", baseMs: 1 } } } } } });
+      const engine = await openEngine({ database: join(folder, "work.db"), machines: [], plugins: [outboxes, dispatch] });
+      const stop = tracing.follow(engine);
+      const dispatcher = tracing.dispatcher(await openDispatcher(engine, dispatch, { slots: 1 }));
+      await work(dispatcher);
+      await dispatcher.stop();
+      await engine.close({ grace: 0 });
+      stop();
+      return { named, all };
+    };
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const first = await life(
+      () => {
+        begin();
+        return new Promise(() => {});
+      },
+      async (dispatcher) => {
+        await dispatcher.submit({ id: "a", kind: "greet", notification: { outbox: "results" } });
+        await begun;
+      },
+    );
+    const second = await life(
+      () => "hello",
+      (dispatcher) => dispatcher.whenEnded(["a"]),
+    );
+    const [submit] = first.named(spanNames.submit);
+    expect(first.named(spanNames.attempt)).toHaveLength(1);
+    expect(second.named(spanNames.submit)).toEqual([]);
+    expect(second.named(spanNames.attempt).map(({ attributes }) => attributes["taskwright.outcome"])).toContain("succeeded");
+    expect(second.named(spanNames.delivery)).toHaveLength(1);
+    for (const span of [...first.all(), ...second.all()]) expect(span.spanContext().traceId).toBe(submit?.spanContext().traceId);
+    for (const span of [...second.named(spanNames.attempt), ...second.named(spanNames.delivery)]) expect(parentOf(span)).toBe(idOf(submit));
   });
 
   test("a traceparent that is none is refused where a task says it, and passed over where a request does", async () => {

@@ -173,6 +173,8 @@ describe.each(ways)("server > remote worker over %s", (over) => {
     expect(new Set([...begun.keys()].map((run) => run.slice(0, run.indexOf("#")))).size).toBe(begun.size);
     expect(line.cuts()).toBe(cutsWanted);
     expect(tasks.length).toBeGreaterThan(cutsWanted);
+    if (cutsWanted > 100)
+      console.log(`${cutsWanted} cuts over ${over}: ${tasks.length} tasks, ${begun.size} begun once, ${tasks.filter(({ attempts }) => attempts > 1).length} given back before they were begun`);
   });
 });
 
@@ -268,5 +270,6 @@ describe("server > remote workers", () => {
       const told = (await engine.history(`task/${id}/assignment`)).filter(({ outcome }) => outcome === "handled").map(({ event }) => event.type);
       expect(told.filter((type) => type === "ACCEPTED" || type === "ENDED")).toEqual(["ACCEPTED", "ENDED"]);
     }
+    if (pythonCuts > 100) console.log(`${pythonCuts} cuts in Python: ${ids.length} tasks, each accepted once and ended once`);
   });
 });
