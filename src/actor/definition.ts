@@ -73,10 +73,27 @@ export interface DefineOptions {
   readonly early?: Readonly<Record<string, Early>>;
 }
 
-/** Throws `MachineRefused` with all problems of the machine. */
+/**
+ * Throws `MachineRefused` with all problems of the machine. What it finds out is kept with the machine: a process that
+ * opens many engines, as tests do, looks at each machine once.
+ */
 export const define = (machine: AnyStateMachine, options: DefineOptions = {}): Definition => {
   if (!(machine instanceof StateMachine)) throw new MachineRefused("?", ["this is not an XState machine: pass what createMachine() or setup().createMachine() returned"]);
   const limits = options.limits ?? defaultLimits;
+  const actions = options.actions === "any" ? "any" : [...(options.actions ?? [])].sort();
+  const key = JSON.stringify([limits.microstepsMax, actions, options.early]);
+  const made = prepared.get(machine) ?? new Map<string, Prepared>();
+  const known = made.get(key) ?? prepare(machine, limits.microstepsMax, options);
+  made.set(key, known);
+  prepared.set(machine, made);
+  return { ...known, limits };
+};
+
+/** A definition but for the limits that matter only when something is stepped. */
+type Prepared = Omit<Definition, "limits">;
+const prepared = new WeakMap<AnyStateMachine, Map<string, Prepared>>();
+
+const prepare = (machine: AnyStateMachine, microstepsMax: number, options: DefineOptions): Prepared => {
   const sources = sourcesOf(machine);
   const problems = [...checkMachine(machine, { sources, actions: options.actions === "any" ? "any" : new Set(options.actions ?? []) }), ...checkEarly(machine, options.early ?? {})];
   if (problems.length > 0) throw new MachineRefused(machine.id, problems);
@@ -86,7 +103,7 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     actors: Object.fromEntries([...sources.keys()].map((name) => [name, system.stub])),
   } as never) as unknown as AnyStateMachine;
   const declared = stubbed.options.maxIterations ?? Number.POSITIVE_INFINITY;
-  stubbed.options = { ...stubbed.options, maxIterations: Math.min(declared, limits.microstepsMax) };
+  stubbed.options = { ...stubbed.options, maxIterations: Math.min(declared, microstepsMax) };
   const { version, chart, hash } = formOf(machine);
   const templates = new Map<string, AnyMachineSnapshot>();
   const idMap = (stubbed.root.machine as unknown as { idMap: Map<string, AnyStateNode> }).idMap;
@@ -98,7 +115,6 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
     machine: stubbed,
     original: machine,
     sources,
-    limits,
     early: options.early === undefined ? undefined : new Map(Object.entries(options.early)),
     system,
     template: (value) => {

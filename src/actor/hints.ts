@@ -20,8 +20,16 @@ interface Invoke {
   readonly id?: string;
 }
 
+const known = new WeakMap<AnyStateMachine, ReadonlyArray<Hint>>();
+
 /** What a machine could say better: names for the pictures and the rows, ids for what one may want to address, a version. */
 export const hintsOf = (machine: AnyStateMachine): ReadonlyArray<Hint> => {
+  const hints = known.get(machine) ?? lookAt(machine);
+  known.set(machine, hints);
+  return hints;
+};
+
+const lookAt = (machine: AnyStateMachine): ReadonlyArray<Hint> => {
   const hints: Array<Hint> = [];
   const hint = (where: string, what: string, remedy: string) => hints.push({ machine: machine.id, where, what, remedy });
   const implemented = machine.implementations.actions as Readonly<Record<string, Action | undefined>>;
