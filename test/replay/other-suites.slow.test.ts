@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Forms, type History, replay } from "../../src/replay/index.ts";
 import { TestEngine } from "../../src/testing/index.ts";
 import { search } from "../fuzz/search.ts";
-import { machinesOf, World } from "../simulation/world.ts";
+import { castOf } from "../simulation/cast.ts";
+import { World } from "../simulation/world.ts";
 import { unfaithful } from "./faithful.ts";
 import { everyHistory, historiesOf } from "./kept.ts";
 
@@ -47,7 +48,7 @@ describe("replay > what other suites leave behind", () => {
   it(
     "replays without a difference: worlds with crashes, takeovers, failing disks and jumping clocks",
     async () => {
-      const forms = new Forms(machinesOf([]));
+      const forms = new Forms(castOf([]));
       const behind: Array<Kept> = [];
       for (let seed = 1; seed <= seeds; seed++) {
         const world = new World({ seed });

@@ -2,32 +2,29 @@ import { stage } from "./stage.ts";
 import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import type { EventObject } from "xstate";
-import type { ActivityContext } from "../../machines/activity.ts";
 import { defaultBrokerPolicy } from "../../src/broker/index.ts";
 import { dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
-import { makeOutboxes } from "../../src/delivery/index.ts";
 import { encode } from "../../src/actor/index.ts";
-import { parentAddress } from "../../src/domain/address.ts";
-import { type ActionInfo, currentActivity, type DurableMachine, openEngine } from "../../src/engine/index.ts";
+import { type ActionInfo, type DurableMachine, openEngine } from "../../src/engine/index.ts";
 import { Journal, type Opened, type Turn } from "../../src/journal/index.ts";
-import { Forms } from "../../src/replay/index.ts";
 import { foldJournal } from "../../src/testing/fold.ts";
-import { brokerMachines, brokerOf } from "./broker.ts";
+import { brokerOf } from "./broker.ts";
+import { castOf, sound } from "./cast.ts";
 import { Checker } from "./checker.ts";
 import { Clients } from "./clients.ts";
 import type { Host } from "./clock.ts";
 import { diskOf } from "./disk.ts";
 import { SimEndpoint } from "./endpoints.ts";
-import { type Fault, faultNames } from "./faults.ts";
+import type { Fault } from "./faults.ts";
 import { Ledger } from "./ledger.ts";
-import { definitionsOf, hashOf, type Life, type Moment } from "./life.ts";
-import { account, alarm, beacon, brittle, family, fragile, herald, limb, outside, parcel, player, slip, sturdy, till } from "./machines.ts";
+import { hashOf, type Moment } from "./life.ts";
+import { outside } from "./machines.ts";
 import { markMoment } from "./marker.ts";
 import type { Mark } from "./marks.ts";
+import { Outdoors } from "./outdoors.ts";
 import { type Plan, planOf } from "./plan.ts";
 import type { Planted } from "./planted.ts";
-import { postOf, writer } from "./post.ts";
+import { postOf } from "./post.ts";
 import { SimProcess } from "./process.ts";
 import { Source } from "./source.ts";
 import * as Stores from "./store.ts";
@@ -81,6 +78,7 @@ export class World {
     () => this.now - beginning,
   );
   readonly #clients: Clients;
+  readonly #outdoors = new Outdoors(this);
   readonly #endpoints: ReadonlyArray<SimEndpoint>;
   readonly #hosts: ReadonlyArray<Host> = [
     { name: "east", offset: 0 },
@@ -149,6 +147,10 @@ export class World {
     return happening;
   }
 
+  /** Nothing goes wrong any more. */
+  get isHealing(): boolean {
+    return this.#healing;
+  }
   get isStoreGone(): boolean {
     return this.now < this.#goneUntil;
   }
@@ -209,8 +211,8 @@ export class World {
   async run(): Promise<void> {
     if (this.store.kind === "sqlite") await Stores.warmUp();
     this.#turnstile.install();
-    outside.carry = (input, signal) => this.#carry(String(input), signal);
-    outside.pulse = (tick) => this.#pulse(tick);
+    outside.carry = (input, signal) => this.#outdoors.carry(String(input), signal);
+    outside.pulse = (tick) => this.#outdoors.pulse(tick);
     stage.atFailpoint = (name) => this.#atFailpoint(name);
     try {
       while (this.steps < this.plan.steps && this.checker.violations.length === 0) await this.#step();
@@ -358,10 +360,10 @@ export class World {
   }
 
   #machines(process: SimProcess, taskMachines: ReadonlyArray<DurableMachine>): ReadonlyArray<DurableMachine> {
-    return machinesOf(replaced(taskMachines, this.#options.planted)).map((entry) =>
+    return castOf(taskMachines, this.#options.planted).map((entry) =>
       entry.actions === undefined
         ? entry
-        : { ...entry, actions: Object.fromEntries(Object.entries(entry.actions).map(([name, action]) => [name, (info: ActionInfo) => this.#act(process, name, action, info)])) },
+        : { ...entry, actions: Object.fromEntries(Object.entries(entry.actions).map(([name, action]) => [name, (info: ActionInfo) => this.#outdoors.act(process, name, action, info)])) },
     );
   }
 
@@ -467,99 +469,12 @@ export class World {
     this.crash(process, `at ${name}`);
   }
 
-  // --- what actors do outside ----------------------------------------------------------------------------------------
-
-  /** A custom action: it must be stored and owed, and is written into the ledger. */
-  #act(process: SimProcess, name: string, action: (info: ActionInfo) => unknown, info: ActionInfo): unknown {
-    if (process.dead) return undefined;
-    const { address, seq } = info;
-    const key = this.checker.owed(address, seq, name);
-    // What an owner that was taken over still does may have been done by the next one.
-    if (key === undefined && process.epoch === this.checker.epoch) this.checker.violate("I1", `${address}: the action ${name} of entry ${seq} is carried out, and nobody owes it`);
-    if (key !== undefined) this.ledger.actions.add(key);
-    if (process.leftEffects.size > 0 && this.store.owed().effects.some((id) => process.leftEffects.has(id))) this.mark("action taken up after a crash");
-    this.trace(`${process.name} ${address} ${name} of entry ${seq}`);
-    if (name !== "record") return action(info);
-    if (this.fault("actionThrew")) throw simulated("the action threw");
-    if (this.fault("actionSlow")) return new Promise<void>((resolve) => this.later(process, this.source.whole("actionMs", 1, 3_000), resolve));
-    return undefined;
-  }
-
-  /** An attempt of the activity `carry`. */
-  #carry(input: string, signal: AbortSignal): Promise<unknown> {
-    const process = this.current;
-    const info = currentActivity();
-    if (process === undefined || info === undefined || process.dead) return new Promise(() => {});
-    // What an owner that was taken over begins is not what is stored any more.
-    if (process.epoch === this.checker.epoch) {
-      // One that waited for its turn may belong to an incarnation that is over, if its engine has not heard of that yet.
-      const lives = [...this.checker.lives.values()].filter(({ address }) => address === info.address);
-      const attemptOf = (life: Life) => (life.state.snapshot.context as ActivityContext).attempt;
-      if (!lives.some((life) => attemptOf(life) >= info.attempt)) this.checker.violate("I1", `${info.address}: attempt ${info.attempt} is begun, and it is not stored`);
-      const latest = lives.at(-1);
-      if (latest !== undefined && attemptOf(latest) === info.attempt) {
-        const key = `${latest.id}/${info.attempt}`;
-        if (this.ledger.attempts.has(key) && !lives.some((life) => life !== latest && attemptOf(life) === info.attempt))
-          this.checker.violate("I6", `${info.address}: attempt ${info.attempt} is begun twice`);
-        this.ledger.attempts.add(key);
-      }
-    }
-    this.trace(`${process.name} ${info.address} attempt ${info.attempt} begins`);
-    process.carrying.add(info.signal);
-    if (process.carrying.size > this.plan.limits.activitiesMax) this.checker.violate("I11", `${process.carrying.size} activities run, at most ${this.plan.limits.activitiesMax} may`);
-    return new Promise((resolve, reject) => {
-      const end = this.fault("activityFailed") ? () => reject(simulated("the activity failed")) : () => resolve(`carried ${input}`);
-      const deaf = this.fault("activityDeaf");
-      signal.addEventListener("abort", () => {
-        process.carrying.delete(info.signal);
-        if (!deaf) return reject(simulated("aborted"));
-        this.later(process, this.source.whole("deafMs", 0, 3_000), () => {
-          this.mark("late answer of an aborted attempt refused");
-          end();
-        });
-      });
-      if (this.fault("activityHung")) return;
-      this.later(process, this.source.whole("activityMs", 0, 5_000), () => {
-        process.carrying.delete(info.signal);
-        end();
-        this.#recall(process, info.address);
-      });
-    });
-  }
-
-  /** A run of the callback `pulse`: a few ticks, and sometimes it breaks. */
-  #pulse(tick: (event: EventObject) => void): () => void {
-    const process = this.current;
-    if (process === undefined || process.dead) return () => {};
-    if (this.fault("callbackBroke")) throw simulated("the callback broke");
-    let isOver = false;
-    const next = (left: number) =>
-      this.later(process, this.source.whole("pulseMs", 1, 1_500), () => {
-        if (isOver) return;
-        // Where too much waits the engine refuses; the next tick will do.
-        try {
-          tick({ type: "TICK" });
-        } catch (error) {
-          if ((error as { _tag?: unknown })._tag !== "EngineBusy") throw error;
-        }
-        if (left > 0) next(left - 1);
-      });
-    next(3);
-    return () => {
-      isOver = true;
-    };
-  }
-
-  /** At the very moment at which it ends nobody wants it any more. */
-  #recall(process: SimProcess | undefined, child: string): void {
-    if (this.#healing || process?.isOpen !== true || !this.source.chance("recalledAtTheEnd", 0.7)) return;
-    process.engine?.report(parentAddress(child) ?? "", { type: "RECALL", op: "report" });
-  }
+  // --- what is heard ---------------------------------------------------------------------------------------------
 
   #heard(moment: Moment): void {
     const { life, entry } = moment;
     const process = this.current;
-    if (life.machine === "slip" && moment.before === undefined) this.later(process, 700, () => this.#recall(process, life.address));
+    if (life.machine === "slip" && moment.before === undefined) this.later(process, 700, () => this.#outdoors.recall(process, life.address));
     this.trace(`  ${life.address} ${entry.seq} ${entry.type} ${entry.outcome} ${hashedAlike(moment)}`);
     markMoment(moment, process, (mark) => this.mark(mark));
   }
@@ -623,50 +538,7 @@ export class World {
   }
 }
 
-/** Without its stack, which tells of what ran beside it. */
-const simulated = (message: string): Error => Object.assign(new Error(message), { stack: message });
-
 const openingErrors: ReadonlySet<string> = new Set(["JournalOwned", "JournalError", "JournalFenced", "EngineDegraded", "EngineClosed"]);
-
-const record = () => {};
-export const machinesOf = (taskMachines: ReadonlyArray<DurableMachine>): ReadonlyArray<DurableMachine> => [
-  { machine: account, actions: { record } },
-  { machine: herald },
-  { machine: alarm },
-  { machine: slip },
-  { machine: parcel, actions: { record }, activities: { carry: { retry: { attemptsMax: 3, backoff: { kind: "exponential", baseMs: 200 }, jitter: { min: 0.5, max: 1 } }, timeoutMs: 4_000 } } },
-  { machine: fragile, supervision: { strategy: "restart", restartsMax: 2, withinMs: 60_000 } },
-  { machine: sturdy },
-  { machine: brittle, supervision: { strategy: "stop" } },
-  { machine: player },
-  { machine: writer },
-  { machine: family },
-  { machine: till, early: { PAY: "keep" } },
-  { machine: beacon, activities: { pulse: { retry: { attemptsMax: 2, backoff: { kind: "fixed", baseMs: 300 } } } } },
-  { machine: limb, supervision: { strategy: "restart", restartsMax: 2, withinMs: 60_000, scope: "one_for_all" } },
-  ...taskMachines,
-];
-
-const replaced = (machines: ReadonlyArray<DurableMachine>, planted: Planted | undefined): ReadonlyArray<DurableMachine> =>
-  machines.map((entry) => {
-    const other = planted?.machines?.[entry.machine.id];
-    return other === undefined ? entry : { ...entry, machine: other };
-  });
-
-const known = new Map<Planted | undefined, ReturnType<typeof soundOf>>();
-/** What histories are stepped by: the machines that ran. */
-const sound = (planted: Planted | undefined): ReturnType<typeof soundOf> => {
-  const key = planted?.machines === undefined ? undefined : planted;
-  const made = known.get(key) ?? soundOf(planted);
-  known.set(key, made);
-  return made;
-};
-const soundOf = (planted: Planted | undefined) => {
-  const machines = [...machinesOf(replaced([...dispatchMachines().machines, ...brokerMachines()], planted)), ...makeOutboxes({}).machines];
-  return { definitions: definitionsOf(machines), forms: new Forms(machines) };
-};
-
-export const faultTable = (fired: Readonly<Record<string, number>>): ReadonlyArray<readonly [Fault, number]> => faultNames.map((name) => [name, fired[name] ?? 0]);
 
 /** The hash of the state, the same in each run: who waits for an answer is named by an engine, and engines name themselves at random. */
 const hashedAlike = ({ life, entry }: Moment): string => (life.address.startsWith("message/") ? hashOf(encode(life.state).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "")) : entry.stateHash);
