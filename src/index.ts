@@ -18,6 +18,7 @@ export {
   type Kinds,
   type Offer,
   openDispatcher,
+  type OrderName,
   type OrderReport,
   QueueDraining,
   type QueuePolicy,

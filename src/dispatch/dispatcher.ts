@@ -68,7 +68,18 @@ export interface WorkerView {
   readonly slots: number;
   readonly used: number;
   readonly incarnation: number;
+  /** Ids of the tasks that take its slots. */
+  readonly tasks: ReadonlyArray<string>;
+  /** It gets nothing new. */
+  readonly isDraining: boolean;
+  /** When it was heard of last, in milliseconds since 1970. */
+  readonly at: number;
+  /** When it counts as away, is given up or begins anew, if nothing is heard of it until then. */
+  readonly until: number | undefined;
 }
+
+/** An order, as the dispatcher's calls name it. */
+export type OrderName = "cancel" | "pause" | "resume" | "retryNow" | "reprioritise" | "expire" | "answer" | "verify" | "reject";
 
 /**
  * Matches tasks to workers. It holds no truth: tasks, assignments, workers and queues are actors of the engine.
@@ -102,6 +113,13 @@ export interface Dispatcher {
   readonly verify: (which: TaskChoice, order: Order) => Promise<OrderReport>;
   /** `retry`: tried again within its budget; else it has failed. */
   readonly reject: (which: TaskChoice, order: Order & { readonly retry?: boolean }) => Promise<OrderReport>;
+
+  /** What would become of an order, by the engine's own steps. Nothing is told and nothing is stored. `given`: what the order carries. */
+  readonly preview: (
+    name: OrderName,
+    which: TaskChoice,
+    given?: { readonly priority?: number; readonly answer?: unknown; readonly question?: string; readonly retry?: boolean },
+  ) => Promise<OrderReport>;
 
   readonly queues: {
     readonly list: () => Promise<ReadonlyArray<QueueView>>;

@@ -2,8 +2,9 @@ import type { AssignmentContext } from "../../machines/assignment.ts";
 import type { QueueContext } from "../../machines/queue.ts";
 import type { TaskContext } from "../../machines/task.ts";
 import { usedSlots, type WorkerContext } from "../../machines/worker.ts";
+import { treeOf } from "../domain/address.ts";
 import type { Order } from "../domain/task.ts";
-import type { Taskwright, Transition } from "../engine/index.ts";
+import type { ActorView, Taskwright, Transition } from "../engine/index.ts";
 import type { DispatchMachines } from "./dispatch-machines.ts";
 import type { Dispatcher, QueuePolicy, QueueView, TaskChoice, TaskPage, WorkerCard, WorkerView } from "./dispatcher.ts";
 import { WorkerOwned } from "./errors.ts";
@@ -11,11 +12,11 @@ import { commandKind } from "./kinds.ts";
 import { LiveTasks } from "./live-tasks.ts";
 import { all, type LocalWorkers, takeOver } from "./local-workers.ts";
 import { Matcher } from "./matcher.ts";
-import { makeOrders, matches, type OrderEvent, statusOf } from "./orders.ts";
+import { makeOrders, matches, type OrderEvent, orderEvents, statusOf } from "./orders.ts";
 import type { TaskDefaults } from "./resolve-task.ts";
 import { makeSubmissions, type SubmitOptions, type Submitted } from "./submissions.ts";
 import { endedStates, type TaskSpec, type TaskState, type TaskView } from "./task-spec.ts";
-import { isGivenUp, isTaskContext, taskAddress, taskIdOf, taskStateOf, taskView } from "./task-view.ts";
+import { isGivenUp, isTaskContext, nextOf, taskAddress, taskIdOf, taskStateOf, taskView } from "./task-view.ts";
 import type { Report } from "./worker-transport.ts";
 
 export interface DispatchOptions {
@@ -34,6 +35,8 @@ export interface DispatchOptions {
 interface KnownWorker {
   readonly context: WorkerContext;
   readonly state: WorkerView["state"];
+  readonly at: number;
+  readonly until: number | undefined;
 }
 
 /**
@@ -111,14 +114,14 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     for (const tell of ending ?? []) tell(view);
     for (const listener of listeners) listener(view);
   };
-  const hearWorker = (address: string, value: unknown, context: WorkerContext) => {
+  const hearWorker = (address: string, value: unknown, context: WorkerContext, at: number, timers: ActorView["timers"]) => {
     // What a damaged row held counts as no worker.
     if (!Number.isSafeInteger(context?.slots) || !Array.isArray(context.kinds) || typeof context.taken !== "object" || context.taken === null) return;
     if (value === "retired") {
       matcher.setWorker(address, [], 0, 0);
       workers.delete(address);
     } else {
-      workers.set(address, { context, state: String(value) as KnownWorker["state"] });
+      workers.set(address, { context, state: String(value) as KnownWorker["state"], at, until: nextOf(timers) });
       place(address);
     }
     look();
@@ -146,7 +149,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   const hear = (transition: Transition) => {
     const { machine, address, state, event } = transition;
     if (machine === "task") hearTask(transition);
-    else if (machine === "worker") hearWorker(address, state.snapshot.value, state.snapshot.context as WorkerContext);
+    else if (machine === "worker") hearWorker(address, state.snapshot.value, state.snapshot.context as WorkerContext, transition.at, state.timers);
     // One that was stopped, or gave up itself, has no exit: what it held is given back in its name.
     else if (machine === "assignment" && (transition.status === "stopped" || transition.status === "error")) giveBack(address, state.snapshot.context as AssignmentContext);
     else if (machine === "queue")
@@ -190,7 +193,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     now: time.now,
     isDraining: (queue) => matcher.queue(queue).state === "draining",
   });
-  const order = makeOrders(engine);
+  const { order, preview } = makeOrders(engine);
   const ordered = (which: TaskChoice, type: OrderEvent["type"], { by, why, ...more }: Order & { readonly [name: string]: unknown }) => order(which, { type, by, why, at: time.now(), ...more });
 
   // --- what is there already ---------------------------------------------------------------------------------------
@@ -209,7 +212,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
   try {
     for (const [name, policy] of Object.entries(options.queues ?? {})) await configure(name, policy);
     for await (const { address, value, context } of all(engine, "queue")) hearQueue(address, value, context as QueueContext);
-    for await (const { address, value, context } of all(engine, "worker", "active")) hearWorker(address, value, context as WorkerContext);
+    for await (const { address, value, context, at, timers } of all(engine, "worker", "active")) hearWorker(address, value, context as WorkerContext, at, timers);
     for await (const view of all(engine, "task", "active")) {
       const { address, context, createdAt } = view;
       // One whose row is damaged is nobody's task: whoever asks the engine for it is told so.
@@ -328,6 +331,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     answer: (id, answer, given) => ordered(id, "ANSWER", { ...given, answer }),
     verify: (which, given) => ordered(which, "VERIFY", given),
     reject: (which, given) => ordered(which, "REJECT", given),
+    preview: (name, which, given = {}) => preview(which, { type: orderEvents[name], by: "", why: "", at: time.now(), ...given }),
     queues: {
       list: async () => {
         const names = new Set([...matcher.queueNames, ...[...live.values()].map(({ queue }) => queue)]);
@@ -346,9 +350,10 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     },
     workers: {
       list: async () =>
-        [...workers].map(([address, { context, state }]) => {
-          const { name, owner, kinds, slots, incarnation } = context;
-          return { id: name === "" ? address.slice("worker/".length) : name, address, state, owner, kinds, slots, used: usedSlots(context), incarnation };
+        [...workers].map(([address, { context, state, at, until }]) => {
+          const { name, owner, kinds, slots, incarnation, taken, isDraining } = context;
+          const tasks = Object.keys(taken).map((assignment) => taskIdOf(treeOf(assignment)));
+          return { id: name === "" ? address.slice("worker/".length) : name, address, state, owner, kinds, slots, used: usedSlots(context), incarnation, tasks, isDraining, at, until };
         }),
       connect,
       drain: (id, given) => toldWorker(id, "DRAIN", given),

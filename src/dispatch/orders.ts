@@ -1,6 +1,6 @@
 import type { TaskContext } from "../../machines/task.ts";
 import type { ActorView, Taskwright } from "../engine/index.ts";
-import type { OrderReport, TaskChoice, TaskFilter } from "./dispatcher.ts";
+import type { OrderName, OrderReport, TaskChoice, TaskFilter } from "./dispatcher.ts";
 import { UnknownTask } from "./errors.ts";
 import { endedStates, type TaskState } from "./task-spec.ts";
 import { isTaskContext, taskAddress, taskIdOf, taskStateOf } from "./task-view.ts";
@@ -13,6 +13,19 @@ export interface OrderEvent {
   readonly at: number;
   readonly [name: string]: unknown;
 }
+
+/** The event of each order. */
+export const orderEvents: Readonly<Record<OrderName, OrderEvent["type"]>> = {
+  cancel: "CANCEL",
+  pause: "PAUSE",
+  resume: "RESUME",
+  retryNow: "RETRY_NOW",
+  reprioritise: "REPRIORITISE",
+  expire: "EXPIRE",
+  answer: "ANSWER",
+  verify: "VERIFY",
+  reject: "REJECT",
+};
 
 /** Tasks that are told at a time. */
 const ordersMax = 1_000;
@@ -44,7 +57,7 @@ export const statusOf = (filter: TaskFilter): "active" | "done" | undefined => {
   return states.every((state) => endedStates.has(state)) ? "done" : states.some((state) => endedStates.has(state)) ? undefined : "active";
 };
 
-/** Tells orders to tasks, one by one or all that a filter finds, and says what became of each. */
+/** Tells orders to tasks, one by one or all that a filter finds, and says what became of each, or would. */
 export const makeOrders = (engine: Taskwright) => {
   const found = async (filter: TaskFilter): Promise<ReadonlyArray<string>> => {
     const status = filter.state === undefined ? "active" : statusOf(filter);
@@ -57,11 +70,11 @@ export const makeOrders = (engine: Taskwright) => {
       after = last.id;
     }
   };
+  const send = async (address: string, event: OrderEvent): Promise<boolean> => (await engine.send(address, event)).outcome === "handled";
   /** Undefined: it took the order. */
-  const tell = async (id: string, event: OrderEvent): Promise<OrderReport["refused"][number] | "unknown" | undefined> => {
+  const tell = async (id: string, event: OrderEvent, give: typeof send): Promise<OrderReport["refused"][number] | "unknown" | undefined> => {
     try {
-      const { outcome } = await engine.send(taskAddress(id), event);
-      if (outcome === "handled") return undefined;
+      if (await give(taskAddress(id), event)) return undefined;
       const view = await engine.snapshot(taskAddress(id));
       if (isWanted(event, view)) return undefined;
       const state = taskStateOf(view);
@@ -71,7 +84,7 @@ export const makeOrders = (engine: Taskwright) => {
       throw error;
     }
   };
-  return async (which: TaskChoice, event: OrderEvent): Promise<OrderReport> => {
+  const each = async (which: TaskChoice, event: OrderEvent, give: typeof send): Promise<OrderReport> => {
     // Ids that are given are told before anything else happens.
     const ids = typeof which === "string" ? [which] : Array.isArray(which) ? (which as ReadonlyArray<string>) : await found(which as TaskFilter);
     const done: Array<string> = [];
@@ -79,7 +92,7 @@ export const makeOrders = (engine: Taskwright) => {
     const unknown: Array<string> = [];
     for (let from = 0; from < ids.length; from += ordersMax) {
       const page = ids.slice(from, from + ordersMax);
-      for (const [index, answer] of (await Promise.all(page.map((id) => tell(id, event)))).entries()) {
+      for (const [index, answer] of (await Promise.all(page.map((id) => tell(id, event, give)))).entries()) {
         const id = page[index] as string;
         if (answer === undefined) done.push(id);
         else if (answer === "unknown") unknown.push(id);
@@ -88,6 +101,10 @@ export const makeOrders = (engine: Taskwright) => {
     }
     if (unknown.length > 0) throw new UnknownTask({ ids: unknown });
     return { done, refused };
+  };
+  return {
+    order: (which: TaskChoice, event: OrderEvent) => each(which, event, send),
+    preview: (which: TaskChoice, event: OrderEvent) => each(which, event, engine.can),
   };
 };
 

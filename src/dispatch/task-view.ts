@@ -29,6 +29,10 @@ const givenUp: Failure = { name: "TaskFailed", code: "given_up", message: "it wa
 
 const artifactStates: ReadonlySet<TaskState> = new Set(["failed", "dead", "expired"]);
 
+/** The next of an actor's deadlines. */
+export const nextOf = (timers: ActorView["timers"]): number | undefined =>
+  Object.values(timers ?? {}).reduce<number | undefined>((least, timer) => (least === undefined || timer.due < least ? timer.due : least), undefined);
+
 /** A task as its actor shows it. */
 export const taskView = (
   address: string,
@@ -39,7 +43,7 @@ export const taskView = (
 ): TaskView => {
   const context = snapshot.context as TaskContext;
   const state = taskStateOf(snapshot);
-  const until = Object.values(timers ?? {}).reduce<number | undefined>((least, timer) => (least === undefined || timer.due < least ? timer.due : least), undefined);
+  const until = nextOf(timers);
   const usage = addUsage(context.used, context.using);
   const session = context.session ?? undefined;
   // What broke the task itself says more than what its last attempt came to.

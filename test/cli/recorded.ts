@@ -94,7 +94,7 @@ const signal = () => {
 
 const noOrder = async () => ({ done: [], refused: [] });
 const nothing = async () => {};
-const orders: Pick<Dispatcher, "cancel" | "pause" | "resume" | "retryNow" | "reprioritise" | "expire" | "answer" | "verify" | "reject" | "queues" | "workers"> = {
+const orders: Pick<Dispatcher, "cancel" | "pause" | "resume" | "retryNow" | "reprioritise" | "expire" | "answer" | "verify" | "reject" | "preview" | "queues" | "workers"> = {
   cancel: noOrder,
   pause: noOrder,
   resume: noOrder,
@@ -104,6 +104,7 @@ const orders: Pick<Dispatcher, "cancel" | "pause" | "resume" | "retryNow" | "rep
   answer: noOrder,
   verify: noOrder,
   reject: noOrder,
+  preview: noOrder,
   queues: { list: async () => [], configure: nothing, pause: nothing, resume: nothing, drain: nothing },
   workers: { list: async () => [], connect: () => Promise.reject(new Error("there are none")), drain: nothing, retire: nothing },
 };

@@ -33,6 +33,27 @@ describe("dispatch > cancel", () => {
     });
   }
 
+  inScenes("a preview says of each task what the order would come to, and tells nobody", async (open) => {
+    const scene = await open({ slots: 1 });
+    await scene.submit(spec("a"), spec("b"), spec("c"));
+    const order = { by: "tester", why: "not now" };
+    await scene.dispatcher.pause("b", order);
+    await scene.settle();
+    const before = (await scene.engine.taskwright.snapshot("task/c")).seq;
+    expect(await scene.dispatcher.preview("resume", ["a", "b", "c"])).toEqual({
+      done: ["b"],
+      refused: [
+        { id: "a", state: "assigned", detail: "a task that is assigned takes no such order" },
+        { id: "c", state: "queued", detail: "a task that is queued takes no such order" },
+      ],
+    });
+    expect(await scene.dispatcher.preview("pause", { state: ["queued", "paused"] })).toEqual({ done: ["b", "c"], refused: [] });
+    await expect(scene.dispatcher.preview("cancel", "nobody")).rejects.toMatchObject({ _tag: "UnknownTask" });
+    expect([await scene.state("b"), await scene.state("c"), (await scene.engine.taskwright.snapshot("task/c")).seq]).toEqual(["paused", "queued", before]);
+    expect(await scene.dispatcher.workers.list()).toMatchObject([{ id: "1", slots: 1, used: 1, tasks: ["a"], isDraining: false, until: undefined }]);
+    await scene.check();
+  });
+
   inScenes("a task that was offered ends when its worker has heard of it", async (open) => {
     const scene = await open({ slots: 1 });
     await scene.submit(spec("a"), spec("next"));

@@ -54,9 +54,13 @@ const WorkerShape = Schema.Struct({
   slots: Schema.Number,
   used: Schema.Number,
   incarnation: Schema.Number,
+  tasks: Schema.Array(Schema.String),
+  isDraining: Schema.Boolean,
+  at: Schema.Number,
+  until: Schema.optional(Schema.Number),
 }).annotations({
   identifier: "Worker",
-  description: "How a worker stands.",
+  description: "How a worker stands, the tasks that take its slots, when it was heard of last (`at`), and when something comes of it if it says nothing (`until`).",
 });
 
 /** Tasks, their queues and their workers. */
