@@ -6,6 +6,7 @@ export { type ActivityContext, type ActivityInput, type ActivityOutput, activity
 export { type AssignmentContext, type AssignmentEvent, type AssignmentInput, assignment } from "./assignment.ts";
 export { bulletin, type BulletinContext, type BulletinEvent, type BulletinInput } from "./bulletin.ts";
 export { type ClarificationContext, type ClarificationEvent, type ClarificationInput, type ClarificationOutput, clarification } from "./clarification.ts";
+export { deadLetters, type DeadLettersContext, type DeadLettersEvent, type TakenLetterNote } from "./dead-letters.ts";
 export { type EndpointContext, type EndpointEvent, type EndpointInput, endpoint } from "./endpoint.ts";
 export { type EngineContext, type EngineEvent, engine } from "./engine.ts";
 export { type ExchangeContext, type ExchangeEvent, type ExchangeInput, exchange } from "./exchange.ts";

@@ -163,6 +163,7 @@ export {
   type SentEvent,
   type StandardSchema,
   type StartOptions,
+  type TakeOptions,
   type StoredActor,
   type Taskwright,
   type Time,

@@ -33,6 +33,10 @@ const slots = Options.integer("slots").pipe(
 const letterDatabase = placeGiven;
 const letterIds = Args.integer({ name: "ID" }).pipe(Args.withDescription("The number of a dead letter, as the list shows it."), Args.repeated);
 const all = Options.boolean("all").pipe(Options.withDescription("All that the other options leave, instead of single ones."));
+const taker = {
+  by: Options.text("by").pipe(Options.withDescription("Who takes them; the history of dead-letters/taken keeps it. Default: the user of this process."), Options.optional),
+  why: Options.text("why").pipe(Options.withDescription("The reason; it is kept as well."), Options.optional),
+};
 const choice = {
   address: Options.text("address").pipe(Options.withDescription("Only those of this actor."), Options.optional),
   machine: Options.text("machine").pipe(Options.withDescription("Only those of actors of this machine, and of actors below them."), Options.optional),
@@ -206,10 +210,10 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
     }),
   ).pipe(Command.withDescription("Shows one dead letter: the event, where it came from, why it failed."));
   const takeLetters = (verb: "requeue" | "drop", meaning: string) =>
-    Command.make(verb, { ids: letterIds, all, ...choice, database: letterDatabase, json }, ({ ids, all, ...options }) =>
+    Command.make(verb, { ids: letterIds, all, ...choice, ...taker, database: letterDatabase, json }, ({ ids, all, by, why, ...options }) =>
       Effect.gen(function* () {
         const [{ takeDeadLetters }, { whole }] = yield* Effect.promise(() => Promise.all([import("./take-letters.ts"), import("./dead-letters.ts")]));
-        yield* takeDeadLetters(verb, { ids, all, ...whole(options, yield* letters) }, streams);
+        yield* takeDeadLetters(verb, { ids, all, by: Option.getOrUndefined(by), why: Option.getOrUndefined(why), ...whole(options, yield* letters) }, streams);
       }),
     ).pipe(Command.withDescription(meaning));
   const deadLetters = letters.pipe(

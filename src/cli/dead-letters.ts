@@ -76,7 +76,10 @@ export const showDeadLetter = (id: number, { database, json }: LetterOptions, st
     Effect.gen(function* () {
       const journal = yield* openPlace(database);
       const [row] = yield* journal.deadLetters({ ids: [id], limit: 1 });
-      if (row === undefined) return yield* refused(`there is no dead letter ${id} in ${database}; "taskwright dead-letters --database ${database}" lists all`);
+      if (row === undefined)
+        return yield* refused(
+          `there is no dead letter ${id} in ${database}; "taskwright dead-letters --database ${database}" lists all, "taskwright history dead-letters/taken --database ${database}" says who took which`,
+        );
       const letter = letterView(row);
       streams.out(json ? `${JSON.stringify(letter, null, 2)}\n` : letterText(letter));
     }),

@@ -1,13 +1,13 @@
 import * as Effect from "effect/Effect";
 import * as Queue from "effect/Queue";
 import type * as Scope from "effect/Scope";
-import { userInfo } from "node:os";
 import type { Dispatcher, TaskView } from "../dispatch/index.ts";
 import type { Answers } from "./answers-file.ts";
 import { durationText } from "./duration.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Streams } from "./streams.ts";
 import { printable } from "./summary.ts";
+import { userName } from "./user.ts";
 
 export interface Questions {
   /** Takes a task as it is now: one that asks is answered, each question once. */
@@ -52,7 +52,7 @@ export const makeQuestions = (dispatcher: Dispatcher, answers: Answers, reporter
 
 /** A verification takes "yes"; everything else is the reason why not. */
 const reply = (dispatcher: Dispatcher, { id, question }: TaskView, answer: unknown, why: string) => {
-  const by = userInfo().username;
+  const by = userName();
   if (question?.about !== "verification") return dispatcher.answer(id, answer, { by, why, question: question?.id as string });
   return answer === true || answer === "yes" ? dispatcher.verify(id, { by, why }) : dispatcher.reject(id, { by, why: String(answer) });
 };

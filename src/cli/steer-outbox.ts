@@ -8,6 +8,7 @@ import { isServer } from "./place-of-server.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
+import { userName } from "./user.ts";
 
 /** What an operator tells an outbox, and what it comes to. */
 export const steering = { pause: "is paused", resume: "sends again", force: "tries everything at once" } as const;
@@ -33,7 +34,7 @@ export const steerOutbox = (steer: Steering, name: string, { database, json }: O
       const { address, status } = yield* outboxRow(journal, name, database);
       if (status !== "active") return yield* refused(`the outbox "${name}" is closed: it sends nothing any more`);
       const at = yield* Clock.currentTimeMillis;
-      yield* journal.commit({ ...emptyTurn, attempts, mail: [{ id: counters.mail + 1, envelope: JSON.stringify({ to: address, event: eventOf(steer, at), from: "" }) }] });
+      yield* journal.commit({ ...emptyTurn, attempts, mail: [{ id: counters.mail + 1, envelope: JSON.stringify({ to: address, event: eventOf(steer, at), from: userName() }) }] });
       if (json) streams.out(`${JSON.stringify({ outbox: name, told: steer })}\n`);
       else streams.out(`${name} ${steering[steer]} as soon as an engine runs on ${database}\n`);
     }),
@@ -71,7 +72,7 @@ export const steerEntries = (verb: "requeue" | "drop", name: string, options: En
       const wanted = all ? there.map(({ seq }) => seq) : seqs;
       const at = yield* Clock.currentTimeMillis;
       const event = verb === "drop" ? { type: "DROP", seqs: wanted } : { type: "REQUEUE", seqs: wanted, at };
-      const mail = wanted.length === 0 ? [] : [{ id: counters.mail + 1, envelope: JSON.stringify({ to: outboxAddress(name), event, from: "" }) }];
+      const mail = wanted.length === 0 ? [] : [{ id: counters.mail + 1, envelope: JSON.stringify({ to: outboxAddress(name), event, from: userName() }) }];
       yield* journal.commit({ ...emptyTurn, attempts, mail });
       if (json) streams.out(`${JSON.stringify({ [verb === "requeue" ? "requeued" : "dropped"]: wanted.length })}\n`);
       else streams.out(`${entryCountText(wanted.length)} of ${name} ${verb === "requeue" ? "tried again" : "dropped"} as soon as an engine runs on ${database}\n`);

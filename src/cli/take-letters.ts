@@ -1,17 +1,22 @@
 import * as Effect from "effect/Effect";
-import { actionOf, envelopeOfLetter, idsOf, type SentEvent, type UnknownDeadLetter, viewOfStored } from "../engine/index.ts";
+import type { TakenLetterNote } from "../../machines/dead-letters.ts";
+import { actionOf, envelopeOfLetter, idsOf, type SentEvent, takenBy, type Taker, type UnknownDeadLetter, viewOfStored } from "../engine/index.ts";
 import { type EffectRow, emptyTurn, type Journal, type JournalError, type JournalFenced, type MailRow, type StoredDeadLetter, type Turn } from "../journal/index.ts";
-import { childId } from "../domain/address.ts";
+import { childId, wrongId } from "../domain/address.ts";
 import { claim } from "./claim.ts";
 import { countText, type LetterOptions } from "./dead-letters.ts";
 import { isServer } from "./place-of-server.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openPlace } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
+import { userName } from "./user.ts";
 
 export interface TakeOptions extends LetterOptions {
   readonly ids: ReadonlyArray<number>;
   readonly all: boolean;
+  /** Default: the user of this process. */
+  readonly by: string | undefined;
+  readonly why: string | undefined;
 }
 
 const pageSize = 500;
@@ -23,10 +28,13 @@ const pageSize = 500;
 export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, streams: Streams): Effect.Effect<void, JournalError | JournalFenced | UnknownDeadLetter | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { database, filter, ids, all, json } = options;
+      const { database, filter, ids, all, json, by = userName(), why } = options;
       if (all === ids.length > 0) return yield* refused(`give the ids of dead letters, or --all: "taskwright dead-letters ${verb} 1 2" or "taskwright dead-letters ${verb} --all --machine order"`);
       if (!all && Object.keys(filter).length > 0) return yield* refused(`--${Object.keys(filter)[0]} chooses among all: use it with --all, or give ids alone`);
       if (isServer(database)) return yield* takeAtServer(verb, options, streams);
+      const wrong = by === "" ? undefined : wrongId(by);
+      if (wrong !== undefined) return yield* refused(`--by ${by}: the name of who does it is like an id: ${wrong}`);
+      const taker: Taker = { by, why };
       const { journal, counters, attempts } = yield* claim(database, `engine.${verb}(${all ? "{ … }" : JSON.stringify(ids)})`);
       const wanted = yield* idsOf(journal, all ? { ...filter, limit: Number.MAX_SAFE_INTEGER } : ids);
       let { mail, effect } = counters;
@@ -34,7 +42,7 @@ export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, 
       for (let next = 0; next < wanted.length; next += pageSize) {
         const page = wanted.slice(next, next + pageSize);
         const rows = yield* journal.deadLetters({ ids: page, limit: page.length });
-        const turn = yield* turnOf(journal, verb, rows, { mail, effect });
+        const turn = yield* turnOf(journal, verb, rows, { mail, effect }, taker);
         mail += turn.mail.length;
         effect += turn.effects.length;
         left += rows.length - (turn.deadLettersTaken?.length ?? 0);
@@ -49,12 +57,14 @@ export const takeDeadLetters = (verb: "requeue" | "drop", options: TakeOptions, 
   );
 
 /** A server does it at once. */
-const takeAtServer = (verb: "requeue" | "drop", { database, filter, ids, all, json }: TakeOptions, streams: Streams): Effect.Effect<void, JournalError | UnknownDeadLetter | Refused> =>
+const takeAtServer = (verb: "requeue" | "drop", { database, filter, ids, all, json, by, why }: TakeOptions, streams: Streams): Effect.Effect<void, JournalError | UnknownDeadLetter | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
+      if (by !== undefined) return yield* refused("--by is for a journal: a server knows the name of its caller by the token");
       const { asking, clientOf } = yield* Effect.promise(() => import("./server-client.ts"));
       const { deadLetters } = yield* clientOf(database);
-      const take = (payload: object) => asking(database, (verb === "requeue" ? deadLetters.requeueDeadLetters : deadLetters.dropDeadLetters)({ payload: payload as never }));
+      const take = (payload: object) =>
+        asking(database, (verb === "requeue" ? deadLetters.requeueDeadLetters : deadLetters.dropDeadLetters)({ payload: { ...payload, ...(why === undefined ? {} : { why }) } as never }));
       // A filter takes a thousand at a time; those that fail again are new letters, behind the last one that is meant.
       let count = 0;
       if (!all) for (let from = 0; from < ids.length; from += pageSize) count += (yield* take({ ids: ids.slice(from, from + pageSize) })).count;
@@ -68,11 +78,11 @@ const takeAtServer = (verb: "requeue" | "drop", { database, filter, ids, all, js
   );
 
 /** What is written for some letters in place of them. */
-const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<StoredDeadLetter>, ids: { mail: number; effect: number }): Effect.Effect<Turn, JournalError> =>
+const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<StoredDeadLetter>, ids: { mail: number; effect: number }, taker: Taker): Effect.Effect<Turn, JournalError> =>
   Effect.gen(function* () {
     const mail: Array<MailRow> = [];
     const effects: Array<EffectRow> = [];
-    const taken: Array<number> = [];
+    const taken: Array<TakenLetterNote> = [];
     const post = (envelope: object) => mail.push({ id: ids.mail + mail.length + 1, envelope: JSON.stringify(envelope) });
     for (const row of rows) {
       const envelope = envelopeOfLetter(row);
@@ -90,9 +100,11 @@ const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<
         if (actor === undefined) continue;
         effects.push({ id: ids.effect + effects.length + 1, actor: actor.id, seq: owed.seq, action: owed.action, params: owed.params });
       }
-      taken.push(row.id);
+      taken.push({ id: row.id, address: to, type: owed?.action ?? event.type });
     }
-    return { ...emptyTurn, mail, effects, deadLettersTaken: taken };
+    // The next engine tells the record who took them, too.
+    if (taken.length > 0) for (const { to, event, from, create } of takenBy(taker, verb, taken)) post({ to, event, from, create });
+    return { ...emptyTurn, mail, effects, deadLettersTaken: taken.map(({ id }) => id) };
   });
 
 /** The generation of a child that its parent waits for. */

@@ -4,7 +4,6 @@ import * as HttpClient from "@effect/platform/HttpClient";
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import { userInfo } from "node:os";
 import { type ActorState, decode, define, type Definition, step } from "../actor/index.ts";
 import { endedStates, matches, type OrderReport, type TaskFilter, type TaskState, type TaskView, taskView } from "../dispatch/index.ts";
 import { viewOfStored } from "../engine/index.ts";
@@ -14,6 +13,7 @@ import { claim } from "./claim.ts";
 import { type Refused, refused } from "./refused.ts";
 import { allOf } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
+import { userName } from "./user.ts";
 
 /** What a task is told by each order. */
 const eventTypes = {
@@ -102,7 +102,7 @@ const intoMailbox = (options: OrderOptions, database: string): Effect.Effect<Ord
       const { task, taskActions } = yield* Effect.promise(() => import("../../machines/task.ts"));
       const definition = define(task, { actions: taskActions });
       const waiting = yield* waitingMail(journal);
-      const event = { type: eventTypes[order], by: by ?? userInfo().username, why: why ?? "no reason was given", at: yield* Clock.currentTimeMillis, ...more };
+      const event = { type: eventTypes[order], by: by ?? userName(), why: why ?? "no reason was given", at: yield* Clock.currentTimeMillis, ...more };
       const done: Array<string> = [];
       const refusals: Array<OrderReport["refused"][number]> = [];
       for (const row of rows) {

@@ -36,6 +36,9 @@ export const isRoot = (address: Address): boolean => address.indexOf("/") === ad
 /** The actor that decides on what becomes of those in a group: the children of one parent, or one that a host started. */
 export const supervisorAddress = (group: Address): Address => `supervisor/${group.replaceAll("%", "%25").replaceAll(":", "%3A").replaceAll("/", ":")}`;
 
+/** The actor in whose history it stands who took dead letters. */
+export const takenLettersAddress: Address = "dead-letters/taken";
+
 /** The address one level up, or nothing for an actor that a host started. */
 export const parentAddress = (address: Address): Address | undefined => {
   const last = address.lastIndexOf("/");

@@ -15,7 +15,7 @@ import type { ActorToStart, ActorView, AskOptions, Engine, EngineStatus, SendOpt
 import { limitOf } from "./bounds.ts";
 import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
-import { admit, admitEvent, type Delivery, type Receipt } from "./intake.ts";
+import { admit, admitEvent, type Delivery, nameOf, type Receipt } from "./intake.ts";
 import { makeLetterCalls } from "./letter-calls.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Loop } from "./loop.ts";
@@ -305,7 +305,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       ),
     list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, versionOf(row)))),
     counts: journal.counts,
-    ...makeLetterCalls(journal, loop),
+    ...makeLetterCalls(journal, loop, limits),
     parked: ({ after = 0, limit = 100 } = {}) => findParked({ journal, registry, now: time.now }, after, limit),
     migrate: (machine, migrateOptions = {}) => migrateAll({ journal, registry, now: time.now, post: (delivery) => loop.post(delivery) }, machine, migrateOptions),
     buildOf: (address) => Effect.map(journal.buildOf(address), (row) => (row === undefined ? undefined : { build: row.build, epoch: row.epoch, since: row.at })),
@@ -356,13 +356,6 @@ const inEffects: Mapping<"effect"> = { one: (call, change) => Effect.map(call, c
 const checkAddress = (address: Address): void => {
   if (typeof address !== "string" || !/^[^/]+(?:\/[^/]+)+$/.test(address)) throw new InvalidAddress({ address: String(address), detail: "a machine's id, a slash and the actor's id are needed" });
   if (isReserved(address) || address.startsWith("ask/")) throw new InvalidAddress({ address, detail: "this address belongs to the engine" });
-};
-
-/** Who the host says sent it. A slash would make an address of the name. */
-const nameOf = (address: Address, by: string | undefined): string => {
-  const wrong = by === undefined ? undefined : wrongId(by);
-  if (wrong !== undefined) throw new InvalidEvent({ address, path: "by", detail: `the name of a sender is like an id: ${wrong}` });
-  return by ?? "";
 };
 
 /** What a host's code threw, as it is; where it can't even be looked at, an error in its stead. */

@@ -10,7 +10,7 @@ import type { Failure } from "../domain/json.ts";
 import type { JournalError } from "../journal/index.ts";
 import type { ActorFilter, CountRow, OwnerRow } from "../journal/index.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, SendError, TimedOut, Unanswered, UnknownDeadLetter, UnknownMachine } from "./errors.ts";
+import type { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, SendError, InvalidEvent, PayloadTooLarge, TimedOut, Unanswered, UnknownDeadLetter, UnknownMachine } from "./errors.ts";
 import type { ActorHandle } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
@@ -71,9 +71,9 @@ export interface Engine {
    * Delivers dead letters again, in the order of their ids, each in the transaction that removes it; one that fails
    * again is a new letter. Answers how many were taken. By ids: all of them or, if one is unknown, none.
    */
-  readonly requeue: (letters: LetterChoice) => Effect.Effect<number, LetterError>;
+  readonly requeue: (letters: LetterChoice, options?: TakeOptions) => Effect.Effect<number, LetterError>;
   /** Removes dead letters for good. Answers how many. */
-  readonly drop: (letters: LetterChoice) => Effect.Effect<number, LetterError>;
+  readonly drop: (letters: LetterChoice, options?: TakeOptions) => Effect.Effect<number, LetterError>;
   /** Actors that no registered machine may go on with, and why. Looks at all of them: a page at a time, by `after`. */
   readonly parked: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<ParkedActor>, JournalError>;
   /** Moves the running actors of a machine to its current version now, instead of when each is next told something. */
@@ -220,8 +220,15 @@ export interface LetterFilter {
 /** Ids, or everything that a filter finds. */
 export type LetterChoice = number | ReadonlyArray<number> | LetterFilter;
 
+/** Who takes dead letters: it stands in the history of `dead-letters/taken`, stored with the taking. Absent: nothing does. */
+export interface TakeOptions {
+  /** A name without a slash, at most 200 characters. */
+  readonly by?: string;
+  readonly why?: string;
+}
+
 /** If it is none of the first, some of the letters may be done already; asking again goes on with the rest. */
-export type LetterError = UnknownDeadLetter | EngineBusy | EngineDegraded | EngineClosed | JournalError;
+export type LetterError = UnknownDeadLetter | InvalidEvent | PayloadTooLarge | EngineBusy | EngineDegraded | EngineClosed | JournalError;
 
 export interface EngineStatus {
   readonly state: EngineState;

@@ -145,7 +145,7 @@ export class UnknownDeadLetter extends Schema.TaggedError<UnknownDeadLetter>()("
   readonly status = 404;
   readonly retryable = false;
   override get message() {
-    return `there ${this.ids.length === 1 ? "is no dead letter" : "are no dead letters"} ${this.ids.join(", ")}; list those that there are`;
+    return `there ${this.ids.length === 1 ? "is no dead letter" : "are no dead letters"} ${this.ids.join(", ")}; list those that there are. Who took which stands in the history of dead-letters/taken`;
   }
 }
 

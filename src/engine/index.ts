@@ -27,6 +27,7 @@ export {
   type SendOptions,
   type SentEvent,
   type StartOptions,
+  type TakeOptions,
   type Transition,
   type WaitOptions,
   type WrittenBy,
@@ -53,6 +54,8 @@ export {
 } from "./errors.ts";
 export type { EngineState } from "./lifecycle.ts";
 export { crashMark } from "./careful.ts";
+export type { Taker } from "./intake.ts";
+export { takenBy } from "./letters.ts";
 export { actionOf, envelopeOfLetter, idsOf, letterView, storedFilter } from "./letter-calls.ts";
 export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";

@@ -1,4 +1,5 @@
-import { type Address, isStorable } from "../domain/address.ts";
+import type { TakenLetterNote } from "../../machines/dead-letters.ts";
+import { type Address, isStorable, wrongId } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
 import { NotJson, normalize } from "../domain/json.ts";
@@ -71,6 +72,20 @@ export interface TakenLetter {
   readonly isDropped: boolean;
   /** Present where it is a custom action that failed. */
   readonly action: OwedAction | undefined;
+  /** Who took it, and why: absent where nobody is to be named. */
+  readonly taker: Taker | undefined;
+}
+
+/** A dead letter that a turn takes away, and what the record is told of it. */
+export interface Taken {
+  readonly id: number;
+  readonly note?: { readonly taker: Taker; readonly isDropped: boolean; readonly letter: TakenLetterNote };
+}
+
+/** Who takes dead letters. Those of one turn with the same taker are one entry of the record. */
+export interface Taker {
+  readonly by: string;
+  readonly why: string | undefined;
 }
 
 /** A custom action as its dead letter holds it. */
@@ -132,6 +147,13 @@ export const admitEvent = (address: Address, event: unknown, limits: Limits): { 
   // A getter may have said something else to those who asked first.
   if (admitted.value.type !== type) throw new InvalidEvent({ address, path: "type", detail: "the type changes while it is read" });
   return admitted;
+};
+
+/** Who the host says sent it. A slash would make an address of the name. */
+export const nameOf = (address: Address, by: string | undefined): string => {
+  const wrong = by === undefined ? undefined : wrongId(by);
+  if (wrong !== undefined) throw new InvalidEvent({ address, path: "by", detail: `the name of a sender is like an id: ${wrong}` });
+  return by ?? "";
 };
 
 /** The type, also of an object whose getters throw: that one has none. */

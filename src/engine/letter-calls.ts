@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect";
 import { parseJson } from "../actor/index.ts";
-import type { Address } from "../domain/address.ts";
+import { type Address, takenLettersAddress } from "../domain/address.ts";
 import type { Failure } from "../domain/json.ts";
 import type { DeadLetterFilter, Journal, StoredDeadLetter } from "../journal/index.ts";
-import type { DeadLetter, Engine, LetterChoice, LetterError, LetterFilter, SentEvent } from "./engine.ts";
-import { UnknownDeadLetter } from "./errors.ts";
-import type { Creation, OwedAction } from "./intake.ts";
+import type { DeadLetter, Engine, LetterChoice, LetterError, LetterFilter, SentEvent, TakeOptions } from "./engine.ts";
+import { type InvalidEvent, type PayloadTooLarge, UnknownDeadLetter } from "./errors.ts";
+import type { Limits } from "../domain/limits.ts";
+import { admit, type Creation, nameOf, type OwedAction, type Taker } from "./intake.ts";
 import type { Loop } from "./loop.ts";
 
 /** Letters that are posted together: their turns are stored before the next ones are read. */
@@ -50,10 +51,10 @@ export const idsOf = (journal: Journal, choice: LetterChoice): Effect.Effect<Rea
 const isIds = (choice: LetterChoice): choice is number | ReadonlyArray<number> => typeof choice === "number" || Array.isArray(choice);
 
 /** What a host can do with dead letters. */
-export const makeLetterCalls = (journal: Journal, loop: Loop): Pick<Engine, "deadLetters" | "deadLetter" | "requeue" | "drop"> => {
+export const makeLetterCalls = (journal: Journal, loop: Loop, limits: Limits): Pick<Engine, "deadLetters" | "deadLetter" | "requeue" | "drop"> => {
   // One call at a time, to its end: a letter that is on its way is still stored, and would be taken twice.
   const door = Effect.unsafeMakeSemaphore(1);
-  const post = (row: StoredDeadLetter, isDropped: boolean): Effect.Effect<void, LetterError> =>
+  const post = (row: StoredDeadLetter, isDropped: boolean, taker: Taker | undefined): Effect.Effect<void, LetterError> =>
     Effect.async((resume) => {
       const envelope = envelopeOfLetter(row);
       const { to, event, from, create } = envelope;
@@ -64,19 +65,20 @@ export const makeLetterCalls = (journal: Journal, loop: Loop): Pick<Engine, "dea
         from,
         create,
         internal: true,
-        letter: { id: row.id, isDropped, action: actionOf(envelope) },
+        letter: { id: row.id, isDropped, action: actionOf(envelope), taker },
         settle: (error) => resume(error === undefined ? Effect.void : Effect.fail(error as LetterError)),
       });
     });
-  const take = (choice: LetterChoice, isDropped: boolean): Effect.Effect<number, LetterError> =>
+  const take = (choice: LetterChoice, isDropped: boolean, options: TakeOptions | undefined): Effect.Effect<number, LetterError> =>
     door.withPermits(1)(
       Effect.uninterruptible(
         Effect.gen(function* () {
+          const taker = yield* takerOf(options, limits);
           const ids = yield* idsOf(journal, choice);
           for (let next = 0; next < ids.length; next += pageSize) {
             const page = ids.slice(next, next + pageSize);
             const rows = yield* journal.deadLetters({ ids: page, limit: page.length });
-            yield* Effect.forEach(rows, (row) => post(row, isDropped), { concurrency: "unbounded", discard: true });
+            yield* Effect.forEach(rows, (row) => post(row, isDropped, taker), { concurrency: "unbounded", discard: true });
           }
           return ids.length;
         }),
@@ -86,7 +88,17 @@ export const makeLetterCalls = (journal: Journal, loop: Loop): Pick<Engine, "dea
     deadLetters: (filter = {}) => Effect.map(journal.deadLetters(storedFilter(filter, 100)), (rows) => rows.map(letterView)),
     deadLetter: (id) =>
       Effect.flatMap(journal.deadLetters({ ids: [id], limit: 1 }), ([row]) => (row === undefined ? Effect.fail(new UnknownDeadLetter({ ids: [id] })) : Effect.succeed(letterView(row)))),
-    requeue: (letters) => take(letters, false),
-    drop: (letters) => take(letters, true),
+    requeue: (letters, options) => take(letters, false, options),
+    drop: (letters, options) => take(letters, true, options),
   };
 };
+
+const takerOf = (options: TakeOptions | undefined, limits: Limits): Effect.Effect<Taker | undefined, InvalidEvent | PayloadTooLarge> =>
+  Effect.try({
+    try: () => {
+      if (options?.by === undefined) return undefined;
+      const { why } = admit(takenLettersAddress, options.why === undefined ? {} : { why: String(options.why) }, limits).value;
+      return { by: nameOf(takenLettersAddress, options.by), why };
+    },
+    catch: (error) => error as InvalidEvent | PayloadTooLarge,
+  });

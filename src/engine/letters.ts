@@ -1,11 +1,12 @@
 import * as Effect from "effect/Effect";
-import { childId } from "../domain/address.ts";
-import type { EngineEvent } from "../domain/event.ts";
+import type { DeadLettersEvent, TakenLetterNote } from "../../machines/dead-letters.ts";
+import { childId, machineOf, takenLettersAddress } from "../domain/address.ts";
+import type { EngineEvent, Event } from "../domain/event.ts";
 import { failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Journal, Turn as StoredTurn } from "../journal/index.ts";
 import { ActorParked, UnknownActor } from "./errors.ts";
-import type { Delivery, OwedAction, TakenLetter } from "./intake.ts";
+import type { Delivery, OwedAction, TakenLetter, Taker } from "./intake.ts";
 import { awaken, Resident } from "./resident.ts";
 import type { Turn, World } from "./turn.ts";
 
@@ -14,8 +15,9 @@ import type { Turn, World } from "./turn.ts";
  * again, so that a crash neither loses nor doubles it. If it fails again, there is a new letter.
  */
 
-const take = (turn: Turn, delivery: Delivery, { id }: TakenLetter): void => {
-  turn.takeLetter(id);
+const take = (turn: Turn, delivery: Delivery, { id, isDropped, action, taker }: TakenLetter): void => {
+  const letter = { id, address: delivery.to, type: action?.action ?? delivery.event.type };
+  turn.takeLetter({ id, ...(taker === undefined ? {} : { note: { taker, isDropped, letter } }) });
   turn.settlements.push({ delivery, error: undefined, receipt: undefined });
 };
 
@@ -62,6 +64,31 @@ export const owedAgain = Effect.fnUntraced(function* (turn: Turn, delivery: Deli
   return undefined;
 });
 
+/** What a turn takes, and behind it what the record of dead letters is told of that: who took them is stored with what came of them. */
+export function* withNotes(turn: Turn, batch: ReadonlyArray<Delivery>): Generator<Delivery, void> {
+  yield* batch;
+  if (turn.lettersTaken === undefined) return;
+  const entries = new Map<Taker, { readonly requeue: Array<TakenLetterNote>; readonly drop: Array<TakenLetterNote> }>();
+  for (const { note } of turn.lettersTaken) {
+    if (note === undefined) continue;
+    const entry = entries.get(note.taker) ?? { requeue: [], drop: [] };
+    entries.set(note.taker, entry);
+    entry[note.isDropped ? "drop" : "requeue"].push(note.letter);
+  }
+  for (const [taker, entry] of entries) for (const verb of ["requeue", "drop"] as const) if (entry[verb].length > 0) yield* takenBy(taker, verb, entry[verb]);
+}
+
+/** The start of the record, for the first one, and its entry. */
+export const takenBy = ({ by, why }: Taker, verb: "requeue" | "drop", letters: ReadonlyArray<TakenLetterNote>): ReadonlyArray<Delivery> => {
+  const start = { type: "taskwright.start" as const };
+  const event: DeadLettersEvent = { type: verb === "drop" ? "DROPPED" : "REQUEUED", letters, ...(why === undefined ? {} : { why }) };
+  const to = takenLettersAddress;
+  return [
+    { to, from: "", event: start, json: JSON.stringify(start), internal: true, create: { machine: machineOf(to), parentId: 0, parent: undefined, token: 0, replaces: false } },
+    { to, from: by, event: event as unknown as Event, json: JSON.stringify(event), internal: true },
+  ];
+};
+
 /** Keeps the number of dead letters within its limit. Asks for it only when the first letter is written. */
 export class LetterRoom {
   readonly #journal: Journal;
@@ -79,13 +106,13 @@ export class LetterRoom {
   /** Before a turn with dead letters is stored: drops the oldest, as many as there are too many. */
   readonly make = Effect.fnUntraced(function* (this: LetterRoom, turn: Turn) {
     this.#count ??= yield* this.#journal.deadLetterCount;
-    const taken = new Set(turn.lettersTaken);
+    const taken = new Set(turn.lettersTaken?.map(({ id }) => id));
     let excess = this.#count - taken.size + turn.deadLetters.length - this.#max;
     if (excess <= 0) return;
     this.#reached("deadLettersMax", excess);
     for (const { id } of yield* this.#journal.deadLetters({ limit: excess + taken.size })) {
       if (excess === 0 || taken.has(id)) continue;
-      turn.takeLetter(id);
+      turn.takeLetter({ id });
       excess--;
     }
     turn.deadLetters.splice(0, excess);

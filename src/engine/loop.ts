@@ -12,7 +12,7 @@ import { letterOf, type OwedEffect } from "./effects.ts";
 import { ActorFailed, ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
 import { type Delivery, endAfter, envelopeOf, type Receipt, type TakenLetter } from "./intake.ts";
-import { dropped, type LetterRoom, owedAgain, requeued } from "./letters.ts";
+import { dropped, type LetterRoom, owedAgain, requeued, withNotes } from "./letters.ts";
 import type { EngineState } from "./lifecycle.ts";
 import { migrateNow } from "./migration.ts";
 import type { Pump } from "./pump.ts";
@@ -258,7 +258,7 @@ export class Loop {
     if (this.#mail.length > 0 || attempt.recovered > 0) turn.postpones = true;
     const poison = share === undefined || careful === undefined ? undefined : yield* this.#beginShare(careful, share, batch);
     if (batch[0]?.mail !== undefined) turn.hold();
-    for (const delivery of batch) {
+    for (const delivery of withNotes(turn, batch)) {
       if (delivery.mail === undefined) {
         turn.release();
         if (turn.missing.size > 0) yield* this.#loadMissing(turn);

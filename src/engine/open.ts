@@ -24,6 +24,7 @@ import {
   type SendOptions,
   type SentEvent,
   type StartOptions,
+  type TakeOptions,
   type WaitOptions,
   type WrittenBy,
 } from "./engine.ts";
@@ -65,8 +66,8 @@ export interface Taskwright {
   readonly counts: () => Promise<ReadonlyArray<CountRow>>;
   readonly deadLetters: (filter?: LetterFilter) => Promise<ReadonlyArray<DeadLetter>>;
   readonly deadLetter: (id: number) => Promise<DeadLetter>;
-  readonly requeue: (letters: LetterChoice) => Promise<number>;
-  readonly drop: (letters: LetterChoice) => Promise<number>;
+  readonly requeue: (letters: LetterChoice, options?: TakeOptions) => Promise<number>;
+  readonly drop: (letters: LetterChoice, options?: TakeOptions) => Promise<number>;
   readonly parked: (options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<ParkedActor>>;
   readonly migrate: (machine: string, options?: MigrateOptions) => Promise<MigrationReport>;
   readonly buildOf: (address: Address) => Promise<WrittenBy | undefined>;
@@ -128,8 +129,8 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     counts: () => run(core.counts),
     deadLetters: (filter) => run(core.deadLetters(filter)),
     deadLetter: (id) => run(core.deadLetter(id)),
-    requeue: (letters) => run(core.requeue(letters)),
-    drop: (letters) => run(core.drop(letters)),
+    requeue: (letters, takeOptions) => run(core.requeue(letters, takeOptions)),
+    drop: (letters, takeOptions) => run(core.drop(letters, takeOptions)),
     parked: (parkedOptions) => run(core.parked(parkedOptions)),
     migrate: (machine, migrateOptions) => run(core.migrate(machine, migrateOptions)),
     buildOf: (address) => run(core.buildOf(address)),

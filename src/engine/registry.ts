@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema";
 import type { AnyStateMachine } from "xstate";
 import { activity, activityActions } from "../../machines/activity.ts";
+import { deadLetters } from "../../machines/dead-letters.ts";
 import { live, liveActions } from "../../machines/live.ts";
 import { supervisor, supervisorActions } from "../../machines/supervisor.ts";
 import { type Definition, define, isMachine, MachineRefused, reducerId, reducerMachine, type Source } from "../actor/index.ts";
@@ -140,6 +141,7 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   const activities = internal(activity, activityActions);
   const lives = internal(live, liveActions);
   const supervisors = internal(supervisor, supervisorActions);
+  internal(deadLetters, []);
   /** Child machines: each is looked at once, however many parents it has. */
   const logics = new Set<AnyStateMachine>();
   const visit = (entry: DurableMachine) => {

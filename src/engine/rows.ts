@@ -31,7 +31,7 @@ export const rowsOf = (turn: Turn, effectsDone: ReadonlyArray<number>): StoredTu
     deadLetters: turn.deadLetters,
     entries: turn.entryWrites,
     names: turn.nameRows,
-    deadLettersTaken: turn.lettersTaken,
+    deadLettersTaken: turn.lettersTaken?.map(({ id }) => id),
     machines: [...turn.charts.values()],
   };
 };

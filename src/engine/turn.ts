@@ -8,7 +8,7 @@ import { causeOf, checkCommands, isLast, limitOf, type Load, Overload } from "./
 import { actionsFirst, childMeant, childOf, childrenFirst, completionOf, passesOn, snapshotFor, takesEvents } from "./child.ts";
 import type { Contract } from "./contract.ts";
 import { ActorFailed, ActorParked, EventRefused, HistoryFull, InvalidEvent, PayloadTooLarge, UnknownActor, UnknownMachine } from "./errors.ts";
-import { type Delivery, envelopeOf, type Receipt, withInput } from "./intake.ts";
+import { type Delivery, envelopeOf, type Receipt, type Taken, withInput } from "./intake.ts";
 import { Resident } from "./resident.ts";
 import { Absent, Undo } from "./undo.ts";
 import type { Unreadable } from "./versions.ts";
@@ -36,7 +36,7 @@ export class Turn implements Load {
   readonly effectRows: Array<EffectRow> = [];
   readonly deadLetters: Array<DeadLetterRow> = [];
   /** Dead letters that this turn takes away; absent in most turns. */
-  lettersTaken: Array<number> | undefined;
+  lettersTaken: Array<Taken> | undefined;
   /** Who must be loaded before the turn can go on: the engine does so, and calls `resume`. */
   readonly missing = new Set<Address>();
   /** Addresses at which the store has nobody. */
@@ -174,8 +174,8 @@ export class Turn implements Load {
     return this.postpones || this.#messages + messages > this.#world.limits.turnMessagesMax;
   }
 
-  takeLetter(id: number): void {
-    (this.lettersTaken ??= []).push(id);
+  takeLetter(taken: Taken): void {
+    (this.lettersTaken ??= []).push(taken);
   }
 
   /** A custom action that failed is owed again. */

@@ -10,22 +10,19 @@ import { api, CurrentCaller } from "./api/api.ts";
 import { NotServed } from "./errors.ts";
 import { afterOf, pageOf } from "./page.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { audit, type Served } from "./served.ts";
+import type { Served } from "./served.ts";
 import { version } from "./version.ts";
 
 const present = <A extends object>(given: A): { readonly [Key in keyof A]: Exclude<A[Key], undefined> } =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 
 /** Carries out what the API says of dead letters. */
-export const deadLettersLive = (served: Served) => {
-  const { engine } = served;
-  const take = (verb: "requeue" | "drop", choice: { readonly ids: ReadonlyArray<number> } | { readonly filter: object }) =>
+export const deadLettersLive = ({ engine }: Served) => {
+  const take = (verb: "requeue" | "drop", { why, ...choice }: ({ readonly ids: ReadonlyArray<number> } | { readonly filter: object }) & { readonly why?: string | undefined }) =>
     Effect.gen(function* () {
-      const caller = yield* CurrentCaller;
+      const { name: by } = yield* CurrentCaller;
       const which: LetterChoice = "ids" in choice ? choice.ids : (present(choice.filter) as LetterFilter);
-      const count = yield* told(engine[verb](which));
-      audit(served, caller, `${verb} dead letters`, { ...choice, count });
-      return json({ count });
+      return json({ count: yield* told(engine[verb](which, { by, ...(why === undefined ? {} : { why }) })) });
     });
   return HttpApiBuilder.group(api, "deadLetters", (handlers) =>
     handlers

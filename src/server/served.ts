@@ -26,7 +26,3 @@ export interface Served {
   /** The text of `/metrics`. */
   readonly metrics: () => Promise<string>;
 }
-
-/** Notes who did what, where no actor's history says it. */
-export const audit = ({ log }: Pick<Served, "log">, caller: Caller, what: string, data: object): void =>
-  log({ level: "info", message: `${caller.name}: ${what}`, data: { by: caller.name, what, ...data } });

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import * as Effect from "effect/Effect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -130,6 +130,32 @@ describe("cli > dead-letters", () => {
       await open.settled();
       expect((await open.snapshot("order/1")).timers).toEqual({});
       expect(await open.deadLetters()).toEqual([]);
+    });
+  });
+
+  it("keeps who took them, and why, for the next engine's histories", async () => {
+    await prepared();
+    broken = false;
+    expect(await taskwright("requeue", "1", "2", "--by", "anna", "--why", "it was mended", "--database", database)).toMatchObject({ code: 0 });
+    expect(await taskwright("drop", "3", "--database", database)).toMatchObject({ code: 0 });
+    expect(await taskwright("drop", "4", "--by", "a/b", "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining("no slash") });
+    expect((await taskwright("show", "3", "--database", database)).error).toContain("taskwright history dead-letters/taken");
+    await closing(async (open) => {
+      await open.settled();
+      expect((await open.history("dead-letters/taken")).slice(1)).toMatchObject([
+        {
+          from: "anna",
+          event: {
+            type: "REQUEUED",
+            why: "it was mended",
+            letters: [
+              { id: 1, address: "order/1", type: "PAY" },
+              { id: 2, address: "order/1", type: "mail" },
+            ],
+          },
+        },
+        { from: userInfo().username, event: { type: "DROPPED", letters: [{ id: 3, address: "order/nobody", type: "PAY" }] } },
+      ]);
     });
   });
 

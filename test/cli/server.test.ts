@@ -126,7 +126,10 @@ describe("cli > a server in place of a file", () => {
 
   it("takes orders for dead letters and outboxes at once, and tasks of a file", async () => {
     expect(await taskwright("dead-letters", "drop", "1", "--server", url)).toMatchObject({ code: 0, out: "1 dead letter dropped\n" });
-    expect(await taskwright("dead-letters", "requeue", "--all", "--machine", "counter", "--server", url)).toMatchObject({ code: 0, out: "1 dead letter requeued\n" });
+    expect(await taskwright("dead-letters", "requeue", "--all", "--machine", "counter", "--why", "it was mended", "--server", url)).toMatchObject({ code: 0, out: "1 dead letter requeued\n" });
+    expect(await taskwright("dead-letters", "drop", "1", "--by", "anna", "--server", url)).toMatchObject({ code: 2, error: expect.stringContaining("--by is for a journal") });
+    const taken = await taskwright("history", "dead-letters/taken", "--server", url);
+    expect(taken.out).toMatch(/DROPPED +handled +\S+ +\{"letters":\[\{"id":1,.*\n.*REQUEUED +handled +\S+ +.*it was mended/);
     expect(await taskwright("outbox", "pause", "outside", "--server", url)).toMatchObject({ code: 0, out: "outside is paused\n" });
     expect((await taskwright("outbox", "--server", url)).out).toMatch(/outside +paused/);
     expect(await taskwright("outbox", "requeue", "outside", "--all", "--server", url)).toMatchObject({ code: 0, out: "1 entry of outside tried again\n" });

@@ -240,6 +240,32 @@ describe("engine > dead letters", () => {
     expect(await found({})).toEqual([3, 4]);
   });
 
+  inThreeModes("who took which, and why, is stored with the taking, and stands in a history", async (bench) => {
+    const engine = await open(bench);
+    await engine.start("fragile", "1");
+    for (const amount of [1, 2, 3]) await expect(engine.send("fragile/1", { type: "PAY", amount })).rejects.toThrow();
+    await engine.send("fragile/1", { type: "ACT", what: "mail" });
+    await engine.settled();
+    mend();
+    expect(await engine.taskwright.requeue([1, 4], { by: "anna", why: "the guard was mended" })).toBe(2);
+    await engine.settled();
+    expect(await engine.taskwright.drop(2, { by: "bert" })).toBe(1);
+    // A program that takes them of itself need not say so.
+    expect(await engine.taskwright.drop(3)).toBe(1);
+    const record = (await engine.taskwright.history("dead-letters/taken")).slice(1).map(({ from, event, outcome }) => ({ from, outcome, letters: event.letters, ...event }));
+    const note = (id: number, type = "PAY") => ({ id, address: "fragile/1", type });
+    const [first, second] = [note(1), note(4, "act")];
+    // The three modes put a restart between two events of one call: then each is an entry.
+    const requeued = record.filter(({ type }) => type === "REQUEUED");
+    expect(requeued.flatMap(({ letters }) => letters)).toEqual([first, second]);
+    for (const entry of requeued) expect(entry).toMatchObject({ from: "anna", outcome: "handled", why: "the guard was mended" });
+    expect(record.slice(requeued.length)).toEqual([{ type: "DROPPED", from: "bert", outcome: "handled", letters: [note(2)] }]);
+    expect(await engine.snapshot("dead-letters/taken")).toMatchObject({ machine: "dead-letters", context: { requeued: 2, dropped: 1 } });
+    expect(done).toEqual(["mail"]);
+    await expect(engine.send("dead-letters/taken", { type: "DROPPED", letters: [] })).rejects.toMatchObject({ _tag: "InvalidAddress" });
+    for (const by of ["a/b", ""]) await expect(engine.taskwright.drop([], { by })).rejects.toMatchObject({ _tag: "InvalidEvent", path: "by" });
+  });
+
   inBothJournals("an unknown id refuses the whole call, and nothing is touched", async (bench) => {
     const engine = await open(bench);
     await engine.start("fragile", "1");

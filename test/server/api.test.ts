@@ -167,17 +167,22 @@ describe("server > problems", () => {
 });
 
 describe("server > operations", () => {
-  test("take dead letters, by ids or by a filter, and the log says who did", async () => {
-    const { ask, engine, logged } = await stand();
+  test("take dead letters, by ids or by a filter, and a history says who did, and why", async () => {
+    const { ask, engine } = await stand();
     await engine.start("counter", "1");
     for (let n = 0; n < 3; n++) await ask("POST", `${home}/events`, { body: { type: "BREAK" } });
     const ids = (await ask("GET", "/v1/dead-letters?limit=2")).body.items.map(({ id }: { id: number }) => id);
     expect(ids).toHaveLength(2);
-    expect((await ask("POST", "/v1/dead-letters/drop", { body: { ids } })).body).toEqual({ count: 2 });
+    expect((await ask("POST", "/v1/dead-letters/drop", { body: { ids, why: "a trial" } })).body).toEqual({ count: 2 });
     expect(await ask("POST", "/v1/dead-letters/requeue", { body: { ids } })).toMatchObject({ status: 404, body: { code: "unknown_dead_letter", data: { ids } } });
     expect((await ask("POST", "/v1/dead-letters/requeue", { body: { filter: { type: "BREAK" } } })).body).toEqual({ count: 1 });
     expect(await ask("POST", "/v1/dead-letters/drop", { body: {} })).toMatchObject({ status: 400 });
-    expect(logged.filter(({ level }) => level === "info").map(({ message }) => message)).toEqual(["local: drop dead letters", "local: requeue dead letters"]);
+    const { body } = await ask("GET", "/v1/actors/dead-letters%2Ftaken/history?after=1");
+    const note = (id: number) => ({ id, address: "counter/1", type: "BREAK" });
+    expect(body.items).toMatchObject([
+      { from: "local", event: { type: "DROPPED", letters: ids.map(note), why: "a trial" } },
+      { from: "local", event: { type: "REQUEUED", letters: [note(3)] } },
+    ]);
   });
 
   test("show outboxes with their entries, and order them", async () => {

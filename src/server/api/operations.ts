@@ -15,7 +15,8 @@ const Choice = {
   kind: Schema.optional(Schema.Literal("event", "action")),
 };
 const Ids = Schema.Array(Schema.Int.pipe(Schema.nonNegative())).pipe(Schema.minItems(1), Schema.maxItems(1_000));
-const LetterChoice = Schema.Union(body({ ids: Ids }), body({ filter: body({ ...Choice, since: Schema.optional(Schema.Number), before: Schema.optional(Schema.Number) }) }));
+const Why = Schema.optional(Schema.String.annotations({ description: "The reason. With it and the name of the token the history of dead-letters/taken says who took what." }));
+const LetterChoice = Schema.Union(body({ ids: Ids, why: Why }), body({ filter: body({ ...Choice, since: Schema.optional(Schema.Number), before: Schema.optional(Schema.Number) }), why: Why }));
 const LetterId = Schema.Struct({ id: Whole });
 
 /** What could not be handled. */
