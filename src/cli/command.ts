@@ -248,6 +248,12 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       exit(yield* stuck({ ...options, graceMs: grace * 1_000, machines: Option.getOrUndefined(options.machines) }, streams));
     }),
   ).pipe(Command.withDescription("Lists actors of which something is overdue. Exit code: 0 none, 1 some, 2 it can't be looked at."));
+  const parkedActors = Command.make("parked", { machines, database: place, json }, (options) =>
+    Effect.gen(function* () {
+      const { parked } = yield* Effect.promise(() => import("./parked.ts"));
+      exit(yield* parked({ ...options, machines: Option.getOrUndefined(options.machines) }, streams));
+    }),
+  ).pipe(Command.withDescription("Lists actors that no machine may go on with, and what to do about it. Exit code: 0 none, 1 some, 2 it can't be looked at."));
   const check = Command.make("check", { paths: Args.text({ name: "PATH" }).pipe(Args.withDescription("Modules that export machines, or folders of such."), Args.atLeast(1)), json }, (options) =>
     Effect.gen(function* () {
       const { check } = yield* Effect.promise(() => import("./check.ts"));
@@ -310,6 +316,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       why,
       moves,
       stuck,
+      parkedActors,
       check,
       inspectFile,
       ...operatingCommands({ streams, signals, exit }),

@@ -79,7 +79,8 @@ export class ActorParked extends Schema.TaggedError<ActorParked>()("ActorParked"
   }
 }
 
-const parkedRemedies = {
+/** What to do about a parked actor, by its reason. */
+export const parkedRemedies = {
   unregistered: "register the machine that wrote it beside the present one, or give the present one a `migrate`",
   newer: "open the journal with the machines that wrote it, or newer ones",
   misfit: "undo that part of the change, or give the changed machine another version and a `migrate`",

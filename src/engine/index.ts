@@ -51,6 +51,7 @@ export {
   UnknownActor,
   UnknownDeadLetter,
   UnknownMachine,
+  parkedRemedies,
 } from "./errors.ts";
 export type { EngineState } from "./lifecycle.ts";
 export { crashMark } from "./careful.ts";
@@ -61,6 +62,6 @@ export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
 export type { Doors, Follower, Plugin } from "./plugin.ts";
 export { type ActionInfo, type ActivityOptions, type DurableMachine, isDurable, type MachineOptions, makeRegistry, type Registered, type Registry, type WithinTurn } from "./registry.ts";
-export type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
+export { findParked, type MigrateOptions, type MigrationReport, type ParkedActor } from "./migration.ts";
 export type { MigratedState, ParkedReason, StoredActor } from "./versions.ts";
 export { systemTime, Time } from "./time.ts";
