@@ -5,9 +5,9 @@ import { shutdown, type ShutdownContext } from "../../machines/shutdown.ts";
 import { dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
 import { type DurableMachine, openEngine, type Plugin, systemTime } from "../engine/index.ts";
 import type { OpenOptions } from "../engine/index.ts";
-import type { InPromises, Outboxes } from "../delivery/index.ts";
+import { inPromises, type InPromises, type Outboxes } from "../delivery/index.ts";
 import { makeSchedules } from "../orchestration/index.ts";
-import { makeInspector } from "../inspector/index.ts";
+import { type Inspector, makeInspector } from "../inspector/index.ts";
 import { type Caller, listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type Server, type UnsafeServer } from "../server/index.ts";
 import type { SignalSource } from "./interrupts.ts";
 import { refused } from "./refused.ts";
@@ -78,17 +78,20 @@ const work = async (config: ServeConfig, { machines: given, plugins, kinds, outb
   let server: Server;
   // Whoever may operate may send events from the page, under the name of the token.
   const callers = new WeakMap<Request, Caller>();
-  const inspector = makeInspector({
-    engine,
-    machines: [...machines, ...[dispatch, schedules, ...plugins].flatMap((plugin) => plugin.machines)],
-    name: path.basename(config.database),
-    base: "/inspector",
-    role: (request) => (callers.get(request)?.roles.includes("operate") ? "operator" : "viewer"),
-    by: (request) => callers.get(request)?.name ?? "inspector",
-  });
+  let inspector: Inspector;
   try {
     dispatcher = await openDispatcher(engine, dispatch, { slots: config.slots });
     schedules.attach(dispatcher);
+    inspector = makeInspector({
+      engine,
+      dispatcher,
+      ...(outboxes === undefined ? {} : { outboxes: "effect" in outboxes ? outboxes : inPromises(outboxes) }),
+      machines: [...machines, ...[dispatch, schedules, ...plugins].flatMap((plugin) => plugin.machines)],
+      name: path.basename(config.database),
+      base: "/inspector",
+      role: (request) => (callers.get(request)?.roles.includes("operate") ? "operator" : "viewer"),
+      by: (request) => callers.get(request)?.name ?? "inspector",
+    });
     server = makeServer({
       engine,
       dispatcher,
@@ -108,7 +111,6 @@ const work = async (config: ServeConfig, { machines: given, plugins, kinds, outb
     });
     listening = await listen(server, config);
   } catch (error) {
-    inspector.close();
     await dispatcher?.stop();
     await engine.close();
     throw error;

@@ -1,5 +1,6 @@
 import * as Schema from "effect/Schema";
 import { childAddress, parentAddress } from "../domain/address.ts";
+import type { Entry } from "../analysis/index.ts";
 import type { ActorView, DeadLetter, SentEvent, Time } from "../engine/index.ts";
 import { Gate, type History as Past, writeHistories } from "../replay/index.ts";
 import { safeHeaders } from "./assets.ts";
@@ -11,6 +12,9 @@ import { dueOf } from "./journal-source.ts";
 import { movesOf, waitingOf } from "./moves.ts";
 import { type Replays, timerLines } from "./replays.ts";
 import type { Source } from "./source.ts";
+import { familyOf, parkedLine, type Stuck } from "./stuck.ts";
+import { orderedMax, taskPart, wrongOrder } from "./task-answers.ts";
+import { type TaskQuery, type Tasks, taskSorts } from "./tasks.ts";
 import type { ActorPage, Chart, ChildLine, GateAnswer, Incident, LetterLine, MachineLine, Message, Overview, Role, Sequence } from "./wire.ts";
 
 /** Everything that answers are made of. */
@@ -20,6 +24,11 @@ export interface Feed {
   readonly fleets: Fleets;
   readonly frames: Frames;
   readonly replays: Replays;
+  /** The machine that wrote an actor, with its options where they were given. */
+  readonly machineOf: (view: Pick<ActorView, "hash">) => Entry | undefined;
+  readonly stuck: Stuck;
+  /** Where there is a dispatcher. */
+  readonly tasks: Tasks | undefined;
   readonly time: Time;
   readonly hidden: ReadonlySet<string>;
   readonly restLater: () => void;
@@ -27,6 +36,8 @@ export interface Feed {
 
 /** Lines that one answer has at most. */
 const linesMax = 1_000;
+/** Parked actors, and overdue ones, that the overview names. */
+const stuckMax = 10;
 /** Actors and messages of a sequence diagram. */
 const lifelinesMax = 12;
 const messagesMax = 500;
@@ -63,6 +74,14 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
         return json(await chart(feed, text("hash")));
       case "actors":
         return json(await actors(feed, listQuery(query, number("from", 0), limit)));
+      case "tasks":
+        return json(clean(feed, await looked(feed, (tasks) => tasks.list(taskQuery(query, number("from", 0), limit)))));
+      case "task-ids":
+        return json(await looked(feed, async (tasks) => tasks.ids(taskQuery(query, 0, 0)).slice(0, orderedMax)));
+      case "workers":
+        return json(await dispatcherOf(feed).workers.list());
+      case "queues":
+        return json(await dispatcherOf(feed).queues.list());
       case "actor":
         return json(await actorPage(feed, text("address")));
       case "history":
@@ -93,6 +112,10 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
     const { address, seq, events: told } = body as { readonly address: string; readonly seq: number; readonly events: ReadonlyArray<{ readonly type: string }> };
     return json(clean(feed, (await feed.replays.whatIf(address, seq, told)) ?? refuse(404, "not_replayable", "this entry can't be stepped: its machine is not at hand")));
   }
+  if (path === "preview" || path === "bulk") {
+    const wrong = body.action === "order" ? wrongOrder(body, path === "preview") : undefined;
+    if (wrong !== undefined) return refuse(400, "invalid_order", wrong);
+  }
   if (path === "preview") return json(await previewBulk(feed.source, body as unknown as Bulk));
   if (role !== "operator") return refuse(403, "not_operator", "this needs the operator's role; this page may only look");
   if (path === "send") {
@@ -102,6 +125,28 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
   if (path === "bulk") return json(await doBulk(feed.source, body as unknown as Bulk, by));
   return refuse(404, "unknown_path", "there is nothing here");
 };
+
+const dispatcherOf = ({ source }: Feed) => source.dispatcher ?? refuse(409, "no_dispatcher", "this inspector was given no dispatcher; its lists are lists of actors");
+
+/** What a list of tasks says, while somebody looks at it. */
+const looked = async <A>(feed: Feed, ask: (tasks: Tasks) => Promise<A>): Promise<A> => {
+  dispatcherOf(feed);
+  const tasks = feed.tasks as Tasks;
+  await soon(tasks.watch());
+  if (feed.frames.size === 0) feed.restLater();
+  return ask(tasks);
+};
+
+const taskQuery = (query: URLSearchParams, from: number, limit: number): TaskQuery => ({
+  state: query.get("state") ?? undefined,
+  queue: query.get("queue") ?? undefined,
+  kind: query.get("kind") ?? undefined,
+  search: query.get("search") ?? undefined,
+  sort: taskSorts.find((sort) => sort === query.get("sort")) ?? "createdAt",
+  descending: query.get("order") !== "up",
+  from,
+  limit,
+});
 
 /** What must not be shown, hidden, at any depth. */
 const clean = <A>({ hidden }: Feed, value: A): A => {
@@ -142,6 +187,8 @@ const overview = async (feed: Feed, role: Role): Promise<Overview> => {
   ];
   const now = time.now();
   const outboxes = (await source.outboxes?.()) ?? [];
+  const overdue = await feed.stuck.overdue();
+  const parked = [...feed.stuck.parked().actors.values()];
   return {
     engine,
     source: source.kind,
@@ -151,11 +198,14 @@ const overview = async (feed: Feed, role: Role): Promise<Overview> => {
     letters: letters.length,
     outboxes,
     stuck: [
-      ...fleets.overdue(now, 10).map(({ address, due = 0 }) => ({ at: due, address, text: "its deadline is over, and nobody told it" })),
+      ...parked.slice(0, stuckMax).map((actor) => parkedLine(actor, fleets.movedAt(actor.address) ?? now)),
+      ...overdue.lines.slice(0, stuckMax),
       ...outboxes
         .filter(({ poisoned, unknown }) => poisoned + unknown > 0)
         .map(({ name, poisoned, unknown }) => ({ at: now, address: `outbox/${name}`, text: `${poisoned} poisoned, ${unknown} of unknown outcome` })),
     ],
+    stuckMore: Math.max(0, parked.length - stuckMax) + Math.max(0, overdue.lines.length - stuckMax) + overdue.more,
+    work: source.dispatcher !== undefined,
     incidents: [...incidents].sort((left, right) => right.at - left.at).slice(0, 20),
     rate: fleets.rate,
     now,
@@ -186,10 +236,22 @@ const listQuery = (query: URLSearchParams, from: number, limit: number): ListQue
   };
 };
 
-const actors = async ({ fleets, frames, restLater }: Feed, query: ListQuery) => {
+const actors = async ({ fleets, frames, stuck, restLater }: Feed, query: ListQuery) => {
   await fleets.watch();
   if (frames.size === 0) restLater();
-  return fleets.list(query);
+  const parked = stuck.parked();
+  const isOfParked = query.status === "parked";
+  if (isOfParked) await parked.looked;
+  const { actors: known } = stuck.parked();
+  const list = fleets.list(isOfParked ? { ...query, status: undefined, among: [...known.keys()] } : query);
+  if (known.size === 0) return list;
+  return {
+    ...list,
+    lines: list.lines.map((line) => {
+      const reason = known.get(line.address)?.reason;
+      return reason === undefined ? line : { ...line, parked: reason };
+    }),
+  };
 };
 
 const childLines = async ({ source }: Feed, view: ActorView): Promise<ReadonlyArray<ChildLine>> => {
@@ -215,11 +277,12 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
   const drawn = await charts.of(view.hash);
   const active = drawn?.activeOf(view.value) ?? [];
   const children = await childLines(feed, view);
-  const entryOf = ({ hash }: ActorView) => charts.peek(hash)?.entry ?? charts.forms.of(hash)?.original;
-  const entry = entryOf(view);
+  const entry = feed.machineOf(view);
   const moves = entry === undefined ? [] : safely(() => movesOf(entry, view));
-  const near = new Map([[view.id, await source.list({ parent: view.id, limit: 200 })]]);
-  const { verdict, reasons } = waitingOf(view, { now: feed.time.now(), machineOf: entryOf, childrenOf: ({ id }) => near.get(id) ?? [] });
+  const parked = await source.parkedAs?.(address);
+  const { verdict, reasons } =
+    parked === undefined ? waitingOf(view, { now: feed.time.now(), machineOf: feed.machineOf, childrenOf: await familyOf(source, view) }) : { verdict: "parked", reasons: [{ text: parked.message }] };
+  const task = address.startsWith("task/") ? await source.dispatcher?.get(address.slice("task/".length)) : undefined;
   const parents: Array<string> = [];
   for (let above = parentAddress(address); above !== undefined; above = parentAddress(above)) parents.unshift(above);
   const start = await source.historyStart(address);
@@ -236,6 +299,8 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
     at,
     createdAt,
     ...(due === undefined ? {} : { due }),
+    ...(parked === undefined ? {} : { parked: parked.reason }),
+    ...(task === undefined || source.dispatcher === undefined || feed.tasks === undefined ? {} : { task: await taskPart(source.dispatcher, feed.tasks, task) }),
     active,
     context,
     tags: tags.length > 0 || drawn === undefined ? tags : drawn.graph.nodes.filter(({ id }) => active.includes(id)).flatMap((node) => node.tags ?? []),

@@ -1,5 +1,7 @@
 import type { Source } from "./source.ts";
-import type { Bulk, Preview } from "./wire.ts";
+import { giveOrder, previewOrder } from "./task-answers.ts";
+import type { PlaceOrder } from "./task-wire.ts";
+import type { Bulk, Done, Preview } from "./wire.ts";
 
 export type { Bulk } from "./wire.ts";
 
@@ -34,6 +36,8 @@ export const previewBulk = async (source: Source, bulk: Bulk): Promise<Preview> 
       refuses: idle.map(({ seq }) => ({ id: String(seq), why: "it is pending already" })),
     };
   }
+  if (bulk.action === "order") return previewOrder(dispatcherOf(source), bulk);
+  if (bulk.action === "queue" || bulk.action === "worker") return { text: placeText(bulk), takes: [bulk.action === "queue" ? bulk.queue : bulk.worker], refuses: [] };
   const takes: Array<string> = [];
   const refuses: Array<{ readonly id: string; readonly why: string }> = [];
   for (const address of bulk.addresses.slice(0, askedMax)) {
@@ -49,11 +53,19 @@ export const previewBulk = async (source: Source, bulk: Bulk): Promise<Preview> 
 };
 
 /** Does it. Answers for how many it was done. */
-export const doBulk = async (source: Source, bulk: Bulk, by: string): Promise<{ readonly done: number }> => {
+export const doBulk = async (source: Source, bulk: Bulk, by: string): Promise<Done> => {
   if ("letters" in bulk) return { done: (await (bulk.action === "requeue" ? source.requeue : source.drop)?.(bulk.letters)) ?? 0 };
   if ("entries" in bulk) {
     await (bulk.action === "requeue" ? source.requeueEntries : source.dropEntries)?.(bulk.outbox, bulk.entries);
     return { done: bulk.entries.length };
+  }
+  if (bulk.action === "order") {
+    const { done, refuses } = await giveOrder(dispatcherOf(source), bulk, by);
+    return { done: done.length, refuses };
+  }
+  if (bulk.action === "queue" || bulk.action === "worker") {
+    await orderPlace(source, bulk, by);
+    return { done: 1 };
   }
   let done = 0;
   // All at once: the engine stores them together.
@@ -63,3 +75,27 @@ export const doBulk = async (source: Source, bulk: Bulk, by: string): Promise<{ 
 };
 
 const countOf = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
+const dispatcherOf = ({ dispatcher }: Source) => {
+  if (dispatcher === undefined) throw Object.assign(new Error("this inspector was given no dispatcher"), { status: 409, code: "no_dispatcher" });
+  return dispatcher;
+};
+
+const places: Readonly<Record<string, string>> = {
+  pause: "takes tasks, and gives none out until somebody resumes it",
+  resume: "takes tasks and gives them out",
+  drain: "takes no task any more, and gives out what is there",
+};
+const placeText = (bulk: PlaceOrder): string =>
+  bulk.action === "queue"
+    ? `The queue ${bulk.queue} ${places[bulk.order] ?? ""}.`
+    : `The worker ${bulk.worker} ${bulk.order === "drain" ? "gets nothing new; what it has ends" : "is not needed any more: what it has goes back"}.`;
+
+const orderPlace = async (source: Source, bulk: PlaceOrder, by: string): Promise<void> => {
+  const { queues, workers } = dispatcherOf(source);
+  if (bulk.action === "worker") return workers[bulk.order](bulk.worker, { by });
+  const order = { by, why: bulk.why };
+  // A queue is drained when its last task has ended: nobody waits for that here.
+  if (bulk.order === "drain") void queues.drain(bulk.queue, order).catch(() => {});
+  else await queues[bulk.order](bulk.queue, order);
+};

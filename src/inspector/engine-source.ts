@@ -1,12 +1,13 @@
 import type { InPromises } from "../delivery/index.ts";
 import type { makeOutboxes } from "../delivery/index.ts";
-import { type Taskwright, UnknownActor } from "../engine/index.ts";
+import type { Dispatcher } from "../dispatch/index.ts";
+import { ActorParked, type ActorView, type Taskwright, UnknownActor } from "../engine/index.ts";
 import type { Source } from "./source.ts";
 
 type Outboxes = InPromises<ReturnType<typeof makeOutboxes>>;
 
 /** A running engine as a source: everything can be seen and, by an operator, done. */
-export const engineSource = (engine: Taskwright, name: string, outboxes?: Outboxes): Source => ({
+export const engineSource = (engine: Taskwright, name: string, outboxes?: Outboxes, dispatcher?: Dispatcher): Source => ({
   kind: "engine",
   name,
   engine: () => {
@@ -17,8 +18,16 @@ export const engineSource = (engine: Taskwright, name: string, outboxes?: Outbox
   actor: (address) =>
     engine.snapshot(address).catch((error: unknown) => {
       if (error instanceof UnknownActor) return undefined;
+      if (error instanceof ActorParked) return storedView(engine, address);
       throw error;
     }),
+  parked: (limit) => engine.parked({ limit }),
+  parkedAs: (address) =>
+    engine.snapshot(address).then(
+      () => undefined,
+      (error: unknown) => (error instanceof ActorParked ? error : undefined),
+    ),
+  ...(dispatcher === undefined ? {} : { dispatcher }),
   history: (address, after, limit) => engine.history(address, { after, limit }),
   historyStart: (address) => engine.historyStart(address),
   letters: (filter) => engine.deadLetters(filter),
@@ -46,3 +55,15 @@ export const engineSource = (engine: Taskwright, name: string, outboxes?: Outbox
         dropEntries: (outbox: string, seqs: ReadonlyArray<number>) => outboxes.drop(outbox, seqs),
       }),
 });
+
+/** What is stored of a parked actor, without the machine that can't go on with it. */
+const storedView = async (engine: Taskwright, address: string): Promise<ActorView | undefined> => {
+  const limit = 100;
+  for (let after = 0; ; ) {
+    const page = await engine.parked({ after, limit });
+    const id = page.find((parked) => parked.address === address)?.id;
+    if (id !== undefined) return (await engine.list({ after: id - 1, limit: 1 }))[0];
+    after = page.at(-1)?.id ?? after;
+    if (page.length < limit) return undefined;
+  }
+};

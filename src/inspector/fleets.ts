@@ -1,3 +1,4 @@
+import { childAddress } from "../domain/address.ts";
 import type { ActorView, Time } from "../engine/index.ts";
 import { type Drawn, stateText, takenOf } from "./charts.ts";
 import { dueOf } from "./journal-source.ts";
@@ -21,6 +22,10 @@ interface Standing {
   /** Since when it stands in `value`; 0: since before anybody watched. */
   since: number;
   due: number | undefined;
+  /** The machine threw on one of its deadlines. */
+  isHeld: boolean;
+  /** Children that have not ended, as far as it was told. */
+  awaits: ReadonlyArray<string>;
 }
 
 interface Count {
@@ -36,6 +41,8 @@ export interface ListQuery {
   readonly status?: string | undefined;
   readonly state?: string | undefined;
   readonly search?: string | undefined;
+  /** Only these addresses. */
+  readonly among?: ReadonlyArray<string> | undefined;
   readonly sort: "address" | "state" | "at" | "createdAt" | "due";
   readonly descending: boolean;
   readonly from: number;
@@ -116,8 +123,8 @@ export class Fleets {
     this.onMove?.(actor.address, actor.hash);
   }
 
-  #place({ address, machine, hash, status, value, timers, seq, at, createdAt }: ActorView, since: number): void {
-    this.#move(address, machine, hash, status, textOf(value), seq, at, createdAt, since, status === "active" ? dueOf(timers) : undefined);
+  #place({ address, machine, hash, status, value, timers, children, seq, at, createdAt }: ActorView, since: number): void {
+    this.#move(address, machine, hash, status, textOf(value), seq, at, createdAt, since, timers, children);
   }
 
   #hear({ address, machine, seq, at, status, state, step, event }: Told): void {
@@ -126,7 +133,7 @@ export class Fleets {
     this.#tick(1);
     if (drawn === undefined) return;
     const { hash } = drawn.graph;
-    this.#move(address, machine, hash, status, textOf(state.snapshot.value), seq, at, at, at, status === "active" ? dueOf(state.timers) : undefined);
+    this.#move(address, machine, hash, status, textOf(state.snapshot.value), seq, at, at, at, state.timers, state.children);
     if (step !== undefined && event.type !== "taskwright.start") {
       const { edges } = this.#countOf(hash);
       for (const microstep of step.microsteps)
@@ -156,13 +163,28 @@ export class Fleets {
     return count;
   }
 
-  #move(address: string, machine: string, hash: string, status: string, value: string, seq: number, at: number, createdAt: number, since: number, due: number | undefined): void {
+  #move(
+    address: string,
+    machine: string,
+    hash: string,
+    status: string,
+    value: string,
+    seq: number,
+    at: number,
+    createdAt: number,
+    since: number,
+    timers: ActorView["timers"],
+    children: ActorView["children"],
+  ): void {
+    const due = status === "active" ? dueOf(timers) : undefined;
+    const isHeld = status === "active" && timers !== undefined && Object.values(timers).some(({ held }) => held === true);
+    const awaits = status === "active" ? awaitedOf(children) : none;
     const count = this.#countOf(hash);
     const known = this.#actors.get(address);
     this.#revision++;
     if (known === undefined) {
       if (this.#actors.size >= actorsMax) this.#forget();
-      this.#actors.set(address, { address, machine, hash, status, value, seq, at, createdAt, since, due });
+      this.#actors.set(address, { address, machine, hash, status, value, seq, at, createdAt, since, due, isHeld, awaits });
       add(count.values, value, 1);
       add(count.statuses, status, 1);
       return;
@@ -188,6 +210,8 @@ export class Fleets {
     known.seq = seq;
     known.at = at;
     known.due = due;
+    known.isHeld = isHeld;
+    known.awaits = awaits;
   }
 
   /** Makes room: the oldest that have ended are left out of the lists; they stay counted. */
@@ -199,6 +223,10 @@ export class Fleets {
       this.#actors.delete(address);
       left--;
     }
+  }
+
+  movedAt(address: string): number | undefined {
+    return this.#actors.get(address)?.at;
   }
 
   /** Where one actor stands. */
@@ -259,10 +287,11 @@ export class Fleets {
     return this.#sort(query).map(({ address }) => address);
   }
 
-  #sort({ machine, status, state, search, sort, descending }: ListQuery): ReadonlyArray<Standing> {
+  #sort({ machine, status, state, search, among, sort, descending }: ListQuery): ReadonlyArray<Standing> {
     const wanted = search?.toLowerCase() ?? "";
     const found: Array<Standing> = [];
-    for (const actor of this.#actors.values()) {
+    const looked = among === undefined ? this.#actors.values() : among.flatMap((address) => this.#actors.get(address) ?? []);
+    for (const actor of looked) {
       if (machine !== undefined && actor.machine !== machine) continue;
       if (status !== undefined && actor.status !== status) continue;
       if (state !== undefined && textOfState(actor.value) !== state) continue;
@@ -281,16 +310,25 @@ export class Fleets {
     return found.sort((left, right) => sign * by(left, right));
   }
 
-  /** Deadlines that are long over, on an engine that runs: nothing will happen there by itself. */
-  overdue(now: number, limit: number): ReadonlyArray<ActorLine> {
-    const found: Array<ActorLine> = [];
-    for (const actor of this.#actors.values()) {
-      if (actor.status === "active" && actor.due !== undefined && now - actor.due > 60_000) found.push(lineOf(actor));
-      if (found.length >= limit) break;
-    }
+  /** Actors that may be overdue, by what is known of them here: a deadline that has passed or is held, a child that is over or not there. */
+  suspects(now: number, graceMs: number): ReadonlyArray<string> {
+    const found: Array<string> = [];
+    const isGone = (address: string, id: string, at: number): boolean => {
+      const child = this.#actors.get(childAddress(address, id));
+      return (child === undefined ? this.isComplete : child.status !== "active") && Math.max(at, child?.at ?? 0) + graceMs < now;
+    };
+    for (const { address, status, due, isHeld, awaits, at } of this.#actors.values())
+      if (status === "active" && (isHeld || (due !== undefined && due + graceMs < now) || awaits.some((id) => isGone(address, id, at)))) found.push(address);
     return found;
   }
 }
+
+const none: ReadonlyArray<string> = [];
+const awaitedOf = (children: ActorView["children"]): ReadonlyArray<string> => {
+  const found: Array<string> = [];
+  for (const id in children) if (children[id]?.ended !== true) found.push(id);
+  return found.length === 0 ? none : found;
+};
 
 const texts = new WeakMap<object, string>();
 const textOf = (value: unknown): string => {

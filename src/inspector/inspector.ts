@@ -1,6 +1,7 @@
 import type { AnyStateMachine } from "xstate";
 import type { makeOutboxes } from "../delivery/index.ts";
 import type { InPromises } from "../delivery/index.ts";
+import type { Dispatcher } from "../dispatch/index.ts";
 import { type DurableMachine, systemTime, type Taskwright, type Time } from "../engine/index.ts";
 import { answer, type Feed } from "./answers.ts";
 import { assetResponse, safeHeaders } from "./assets.ts";
@@ -10,6 +11,8 @@ import { Fleets } from "./fleets.ts";
 import { Frames } from "./frames.ts";
 import { Replays } from "./replays.ts";
 import type { Source } from "./source.ts";
+import { Stuck } from "./stuck.ts";
+import { Tasks } from "./tasks.ts";
 import type { Role } from "./wire.ts";
 
 /** How it is told who looks, and what must not be shown. */
@@ -30,6 +33,8 @@ export interface InspectorOptions extends InspectorView {
   /** As they were given to the engine: their charts are drawn, and their histories stepped again. */
   readonly machines: ReadonlyArray<AnyStateMachine | DurableMachine>;
   readonly outboxes?: InPromises<ReturnType<typeof makeOutboxes>>;
+  /** Its tasks, workers and queues are listed, and operators give it orders. Absent: they are actors like all others. */
+  readonly dispatcher?: Dispatcher;
   /** What the page calls it. Default: `Taskwright`. */
   readonly name?: string;
 }
@@ -42,7 +47,8 @@ export interface Inspector {
 }
 
 /** An inspector of a running engine. It costs the engine nothing while nobody looks. */
-export const makeInspector = ({ engine, machines, outboxes, name = "Taskwright", ...view }: InspectorOptions): Inspector => inspect(engineSource(engine, name, outboxes), machines, view);
+export const makeInspector = ({ engine, machines, outboxes, dispatcher, name = "Taskwright", ...view }: InspectorOptions): Inspector =>
+  inspect(engineSource(engine, name, outboxes, dispatcher), machines, view);
 
 /** How long the places of actors stay known after the last page has gone. */
 const restMs = 30_000;
@@ -61,13 +67,20 @@ export const inspect = (source: Source, machines: ReadonlyArray<AnyStateMachine 
   };
   const frames = new Frames(fleets, charts, source, time);
   const replays = new Replays(source, charts);
+  const machineOf = ({ hash }: { readonly hash: string }) => charts.peek(hash)?.entry ?? charts.forms.of(hash)?.original;
+  const stuck = new Stuck(source, fleets, time, machineOf);
+  const tasks = source.dispatcher === undefined ? undefined : new Tasks(source.dispatcher, time);
+  const rest = () => {
+    fleets.rest();
+    tasks?.rest();
+  };
   let cancelRest: (() => void) | undefined;
   const restLater = () => {
     cancelRest?.();
-    cancelRest = time.wakeAt(time.now() + restMs, () => frames.size === 0 && fleets.rest());
+    cancelRest = time.wakeAt(time.now() + restMs, () => frames.size === 0 && rest());
   };
   const hidden = new Set(view.redact);
-  const feed: Feed = { source, charts, fleets, frames, replays, time, hidden, restLater };
+  const feed: Feed = { source, charts, fleets, frames, replays, machineOf, stuck, tasks, time, hidden, restLater };
   return {
     fetch: async (request) => {
       const url = new URL(request.url);
@@ -91,7 +104,7 @@ export const inspect = (source: Source, machines: ReadonlyArray<AnyStateMachine 
     close: () => {
       cancelRest?.();
       frames.close();
-      fleets.rest();
+      rest();
     },
   };
 };

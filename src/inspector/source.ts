@@ -1,4 +1,5 @@
-import type { ActorView, HistoryEntry, HistoryStart, LetterChoice, LetterFilter, DeadLetter, Receipt, SentEvent, Transition } from "../engine/index.ts";
+import type { Dispatcher } from "../dispatch/index.ts";
+import type { ActorParked, ActorView, HistoryEntry, HistoryStart, LetterChoice, LetterFilter, DeadLetter, ParkedActor, Receipt, SentEvent, Transition } from "../engine/index.ts";
 import type { MachineRow } from "../journal/index.ts";
 import type { EntryLine, OutboxLine, Overview } from "./wire.ts";
 
@@ -22,6 +23,12 @@ export interface Source {
   readonly charts: () => Promise<ReadonlyArray<Pick<MachineRow, "hash" | "id" | "version" | "chart">>>;
   /** Tells what moves from now on; answers how to stop. `moved`: read again from the store. */
   readonly follow: (told: (transition: Told) => void, moved: (actor: ActorView) => void) => () => void;
+  /** Actors that no registered machine may go on with: the first of them. Reads every stored actor. */
+  readonly parked?: (limit: number) => Promise<ReadonlyArray<ParkedActor>>;
+  /** Why this one is parked, if it is. */
+  readonly parkedAs?: (address: string) => Promise<ActorParked | undefined>;
+  /** Tasks, workers and queues. */
+  readonly dispatcher?: Dispatcher;
   readonly outboxes?: () => Promise<ReadonlyArray<OutboxLine>>;
   readonly entries?: (outbox: string, after: number, limit: number) => Promise<ReadonlyArray<EntryLine>>;
   readonly send?: (address: string, event: SentEvent, by: string) => Promise<Receipt>;

@@ -2,6 +2,7 @@
  * What goes between the feed and the page, as JSON. The page imports these types alone.
  */
 import type { Graph } from "../analysis/index.ts";
+import type { PlaceOrder, TaskOrder, TaskPart } from "./task-wire.ts";
 
 export type { EdgeKind, Graph, GraphEdge, GraphNode } from "../analysis/index.ts";
 
@@ -56,6 +57,8 @@ export interface ActorLine {
   readonly createdAt: number;
   /** When it moves by itself; absent: it waits for others. */
   readonly due?: number;
+  /** Why no registered machine may go on with it. */
+  readonly parked?: string;
 }
 
 export interface ActorList {
@@ -101,6 +104,8 @@ export interface ActorPage extends ActorLine {
   /** Entries before this one were removed by retention; 0: its history is whole. */
   readonly cut: number;
   readonly replayable: boolean;
+  /** Where it is a task of a dispatcher. */
+  readonly task?: TaskPart;
 }
 
 /** Something that can be told to the actor now. */
@@ -203,7 +208,11 @@ export interface Overview {
   readonly machines: ReadonlyArray<MachineLine>;
   readonly letters: number;
   readonly outboxes: ReadonlyArray<OutboxLine>;
-  readonly stuck: ReadonlyArray<Incident>;
+  readonly stuck: ReadonlyArray<StuckLine>;
+  /** Further actors that look overdue. */
+  readonly stuckMore: number;
+  /** There is a dispatcher: tasks, workers and queues can be looked at, and ordered. */
+  readonly work: boolean;
   readonly incidents: ReadonlyArray<Incident>;
   /** Stored transitions in each of the last seconds, the present one last. */
   readonly rate: ReadonlyArray<number>;
@@ -214,6 +223,12 @@ export interface Incident {
   readonly at: number;
   readonly address: string;
   readonly text: string;
+}
+
+/** What does not go on by itself, and why. */
+export interface StuckLine extends Incident {
+  readonly state?: string;
+  readonly mark?: string;
 }
 
 export interface OutboxLine {
@@ -250,6 +265,8 @@ export interface LetterLine {
 export type Bulk =
   | { readonly action: "requeue" | "drop"; readonly letters: ReadonlyArray<number> }
   | { readonly action: "requeue" | "drop"; readonly outbox: string; readonly entries: ReadonlyArray<number> }
+  | TaskOrder
+  | PlaceOrder
   | { readonly action: "send"; readonly addresses: ReadonlyArray<string>; readonly event: { readonly type: string; readonly [key: string]: unknown } };
 
 /** What a bulk action would do. */
@@ -258,6 +275,12 @@ export interface Preview {
   readonly takes: ReadonlyArray<string>;
   /** Those that would not take it, with the reason. */
   readonly refuses: ReadonlyArray<{ readonly id: string; readonly why: string }>;
+}
+
+/** What was done. */
+export interface Done {
+  readonly done: number;
+  readonly refuses?: Preview["refuses"];
 }
 
 /** What the stream of changes says, at most once per frame. */
