@@ -27,8 +27,9 @@ export const openBrowser = async (): Promise<Browser> => {
     else process.env.TMPDIR = before;
     delete process.env.AWS_LAMBDA_JS_RUNTIME;
   }
-  // One process for all would take the page's workers down with the page.
-  const args = chromium.args.filter((arg) => arg !== "--single-process" && arg !== "--disable-web-security");
+  // One process for all would take the page's workers down with the page. A graphics card that is only played costs more than none.
+  const unwanted = /^--(single-process|disable-web-security|in-process-gpu|ignore-gpu-blocklist|use-gl=|use-angle=|enable-unsafe-swiftshader)/;
+  const args = [...chromium.args.filter((arg) => !unwanted.test(arg)), "--disable-gpu"];
   const plain = { executablePath, args, headless: true };
   // The package's own configuration looks for its fonts elsewhere; without any font no text has a size, and nothing counts as visible.
   const configuration = join(folder, "fonts.conf");

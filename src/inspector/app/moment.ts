@@ -1,29 +1,58 @@
-import { useEffect, useState } from "react";
+import { useSyncExternalStore } from "react";
+import { createActor, fromCallback, setup } from "xstate";
 
-/** The page's clock, for what counts down: ticks once a second while somebody looks. */
-export const useNow = (): number => {
-  const [now, setNow] = useState(() => performance.timeOrigin + performance.now());
-  useEffect(() => {
-    let frame = 0;
-    let last = 0;
-    const tick = () => {
-      const present = performance.timeOrigin + performance.now();
-      if (Math.floor(present / 1_000) !== last) {
-        last = Math.floor(present / 1_000);
-        setNow(present);
-      }
-    };
-    // Frames stop where nobody looks. Every tenth is enough.
-    let count = 0;
-    const loop = () => {
-      if (count++ % 10 === 0) tick();
-      frame = requestAnimationFrame(loop);
-    };
-    frame = requestAnimationFrame(loop);
-    return () => cancelAnimationFrame(frame);
-  }, []);
-  return now;
+const timeNow = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * The page's clock, for what counts down: one for all who look, and none where nobody does.
+ *
+ *   seen ──at the next full second──▶ seen ──HIDDEN──▶ unseen ──SEEN──▶ seen
+ */
+const clock = setup({
+  types: { events: {} as { readonly type: "SEEN" | "HIDDEN" } },
+  actors: {
+    visibility: fromCallback(({ sendBack }) => {
+      const tell = () => sendBack({ type: document.hidden ? "HIDDEN" : "SEEN" });
+      document.addEventListener("visibilitychange", tell);
+      tell();
+      return () => document.removeEventListener("visibilitychange", tell);
+    }),
+  },
+  delays: { untilNextSecond: () => 1_000 - (timeNow() % 1_000) },
+}).createMachine({
+  id: "clock",
+  version: "1",
+  description: "The page's clock.",
+  initial: "seen",
+  invoke: { src: "visibility" },
+  states: {
+    seen: { description: "Ticks once a second.", after: { untilNextSecond: { target: "seen", reenter: true } }, on: { HIDDEN: "unseen" } },
+    unseen: { description: "Nobody would see it tick.", on: { SEEN: "seen" } },
+  },
+});
+
+let stop = () => {};
+let present = timeNow();
+const listeners = new Set<() => void>();
+const subscribe = (listener: () => void) => {
+  listeners.add(listener);
+  if (listeners.size === 1) {
+    const actor = createActor(clock);
+    actor.subscribe(() => {
+      present = timeNow();
+      for (const heard of listeners) heard();
+    });
+    actor.start();
+    stop = () => actor.stop();
+  }
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) stop();
+  };
 };
+
+/** Milliseconds since 1970, anew each second while somebody looks. */
+export const useNow = (): number => useSyncExternalStore(subscribe, () => present);
 
 export const durationText = (ms: number): string => {
   const size = Math.abs(ms);
@@ -36,11 +65,11 @@ export const durationText = (ms: number): string => {
 
 export const untilText = (due: number, now: number): string => (due >= now ? `in ${durationText(due - now)}` : `${durationText(now - due)} ago`);
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
+const hours = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const today = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
-export const clockText = (at: number): string => clock.format(at);
+export const clockText = (at: number): string => hours.format(at);
 export const dateText = (at: number): string => `${day.format(at)}, ${today.format(at)}`;
 
 const whole = new Intl.NumberFormat("en");
