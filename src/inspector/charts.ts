@@ -6,6 +6,7 @@ import { Forms } from "../replay/index.ts";
 import type { Source } from "./source.ts";
 
 type Taken = Microstep["transitions"][number];
+type Raw = Parameters<typeof traceOf>[0][number]["_transitions"][number];
 
 /** One form of a machine, ready to be drawn. */
 export interface Drawn {
@@ -14,6 +15,8 @@ export interface Drawn {
   readonly entry: DurableMachine | undefined;
   /** The id of the edge that a transition took. */
   readonly edgeOf: (taken: Taken) => string | undefined;
+  /** The same of a transition as XState took it: one of the machine's own objects, looked at once. */
+  readonly edgeOfStep: (raw: Raw) => string | undefined;
   /** The states in which an actor with this value stands, the outer ones first. */
   readonly activeOf: (value: unknown) => ReadonlyArray<string>;
 }
@@ -90,14 +93,25 @@ const draw = (graph: Graph, entry: DurableMachine | undefined): Drawn => {
   for (const edge of graph.edges) bySource.set(edge.source, [...(bySource.get(edge.source) ?? []), edge]);
   const edges = new Map<string, string | undefined>();
   const actives = new Map<string, ReadonlyArray<string>>();
+  const steps = new WeakMap<object, string | false>();
   const byPath = new Map(graph.nodes.map(({ path, id }) => [path, id]));
+  const edgeOf = (taken: Taken): string | undefined => {
+    const key = `${taken.source}|${taken.on}|${taken.targets.join()}|${taken.guard ?? ""}`;
+    if (!edges.has(key)) edges.set(key, match(bySource.get(taken.source) ?? [], taken));
+    return edges.get(key);
+  };
   return {
     graph,
     entry,
-    edgeOf: (taken) => {
-      const key = `${taken.source}|${taken.on}|${taken.targets.join()}|${taken.guard ?? ""}`;
-      if (!edges.has(key)) edges.set(key, match(bySource.get(taken.source) ?? [], taken));
-      return edges.get(key);
+    edgeOf,
+    edgeOfStep: (raw) => {
+      let id = steps.get(raw);
+      if (id === undefined) {
+        const taken = takenOf(raw);
+        id = (taken === undefined ? undefined : edgeOf(taken)) ?? false;
+        steps.set(raw, id);
+      }
+      return id === false ? undefined : id;
     },
     activeOf: (value) => {
       const key = typeof value === "string" ? value : JSON.stringify(value);
@@ -157,13 +171,4 @@ export const stateText = (value: unknown): string => {
   return leaves(value, "").join(", ");
 };
 
-const traced = new WeakMap<object, Taken>();
-/** A transition as XState took it. Each is looked at once: they are the machine's own objects. */
-export const takenOf = (raw: Parameters<typeof traceOf>[0][number]["_transitions"][number]): Taken => {
-  let taken = traced.get(raw);
-  if (taken === undefined) {
-    taken = traceOf([{ event: { type: "" }, snapshot: { value: "" }, _transitions: [raw] }])[0]?.transitions[0] as Taken;
-    traced.set(raw, taken);
-  }
-  return taken;
-};
+const takenOf = (raw: Raw): Taken | undefined => traceOf([{ event: { type: "" }, snapshot: { value: "" }, _transitions: [raw] }])[0]?.transitions[0];

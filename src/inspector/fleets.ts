@@ -1,8 +1,8 @@
 import { childAddress } from "../domain/address.ts";
 import type { ActorView, Time } from "../engine/index.ts";
-import { type Drawn, stateText, takenOf } from "./charts.ts";
-import { dueOf } from "./journal-source.ts";
+import type { Drawn } from "./charts.ts";
 import type { Source, Told } from "./source.ts";
+import { shortOfText, textOfValue, valueOfText } from "./state-value.ts";
 import type { ActorLine, ActorList, Dwell, Fleet, Stand } from "./wire.ts";
 
 /** Actors of which the place is known at a time; beyond it the oldest that have ended are left out. */
@@ -30,9 +30,13 @@ interface Standing {
 
 interface Count {
   readonly hash: string;
+  /** Moves of its actors, ever: whoever knows it knows whether there is news. */
+  revision: number;
   readonly values: Map<string, number>;
   readonly statuses: Map<string, number>;
-  readonly edges: Map<string, number>;
+  readonly edges: Map<string, { taken: number }>;
+  /** The same, by the machine's own transitions: each is looked for once. */
+  readonly ways: WeakMap<object, { taken: number }>;
   readonly dwell: Map<string, { count: number; sum: number; max: number }>;
 }
 
@@ -68,7 +72,8 @@ export class Fleets {
   transitions = 0;
   /** Stored transitions per second: a second each, the present one last. */
   readonly #seconds: Array<{ second: number; count: number }> = [];
-  onMove: ((address: string, hash: string) => void) | undefined;
+  readonly #forms = new WeakMap<object, Drawn>();
+  onMove: ((address: string) => void) | undefined;
 
   constructor(source: Source, time: Time, drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined) {
     this.#source = source;
@@ -113,6 +118,9 @@ export class Fleets {
     }
     this.isComplete = true;
     this.#revision++;
+    // Pages that count along hear that the counting is over.
+    for (const count of this.#counts.values()) count.revision++;
+    this.onMove?.("");
   }
 
   #see(actor: ActorView): void {
@@ -120,29 +128,44 @@ export class Fleets {
     if (before !== undefined && before.seq >= actor.seq) return;
     this.#tick(actor.seq - (before?.seq ?? 0));
     this.#place(actor, actor.at);
-    this.onMove?.(actor.address, actor.hash);
+    this.onMove?.(actor.address);
   }
 
   #place({ address, machine, hash, status, value, timers, children, seq, at, createdAt }: ActorView, since: number): void {
-    this.#move(address, machine, hash, status, textOf(value), seq, at, createdAt, since, timers, children);
+    this.#move(this.#countOf(hash), address, machine, status, textOfValue(value), seq, at, createdAt, since, timers, children);
   }
 
+  /** Called for each stored transition, on the engine's own time: what can be found out later is not found out here. */
   #hear({ address, machine, seq, at, status, state, step, event }: Told): void {
-    const { version } = (state.snapshot as unknown as { machine: { version?: string } }).machine;
-    const drawn = this.#drawn(machine, version, undefined);
+    const drawn = this.#formOf(machine, state.snapshot);
     this.#tick(1);
     if (drawn === undefined) return;
     const { hash } = drawn.graph;
-    this.#move(address, machine, hash, status, textOf(state.snapshot.value), seq, at, at, at, state.timers, state.children);
-    if (step !== undefined && event.type !== "taskwright.start") {
-      const { edges } = this.#countOf(hash);
-      for (const microstep of step.microsteps)
-        for (const raw of microstep._transitions) {
-          const id = drawn.edgeOf(takenOf(raw));
-          if (id !== undefined) edges.set(id, (edges.get(id) ?? 0) + 1);
+    const count = this.#countOf(hash);
+    this.#move(count, address, machine, status, textOfValue(state.snapshot.value), seq, at, at, at, state.timers, state.children);
+    if (step !== undefined && event.type !== "taskwright.start")
+      for (const { _transitions } of step.microsteps)
+        for (const raw of _transitions) {
+          let way = count.ways.get(raw);
+          if (way === undefined) {
+            const id = drawn.edgeOfStep(raw);
+            way = (id === undefined ? undefined : count.edges.get(id)) ?? { taken: 0 };
+            if (id !== undefined) count.edges.set(id, way);
+            count.ways.set(raw, way);
+          }
+          way.taken++;
         }
+    this.onMove?.(address);
+  }
+
+  #formOf(machine: string, snapshot: Told["state"]["snapshot"]): Drawn | undefined {
+    const logic = (snapshot as unknown as { readonly machine: { readonly version?: string } }).machine;
+    let drawn = this.#forms.get(logic);
+    if (drawn === undefined) {
+      drawn = this.#drawn(machine, logic.version, undefined);
+      if (drawn !== undefined) this.#forms.set(logic, drawn);
     }
-    this.onMove?.(address, hash);
+    return drawn;
   }
 
   #tick(count: number): void {
@@ -157,16 +180,16 @@ export class Fleets {
   #countOf(hash: string): Count {
     let count = this.#counts.get(hash);
     if (count === undefined) {
-      count = { hash, values: new Map(), statuses: new Map(), edges: new Map(), dwell: new Map() };
+      count = { hash, revision: 0, values: new Map(), statuses: new Map(), edges: new Map(), ways: new WeakMap(), dwell: new Map() };
       this.#counts.set(hash, count);
     }
     return count;
   }
 
   #move(
+    count: Count,
     address: string,
     machine: string,
-    hash: string,
     status: string,
     value: string,
     seq: number,
@@ -176,12 +199,19 @@ export class Fleets {
     timers: ActorView["timers"],
     children: ActorView["children"],
   ): void {
-    const due = status === "active" ? dueOf(timers) : undefined;
-    const isHeld = status === "active" && timers !== undefined && Object.values(timers).some(({ held }) => held === true);
+    const { hash } = count;
+    let due: number | undefined;
+    let isHeld = false;
+    if (status === "active")
+      for (const id in timers) {
+        const timer = timers[id] as NonNullable<typeof timers>[string];
+        if (timer.held === true) isHeld = true;
+        else if (due === undefined || timer.due < due) due = timer.due;
+      }
     const awaits = status === "active" ? awaitedOf(children) : none;
-    const count = this.#countOf(hash);
     const known = this.#actors.get(address);
     this.#revision++;
+    count.revision++;
     if (known === undefined) {
       if (this.#actors.size >= actorsMax) this.#forget();
       this.#actors.set(address, { address, machine, hash, status, value, seq, at, createdAt, since, due, isHeld, awaits });
@@ -190,13 +220,20 @@ export class Fleets {
       return;
     }
     if (known.value !== value || known.hash !== hash) {
-      const before = this.#countOf(known.hash);
+      const before = known.hash === hash ? count : this.#countOf(known.hash);
+      if (before !== count) before.revision++;
       add(before.values, known.value, -1);
       add(count.values, value, 1);
       if (known.since > 0) {
-        const dwell = before.dwell.get(known.value) ?? { count: 0, sum: 0, max: 0 };
+        let dwell = before.dwell.get(known.value);
+        if (dwell === undefined) {
+          dwell = { count: 0, sum: 0, max: 0 };
+          before.dwell.set(known.value, dwell);
+        }
         const ms = at - known.since;
-        before.dwell.set(known.value, { count: dwell.count + 1, sum: dwell.sum + ms, max: Math.max(dwell.max, ms) });
+        dwell.count++;
+        dwell.sum += ms;
+        if (ms > dwell.max) dwell.max = ms;
       }
       known.since = since;
     }
@@ -234,7 +271,7 @@ export class Fleets {
     const standing = this.#actors.get(address);
     if (standing === undefined) return undefined;
     const { seq, value, machine, hash } = standing;
-    return { seq, state: textOfState(value), active: this.#drawn(machine, undefined, hash)?.activeOf(valueOfText(value)) ?? [] };
+    return { seq, state: shortOfText(value), active: this.#drawn(machine, undefined, hash)?.activeOf(valueOfText(value)) ?? [] };
   }
 
   get rate(): ReadonlyArray<number> {
@@ -245,6 +282,11 @@ export class Fleets {
 
   get hashes(): ReadonlyArray<string> {
     return [...this.#counts.values()].filter(({ values, edges }) => values.size > 0 || edges.size > 0).map(({ hash }) => hash);
+  }
+
+  /** Greater with each move of an actor of this form. */
+  revisionOf(hash: string): number {
+    return this.#counts.get(hash)?.revision ?? 0;
   }
 
   machineOf(hash: string): string | undefined {
@@ -269,7 +311,16 @@ export class Fleets {
       }
     }
     const plain = (map: ReadonlyMap<string, number>) => Object.fromEntries([...map].filter(([, number]) => number > 0));
-    return { hash, states, statuses: plain(statuses), edges: plain(edges), dwell: dwells, total, since: this.#since, complete: this.isComplete };
+    return {
+      hash,
+      states,
+      statuses: plain(statuses),
+      edges: Object.fromEntries([...edges].map(([id, { taken }]) => [id, taken])),
+      dwell: dwells,
+      total,
+      since: this.#since,
+      complete: this.isComplete,
+    };
   }
 
   list(query: ListQuery): ActorList {
@@ -294,7 +345,7 @@ export class Fleets {
     for (const actor of looked) {
       if (machine !== undefined && actor.machine !== machine) continue;
       if (status !== undefined && actor.status !== status) continue;
-      if (state !== undefined && textOfState(actor.value) !== state) continue;
+      if (state !== undefined && shortOfText(actor.value) !== state) continue;
       if (wanted !== "" && !actor.address.toLowerCase().includes(wanted)) continue;
       found.push(actor);
     }
@@ -330,36 +381,12 @@ const awaitedOf = (children: ActorView["children"]): ReadonlyArray<string> => {
   return found.length === 0 ? none : found;
 };
 
-const texts = new WeakMap<object, string>();
-const textOf = (value: unknown): string => {
-  if (typeof value !== "object" || value === null) return String(value);
-  let text = texts.get(value);
-  if (text === undefined) {
-    text = JSON.stringify(value);
-    texts.set(value, text);
-  }
-  return text;
-};
-const valueOfText = (text: string): unknown => (text.startsWith("{") ? JSON.parse(text) : text);
-
-const shown = new Map<string, string>();
-const textOfState = (value: string): string => {
-  if (!value.startsWith("{")) return value;
-  let text = shown.get(value);
-  if (text === undefined) {
-    if (shown.size > 10_000) shown.clear();
-    text = stateText(JSON.parse(value));
-    shown.set(value, text);
-  }
-  return text;
-};
-
 const lineOf = ({ address, machine, hash, status, value, seq, at, createdAt, due }: Standing): ActorLine => ({
   address,
   machine,
   hash,
   status,
-  state: textOfState(value),
+  state: shortOfText(value),
   seq,
   at,
   createdAt,

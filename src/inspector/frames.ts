@@ -14,15 +14,17 @@ const subscribersMax = 100;
 interface Subscriber {
   readonly hashes: ReadonlySet<string>;
   readonly actors: ReadonlySet<string>;
-  readonly moved: Set<string>;
+  /** How far it was told of each form. */
+  readonly told: Map<string, number>;
   readonly actorsMoved: Set<string>;
+  /** All transitions that were stored when it was told last. */
   transitions: number;
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
 }
 
 /**
- * Tells pages what moved, once per frame, however much that was. Holds for each page what moved since its last frame and
- * nothing else: a page that is slower than the frames gets fewer of them.
+ * Tells pages what moved, once per frame, however much that was. Holds for each page how far it was told and nothing else:
+ * a page that is slower than the frames gets fewer of them.
  */
 export class Frames {
   readonly #subscribers = new Set<Subscriber>();
@@ -30,6 +32,7 @@ export class Frames {
   readonly #charts: Charts;
   readonly #source: Source;
   readonly #time: Time;
+  #watched: ReadonlySet<string> = new Set();
   readonly #encoder = new TextEncoder();
   #cancel: (() => void) | undefined;
   #silence: (() => void) | undefined;
@@ -40,7 +43,7 @@ export class Frames {
     this.#charts = charts;
     this.#source = source;
     this.#time = time;
-    fleets.onMove = (address, hash) => this.#moved(address, hash);
+    fleets.onMove = (address) => this.#moved(address);
   }
 
   get size(): number {
@@ -54,14 +57,16 @@ export class Frames {
     return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          subscriber = { hashes: new Set(hashes), actors: new Set(actors), moved: new Set(hashes), actorsMoved: new Set(), transitions: 0, controller };
+          subscriber = { hashes: new Set(hashes), actors: new Set(actors), told: new Map(), actorsMoved: new Set(), transitions: this.#fleets.transitions, controller };
           this.#subscribers.add(subscriber);
+          this.#watched = new Set([...this.#subscribers].flatMap((one) => [...one.actors]));
           this.#keepAlive();
           controller.enqueue(this.#encoder.encode(":\n\n"));
           this.#arm(0);
         },
         cancel: () => {
           this.#subscribers.delete(subscriber);
+          this.#watched = new Set([...this.#subscribers].flatMap((one) => [...one.actors]));
           if (this.#subscribers.size === 0) {
             this.#silence?.();
             this.#silence = undefined;
@@ -83,13 +88,9 @@ export class Frames {
     this.#subscribers.clear();
   }
 
-  #moved(address: string, hash: string): void {
+  #moved(address: string): void {
     if (this.#subscribers.size === 0) return;
-    for (const subscriber of this.#subscribers) {
-      subscriber.transitions++;
-      if (subscriber.hashes.has(hash) || subscriber.hashes.has("*")) subscriber.moved.add(hash);
-      if (subscriber.actors.has(address)) subscriber.actorsMoved.add(address);
-    }
+    if (this.#watched.has(address)) for (const { actors, actorsMoved } of this.#subscribers) if (actors.has(address)) actorsMoved.add(address);
     this.#arm(frameMs);
   }
 
@@ -107,20 +108,22 @@ export class Frames {
 
   /** False where the page has not taken the frame before. */
   #tell(subscriber: Subscriber): boolean {
-    const { controller, moved, actorsMoved } = subscriber;
-    if (subscriber.transitions === 0 && moved.size === 0 && actorsMoved.size === 0) return true;
+    const { controller, hashes, told, actorsMoved } = subscriber;
+    const transitions = this.#fleets.transitions - subscriber.transitions;
+    const moved = [...(hashes.has("*") ? this.#fleets.hashes : hashes)].filter((hash) => told.get(hash) !== this.#fleets.revisionOf(hash));
+    if (transitions === 0 && moved.length === 0 && actorsMoved.size === 0) return true;
     if ((controller.desiredSize ?? 0) <= 0) return false;
-    const fleets = [...moved].filter((hash) => hash !== "*").map((hash) => this.#fleets.fleet(hash, this.#charts.peek(hash)));
+    const fleets = moved.map((hash) => this.#fleets.fleet(hash, this.#charts.peek(hash)));
     const actors = Object.fromEntries(
       [...actorsMoved].flatMap((address) => {
         const stand = this.#fleets.stand(address);
         return stand === undefined ? [] : [[address, stand] as const];
       }),
     );
-    const frame: Frame = { at: this.#time.now(), transitions: subscriber.transitions, rate: this.#fleets.rate, fleets, actors, engine: this.#source.engine().state };
-    moved.clear();
+    const frame: Frame = { at: this.#time.now(), transitions, rate: this.#fleets.rate, fleets, actors, engine: this.#source.engine().state };
+    for (const hash of moved) told.set(hash, this.#fleets.revisionOf(hash));
     actorsMoved.clear();
-    subscriber.transitions = 0;
+    subscriber.transitions += transitions;
     controller.enqueue(this.#encoder.encode(`data: ${JSON.stringify(frame)}\n\n`));
     return true;
   }

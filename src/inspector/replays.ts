@@ -2,7 +2,7 @@ import { type ActorState, decode, encode, step, type StoredState } from "../acto
 import { parentAddress } from "../domain/address.ts";
 import type { HistoryEntry } from "../engine/index.ts";
 import { type History as Past, stepThrough } from "../replay/index.ts";
-import { type Charts, stateText, takenOf } from "./charts.ts";
+import { type Charts, stateText } from "./charts.ts";
 import type { Source } from "./source.ts";
 import type { Entry, History, Moment, TimerLine, WhatIf } from "./wire.ts";
 
@@ -70,7 +70,7 @@ export class Replays {
       try {
         const next = step(definition, state, event as never, told.at);
         state = next.state;
-        const taken = next.microsteps.flatMap(({ _transitions }) => _transitions.flatMap((raw) => drawn?.edgeOf(takenOf(raw)) ?? []));
+        const taken = next.microsteps.flatMap(({ _transitions }) => _transitions.flatMap((raw) => drawn?.edgeOfStep(raw) ?? []));
         const sends = next.commands.flatMap((command) => (command.type === "send" ? [{ to: targetText(command.to, address), type: command.event.type }] : []));
         entries.push({
           seq: seq + entries.length + 1,
@@ -144,7 +144,7 @@ export class Replays {
     try {
       for (const { entry, definition, after, microsteps, commands, wrong } of stepThrough(past, { forms: this.#charts.forms })) {
         const drawn = definition === undefined ? undefined : this.#charts.peek(definition.hash);
-        const taken = microsteps.flatMap(({ _transitions }) => _transitions.flatMap((raw) => drawn?.edgeOf(takenOf(raw)) ?? []));
+        const taken = microsteps.flatMap(({ _transitions }) => _transitions.flatMap((raw) => drawn?.edgeOfStep(raw) ?? []));
         const sends = commands.flatMap((command) => (command.type === "send" ? [{ to: targetText(command.to, address), type: command.event.type }] : []));
         this.#note(kept, entry, after, { hash: definition?.hash, active: after === undefined ? [] : (drawn?.activeOf(after.snapshot.value) ?? []), edges: entry.seq === 1 ? [] : taken, sends });
         if (wrong[0] !== undefined) kept.broken ??= `entry ${entry.seq}: ${wrong[0].detail}`;
