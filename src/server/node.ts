@@ -10,7 +10,8 @@ export const nodeHandler =
   (server: Server) =>
   async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const aborted = new AbortController();
-    res.once("close", () => aborted.abort());
+    // Only one that is cut: to abort what was answered costs as much as a small answer.
+    res.once("close", () => void (res.writableFinished || aborted.abort()));
     try {
       const request = requestOf(req, aborted.signal);
       const response = request === undefined ? malformed() : await server.fetch(request, { peer: req.socket.remoteAddress });
@@ -66,6 +67,8 @@ const write = async (response: Response, req: IncomingMessage, res: ServerRespon
     await response.body?.cancel();
     return;
   }
+  // Its length is known, so it is no stream: head and body go out together.
+  if (response.headers.has("content-length")) return void res.end(Buffer.from(await response.arrayBuffer()));
   const reader = response.body.getReader();
   const cancel = () => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel, { once: true });

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware";
 import * as HttpServer from "@effect/platform/HttpServer";
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest";
 import * as Cause from "effect/Cause";
@@ -141,7 +142,9 @@ export const makeServer = (options: ServerOptions): Server => {
     Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log })))),
   );
   const live = HttpApiBuilder.api(api).pipe(Layer.provide(groups), Layer.provide(authenticated));
-  const { handler, dispose } = HttpApiBuilder.toWebHandler(Layer.mergeAll(live, failures, HttpServer.layerContext));
+  // Spans are made of what is stored (see `tracing.ts`): one for each request would reach no exporter.
+  const untraced = Layer.locallyScoped(HttpMiddleware.currentTracerDisabledWhen, () => true);
+  const { handler, dispose } = HttpApiBuilder.toWebHandler(Layer.mergeAll(live, failures, untraced, HttpServer.layerContext));
 
   const document = openApi();
   const documentText = JSON.stringify(document);
@@ -204,13 +207,15 @@ export const makeServer = (options: ServerOptions): Server => {
       if (read === "tooLarge") return refuse(new BodyTooLarge({ bytesMax: limits.bodyBytesMax }), { connection: "close" });
       body = read;
     }
-    // Below the place where it is mounted, with the body as it was counted.
-    const inner = new Request(`http://taskwright${path}${url.search}`, {
+    // Below the place where it is mounted, with the body as it was counted. No whole `Request`: that would copy headers and body once more.
+    const counted = body;
+    const inner = {
       method: request.method,
+      url: `http://taskwright${path}${url.search}`,
       headers: request.headers,
       signal: request.signal,
-      ...(body === undefined ? {} : { body: Buffer.from(body) }),
-    });
+      text: async () => new TextDecoder().decode(counted),
+    } as Request;
     if (caller !== undefined) callers.set(inner, caller);
     return handler(inner);
   };
