@@ -109,8 +109,12 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
   if (request.headers.get("x-taskwright-inspector") !== "1") return refuse(403, "foreign_page", "only the inspector's own page may do this");
   const body = (await request.json()) as Readonly<Record<string, unknown>>;
   if (path === "what-if") {
-    const { address, seq, events: told } = body as { readonly address: string; readonly seq: number; readonly events: ReadonlyArray<{ readonly type: string }> };
-    return json(clean(feed, (await feed.replays.whatIf(address, seq, told)) ?? refuse(404, "not_replayable", "this entry can't be stepped: its machine is not at hand")));
+    const { address, seq, events: told } = body as { readonly address?: unknown; readonly seq?: unknown; readonly events?: unknown };
+    if (typeof address !== "string" || !Number.isSafeInteger(seq) || !isEvents(told))
+      return refuse(400, "invalid_parameter", "give an address, an entry's number as seq, and events, each with its type");
+    const what = (await feed.replays.whatIf(address, seq as number, told)) ?? refuse(404, "not_replayable", "this entry can't be stepped: its machine is not at hand");
+    const isHidden = (at: string) => at.split(/[.[\]]+/).some((part) => feed.hidden.has(part));
+    return json(clean(feed, { ...what, fields: what.fields.map((field) => (isHidden(field.path) ? { path: field.path, left: "[hidden]", right: "[hidden]" } : field)) }));
   }
   if (path === "preview" || path === "bulk") {
     const wrong = body.action === "order" ? wrongOrder(body, path === "preview") : undefined;
@@ -153,6 +157,9 @@ const clean = <A>({ hidden }: Feed, value: A): A => {
   if (hidden.size === 0) return value;
   return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (hidden.has(key) && inner !== null && inner !== undefined ? "[hidden]" : inner))) as A;
 };
+
+const isEvents = (value: unknown): value is ReadonlyArray<SentEvent> =>
+  Array.isArray(value) && value.every((event: unknown) => typeof event === "object" && event !== null && typeof (event as { readonly type?: unknown }).type === "string");
 
 const machineLines = async ({ charts, fleets }: Feed): Promise<ReadonlyArray<MachineLine>> => {
   const hashes = new Set([...charts.given.map(({ graph }) => graph.hash), ...fleets.hashes]);

@@ -1,15 +1,17 @@
-import { type ActorState, decode, encode, step, type StoredState } from "../actor/index.ts";
+import { type ActorState, type Command, encode, parseState, type StoredState } from "../actor/index.ts";
 import { parentAddress } from "../domain/address.ts";
-import type { HistoryEntry } from "../engine/index.ts";
-import { type History as Past, stepThrough } from "../replay/index.ts";
+import type { HistoryEntry, HistoryStart, SentEvent } from "../engine/index.ts";
+import { fieldDifferences, fork, type History as Past, stepThrough } from "../replay/index.ts";
 import { type Charts, stateText } from "./charts.ts";
 import type { Source } from "./source.ts";
-import type { Entry, History, Moment, TimerLine, WhatIf } from "./wire.ts";
+import type { Entry, ForkEntry, History, Moment, TimerLine, WhatIf } from "./wire.ts";
 
 /** Entries that are kept of one history; what goes beyond is listed, not stepped. */
 const entriesMax = 20_000;
 /** Histories whose states are kept at a time. */
 const keptMax = 4;
+/** Entries of what really came that stand beside a fork. */
+const thenMax = 200;
 /** Steps between two breaths: an engine lives in this process. */
 const breath = 200;
 const page = 2_000;
@@ -21,6 +23,9 @@ interface Kept {
   readonly states: Array<string | undefined>;
   readonly forms: Array<string | undefined>;
   readonly first: number;
+  readonly about: About;
+  /** Where retention has cut it: from where it goes on. */
+  readonly start: HistoryStart | undefined;
   broken: string | undefined;
 }
 
@@ -54,43 +59,47 @@ export class Replays {
     return { ...entry, event: told.event, status: state.status, context: state.context, timers: timerLines(state.timers ?? {}), children: Object.keys(state.children ?? {}) };
   }
 
-  /** What would have come of other events after an entry. */
-  async whatIf(address: string, seq: number, events: ReadonlyArray<{ readonly type: string }>): Promise<WhatIf | undefined> {
+  /** What would have come of other events after an entry, beside what came. Nothing where the machine is not at hand. Throws what `fork` throws. */
+  async whatIf(address: string, seq: number, events: ReadonlyArray<SentEvent>): Promise<WhatIf | undefined> {
     const kept = await this.#of(address);
     const index = seq - kept.first;
-    const json = kept.states[index];
-    const definition = this.#charts.forms.of(kept.forms[index] ?? "");
-    const told = kept.told[index];
-    if (json === undefined || definition === undefined || told === undefined) return undefined;
-    const drawn = this.#charts.peek(definition.hash);
-    let state = decode(definition, address, parentAddress(address), json);
-    const entries: Array<Entry> = [];
-    let failed: string | undefined;
-    for (const event of events) {
-      try {
-        const next = step(definition, state, event as never, told.at);
-        state = next.state;
-        const taken = next.microsteps.flatMap(({ _transitions }) => _transitions.flatMap((raw) => drawn?.edgeOfStep(raw) ?? []));
-        const sends = next.commands.flatMap((command) => (command.type === "send" ? [{ to: targetText(command.to, address), type: command.event.type }] : []));
-        entries.push({
-          seq: seq + entries.length + 1,
-          at: told.at,
-          type: event.type,
-          outcome: next.outcome,
-          from: "",
-          state: stateText(state.snapshot.value),
-          active: drawn?.activeOf(state.snapshot.value) ?? [],
-          edges: taken,
-          sends,
-          hash: definition.hash,
-        });
-      } catch (error) {
-        failed = error instanceof Error ? error.message : String(error);
-        break;
-      }
-    }
-    const { value, context } = state.snapshot;
-    return { entries, context, state: stateText(value), active: drawn?.activeOf(value) ?? [], ...(failed === undefined ? {} : { failed }) };
+    const [told, hash, end] = [kept.told[index], kept.forms[index], kept.states.at(-1)];
+    if (told === undefined || hash === undefined || this.#charts.forms.of(hash) === undefined || kept.states[index] === undefined) return undefined;
+    // From the entry before: what lies further back is in its state.
+    const before = kept.told[index - 1];
+    const past: Past = {
+      ...pastOf(address, kept.about, [told]),
+      hash,
+      ...(before === undefined ? (kept.start === undefined ? {} : { start: kept.start }) : { start: startAt(before, kept.forms[index - 1] ?? hash, kept.states[index - 1] as string) }),
+    };
+    const { steps, state, open } = fork(past, this.#charts.forms, { at: seq, add: events.map((event) => ({ event })), restMs: 0 });
+    const drawn = this.#charts.peek(hash);
+    const ahead = steps.slice(steps.findIndex((step) => step.seq === seq) + 1);
+    const entries = ahead.map(
+      ({ at, event, outcome, after, commands, microsteps, threw }, number): ForkEntry => ({
+        seq: seq + number + 1,
+        at,
+        type: event.type,
+        outcome,
+        from: "",
+        state: stateText(after.value),
+        active: drawn?.activeOf(after.value) ?? [],
+        edges: microsteps.flatMap(({ transitions }) => transitions.flatMap((taken) => drawn?.edgeOf(taken) ?? [])),
+        sends: sendsOf(commands, address),
+        hash,
+        ...(threw === undefined ? {} : { threw }),
+      }),
+    );
+    return {
+      entries,
+      context: state.context,
+      state: stateText(state.value),
+      active: drawn?.activeOf(state.value) ?? [],
+      open: Object.keys(open),
+      really: kept.entries.slice(index + 1, index + 1 + thenMax),
+      last: kept.entries.at(-1)?.seq ?? seq,
+      fields: end === undefined ? [] : fieldDifferences(seenOf(parseState(end)), seenOf(state)),
+    };
   }
 
   #of(address: string): Promise<Kept> {
@@ -117,35 +126,24 @@ export class Replays {
     }
     if (known !== undefined && told.length === 0) return known;
     const last = known?.states.at(-1);
-    const start =
-      known !== undefined && last !== undefined
-        ? { seq: known.told.at(-1)?.seq ?? 0, at: known.told.at(-1)?.at ?? 0, version: "", hash: known.forms.at(-1) ?? "", state: JSON.parse(last) as StoredState, input: undefined }
-        : told[0]?.seq === 1
-          ? undefined
-          : await this.#source.historyStart(address);
-    const kept: Kept = known ?? { entries: [], told: [], states: [], forms: [], first: told[0]?.seq ?? 1, broken: undefined };
+    const goesOn = known?.told.at(-1);
+    const cut = known !== undefined || told[0]?.seq === 1 ? undefined : await this.#source.historyStart(address);
+    const actor = await this.#source.actor(address);
+    const about = { machine: actor?.machine ?? "", version: actor?.version ?? "", hash: actor?.hash ?? "" };
+    const kept: Kept = known ?? { entries: [], told: [], states: [], forms: [], first: told[0]?.seq ?? 1, about, start: cut, broken: undefined };
     if (told.length === 0) return kept;
     if (known !== undefined && last === undefined) {
       for (const entry of told) this.#note(kept, entry, undefined, undefined);
       return kept;
     }
-    const actor = await this.#source.actor(address);
-    const past: Past = {
-      address,
-      livedAt: address.replace(/~\d+$/, ""),
-      machine: actor?.machine ?? "",
-      version: actor?.version ?? "",
-      hash: actor?.hash ?? "",
-      createdAt: 0,
-      ...(start === undefined ? {} : { start }),
-      entries: told,
-    };
+    const start = goesOn !== undefined && last !== undefined ? startAt(goesOn, known?.forms.at(-1) ?? "", last) : cut;
+    const past: Past = { ...pastOf(address, about, told), ...(start === undefined ? {} : { start }) };
     let done = 0;
     try {
       for (const { entry, definition, after, microsteps, commands, wrong } of stepThrough(past, { forms: this.#charts.forms })) {
         const drawn = definition === undefined ? undefined : this.#charts.peek(definition.hash);
         const taken = microsteps.flatMap(({ _transitions }) => _transitions.flatMap((raw) => drawn?.edgeOfStep(raw) ?? []));
-        const sends = commands.flatMap((command) => (command.type === "send" ? [{ to: targetText(command.to, address), type: command.event.type }] : []));
+        const sends = sendsOf(commands, address);
         this.#note(kept, entry, after, { hash: definition?.hash, active: after === undefined ? [] : (drawn?.activeOf(after.snapshot.value) ?? []), edges: entry.seq === 1 ? [] : taken, sends });
         if (wrong[0] !== undefined) kept.broken ??= `entry ${entry.seq}: ${wrong[0].detail}`;
         if (++done % breath === 0) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -179,6 +177,25 @@ export class Replays {
     });
   }
 }
+
+type About = Pick<Past, "machine" | "version" | "hash">;
+
+const pastOf = (address: string, about: About, entries: ReadonlyArray<HistoryEntry>): Past => ({ address, livedAt: address.replace(/~\d+$/, ""), ...about, createdAt: 0, entries });
+
+const startAt = ({ seq, at }: HistoryEntry, hash: string, state: string): HistoryStart => ({ seq, at, version: "", hash, state: parseState(state), input: undefined });
+
+/** Of a state what somebody compares: not the numbers by which the engine knows its timers and children. */
+const seenOf = ({ status, value, context, output, error, timers = {} }: StoredState) => ({
+  status,
+  value,
+  context,
+  output,
+  error,
+  timers: Object.fromEntries(Object.entries(timers).map(([id, { due }]) => [id, due])),
+});
+
+const sendsOf = (commands: ReadonlyArray<Command>, address: string): NonNullable<Entry["sends"]> =>
+  commands.flatMap((command) => (command.type === "send" ? [{ to: targetText(command.to, address), type: command.event.type }] : []));
 
 const targetText = (to: { readonly kind: string; readonly id?: string; readonly address?: string }, self: string): string =>
   to.kind === "self" ? self : to.kind === "parent" ? (parentAddress(self) ?? "") : to.kind === "child" ? `${self}/${to.id}` : (to.address ?? "");

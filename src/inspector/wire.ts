@@ -170,14 +170,26 @@ export interface GateAnswer {
   readonly groups: ReadonlyArray<{ readonly kind: string; readonly cause: string; readonly actors: number; readonly address: string; readonly seq: number }>;
 }
 
-/** A way that history did not take. */
+/** One event of a way that history did not take. `threw`: the machine's words; its state is the one before. */
+export interface ForkEntry extends Entry {
+  readonly threw?: string;
+}
+
+/** A way that history did not take, beside the one that it took. */
 export interface WhatIf {
-  readonly entries: ReadonlyArray<Entry>;
+  readonly entries: ReadonlyArray<ForkEntry>;
   /** After the last of the given events. */
   readonly context: unknown;
   readonly state: string;
   readonly active: ReadonlyArray<string>;
-  readonly failed?: string;
+  /** Children whose answers nobody knows here. */
+  readonly open: ReadonlyArray<string>;
+  /** What really came, from the same entry on. */
+  readonly really: ReadonlyArray<Entry>;
+  /** The last entry that is there: `fields` compares what it led to. */
+  readonly last: number;
+  /** In what the end of the fork is not what became of the actor. `left`: what became of it. */
+  readonly fields: ReadonlyArray<{ readonly path: string; readonly left?: unknown; readonly right?: unknown }>;
 }
 
 export interface Message {

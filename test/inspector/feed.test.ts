@@ -6,7 +6,7 @@ import { createActor, SimulatedClock } from "xstate";
 import { openEngine } from "../../src/index.ts";
 import { player } from "../../src/inspector/app/player.ts";
 import { fileSource, inspect, listenOnLoopback, makeInspector, type StatelyEvent, statelyEvents } from "../../src/inspector/index.ts";
-import type { ActorList, ActorPage, Frame, History, Moment, Overview } from "../../src/inspector/wire.ts";
+import type { ActorList, ActorPage, Frame, History, Moment, Overview, WhatIf } from "../../src/inspector/wire.ts";
 import { readHistories } from "../../src/replay/index.ts";
 import { counter, shopMachines } from "./shop.ts";
 import { openStage } from "./stage.ts";
@@ -96,6 +96,29 @@ describe("inspector > feed", () => {
     const moment = await ask<Moment>(`moment?address=counter/1&seq=${last}`);
     expect(moment.context).toEqual((await stage.engine.snapshot("counter/1")).context);
     expect(moment.edges).toHaveLength(1);
+  });
+
+  it("tells an actor what it was not told, and says what is different from what came", async () => {
+    const tell = async (seq: number, events: unknown) => stage.inspector.fetch(post("api/what-if", { address: "order/4", seq, events }));
+    const whatIf = async (seq: number, ...events: ReadonlyArray<unknown>) => (await (await tell(seq, events)).json()) as WhatIf;
+    const { last, entries } = await ask<History>("history?address=order/4&from=1");
+    expect(entries.map(({ type }) => type).slice(2)).toEqual(["PACKED", "LABELLED"]);
+    const fork = await whatIf(2, { type: "NOTE", text: "call first" }, { type: "BREAK" }, { type: "HOLD" });
+    expect(fork.entries.map(({ type, outcome, state }) => [type, outcome, state])).toEqual([
+      ["NOTE", "handled", "fulfilling.parcel.open, fulfilling.label.missing"],
+      ["BREAK", "failed", "fulfilling.parcel.open, fulfilling.label.missing"],
+      ["HOLD", "handled", "held"],
+    ]);
+    expect(fork.entries[1]?.threw).toContain("out of paper");
+    expect(fork.entries[0]?.edges).toHaveLength(1);
+    expect([fork.really.map(({ type, state }) => [type, state]), fork.last]).toEqual([entries.slice(2).map(({ type, state }) => [type, state]), last]);
+    expect(fork.fields).toContainEqual({ path: "value", left: "shipping", right: "held" });
+    expect(fork.fields).toContainEqual({ path: "context.notes[0]", right: "call first" });
+    // What is hidden is not told as a difference either, and nothing was stored.
+    expect(JSON.stringify(await whatIf(1, { type: "NOTE", text: "x" }))).not.toContain("4111");
+    expect((await ask<History>("history?address=order/4&from=1")).last).toBe(last);
+    expect((await tell(2, [{}])).status).toBe(400);
+    expect((await tell(99, [{ type: "HOLD" }])).status).toBe(404);
   });
 
   it("opens what it exported, without the engine", async () => {

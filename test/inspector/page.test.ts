@@ -150,6 +150,8 @@ describe("inspector > page", () => {
     await slider.focus();
     await page.keyboard.press("Home");
     await until(() => page.getByRole("region", { name: "Context, against entry 4" }).innerText()).toContain("ring twice");
+    await until(() => page.getByRole("list", { name: "States from entry 1 to 4" }).innerText()).toMatch(/^taskwright.start → paying[\s\S]*PACKED → /);
+    expect(await page.getByRole("table", { name: "1 field differs" }).innerText()).toMatch(/notes\/0\s+"ring twice"\s+–/);
     await page.getByRole("button", { name: "Let go" }).click();
     await page.getByRole("button", { name: "Play" }).click();
     await until(() => slider.getAttribute("aria-valuetext")).toMatch(/entry 4 of 4/);
@@ -158,6 +160,8 @@ describe("inspector > page", () => {
     await page.getByLabel("events, one a line").fill("LABELLED\nDELIVERED");
     await page.getByRole("button", { name: "Fork here" }).click();
     await until(() => page.locator(".what-if").innerText()).toMatch(/LABELLED handled → shipping[\s\S]*DELIVERED handled → delivered/);
+    expect(await page.getByRole("list", { name: "What really came" }).innerText()).toContain("NOTE");
+    expect(await page.locator(".what-if").innerText()).toMatch(/context.notes\[0\]\s+"ring twice"\s+–/);
     await look("time-travel");
     expect((await stage.engine.snapshot("order/2")).value).toMatchObject({ fulfilling: { parcel: "closed" } });
   });

@@ -28,6 +28,16 @@ export const changesOf = (before: unknown, after: unknown, path = ""): ReadonlyM
   return found;
 };
 
+/** The same, with both values, in the order of their paths. */
+export const differencesOf = (before: unknown, after: unknown): ReadonlyArray<{ readonly path: string; readonly left?: unknown; readonly right?: unknown }> =>
+  [...changesOf(before, after).keys()].map((path) => ({ path: path.slice(1), left: valueAt(before, path), right: valueAt(after, path) }));
+
+const valueAt = (value: unknown, path: string): unknown =>
+  path
+    .split("/")
+    .slice(1)
+    .reduce<unknown>((inner, key) => (inner as Readonly<Record<string, unknown>> | undefined)?.[key], value);
+
 export interface TreeProps {
   readonly value: unknown;
   readonly label: string;

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { ActorPage, Chart as ChartAnswer, Entry, History, Role, Stand } from "../../wire.ts";
 import { get, linkTo, post, useFeed } from "../api.ts";
 import { Chart } from "../chart/chart.tsx";
@@ -87,9 +87,33 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
   );
 };
 
+/** The latest entries of a history. What is known is not asked for again. */
+const useWay = (address: string, seq: number): ReadonlyArray<Entry> => {
+  const [way, setWay] = useState<{ readonly address: string; readonly entries: ReadonlyArray<Entry> }>({ address, entries: [] });
+  const known = way.address === address ? way.entries : [];
+  const next = Math.max((known.at(-1)?.seq ?? 0) + 1, seq - pathMax + 1, 1);
+  const asked = useRef("");
+  useEffect(() => {
+    // One question at a time: an actor that moves all the time is still read.
+    if (next > seq || asked.current === address) return;
+    asked.current = address;
+    get<History>("history", { address, from: next, limit: pathMax })
+      .then(({ entries }) => {
+        if (asked.current !== address) return;
+        const first = entries[0]?.seq ?? 0;
+        setWay((before) => ({ address, entries: [...(before.address === address ? before.entries.filter((entry) => entry.seq < first) : []), ...entries].slice(-pathMax) }));
+      })
+      .catch(() => {})
+      .finally(() => {
+        if (asked.current === address) asked.current = "";
+      });
+  }, [address, next, seq]);
+  return known;
+};
+
 const Now = ({ actor, chart, role, again }: { readonly actor: ActorPage; readonly chart: ChartAnswer | undefined; readonly role: Role; readonly again: () => void }) => {
   const now = useNow();
-  const path = useFeed<History>("history", { address: actor.address, from: Math.max(1, actor.seq - pathMax), limit: pathMax, seq: actor.seq }).value;
+  const path = useWay(actor.address, actor.seq);
   const [isCovered, setCovered] = useState(false);
   const second = Math.floor(now / 1_000);
   // biome-ignore lint/correctness/useExhaustiveDependencies: timers count down by the second
@@ -101,8 +125,8 @@ const Now = ({ actor, chart, role, again }: { readonly actor: ActorPage; readonl
     }
     return {
       active: new Set(actor.active),
-      taken: new Set(path?.entries.flatMap(({ edges = [] }) => edges) ?? []),
-      fresh: new Set(path?.entries.findLast(({ edges = [] }) => edges.length > 0)?.edges ?? []),
+      taken: new Set(path.flatMap(({ edges = [] }) => edges)),
+      fresh: new Set(path.findLast(({ edges = [] }) => edges.length > 0)?.edges ?? []),
       notes,
     };
   }, [actor, path, chart, second]);

@@ -1,14 +1,16 @@
 import { useEffect, useMemo, useState } from "react";
 import { createActor, type SnapshotFrom } from "xstate";
-import type { ActorPage, Chart as ChartAnswer, History, Moment, WhatIf } from "../../wire.ts";
-import { get, post, useFeed } from "../api.ts";
+import type { ActorPage, Chart as ChartAnswer, History, Moment } from "../../wire.ts";
+import { get, useFeed } from "../api.ts";
 import { Chart } from "../chart/chart.tsx";
 import { clockText, untilText } from "../moment.ts";
-import { Empty, Panel, Pill, Problem } from "../parts.tsx";
+import { Empty, Panel, Pill } from "../parts.tsx";
 import { player } from "../player.ts";
 import { replaceRoute } from "../route.ts";
-import { changesOf, Tree } from "../tree.tsx";
+import { differencesOf, Tree } from "../tree.tsx";
 import { HistoryList } from "./actor.tsx";
+import { Differences, Path } from "./differences.tsx";
+import { Fork } from "./fork.tsx";
 
 /** Moments that were seen, so that going back and forth asks once. */
 const useMoment = (address: string, seq: number): Moment | undefined => {
@@ -161,7 +163,12 @@ export const TimeTravel = ({ actor, last, query }: { readonly actor: ActorPage; 
             }
           >
             {moment?.context === undefined ? <Empty>It is not known.</Empty> : <Tree value={moment.context} before={base?.context} label="Context" />}
-            {base === undefined || moment === undefined ? null : <p className="quiet small">{changesOf(base.context, moment.context).size} fields differ.</p>}
+            {base === undefined || moment === undefined ? null : (
+              <>
+                {other === undefined ? null : <Between address={address} one={other} two={seq} />}
+                <Differences fields={differencesOf(base.context, moment.context)} left={other === undefined ? "before" : `entry ${other}`} right={other === undefined ? "now" : `entry ${seq}`} />
+              </>
+            )}
           </Panel>
           {actor.replayable && moment !== undefined ? <Fork address={address} seq={seq} moment={moment} suggestions={suggestionsOf(chart, moment)} /> : null}
           <Panel title="Entries" grow>
@@ -171,6 +178,16 @@ export const TimeTravel = ({ actor, last, query }: { readonly actor: ActorPage; 
       </div>
     </>
   );
+};
+
+/** Entries between two points that are listed. */
+const betweenMax = 500;
+
+/** The way from one point to another, in the order of the history. */
+const Between = ({ address, one, two }: { readonly address: string; readonly one: number; readonly two: number }) => {
+  const [from, to] = [Math.min(one, two), Math.max(one, two)];
+  const way = useFeed<History>("history", { address, from, limit: Math.min(betweenMax, to - from + 1) }).value;
+  return way === undefined ? null : <Path label={`States from entry ${from} to ${to}`} entries={way.entries} />;
 };
 
 const Icon = ({ path }: { readonly path: string }) => (
@@ -184,61 +201,3 @@ const suggestionsOf = (chart: ChartAnswer | undefined, moment: Moment): Readonly
     (chart?.graph.edges ?? []).flatMap(({ source, kind, event }) => (kind === "event" && event !== undefined && moment.active?.includes(source) === true && !event.includes("*") ? [event] : [])),
   ),
 ];
-
-/** What would have come of another event here. Nothing is stored. */
-const Fork = ({ address, seq, moment, suggestions }: { readonly address: string; readonly seq: number; readonly moment: Moment; readonly suggestions: ReadonlyArray<string> }) => {
-  const [text, setText] = useState("");
-  const [answer, setAnswer] = useState<{ readonly seq: number; readonly what: WhatIf }>();
-  const [error, setError] = useState<string>();
-  const ask = async () => {
-    setError(undefined);
-    try {
-      const events = text
-        .split("\n")
-        .filter((line) => line.trim() !== "")
-        .map((line) => (line.trim().startsWith("{") ? (JSON.parse(line) as { readonly type: string }) : { type: line.trim() }));
-      setAnswer({ seq, what: await post<WhatIf>("what-if", { address, seq, events }) });
-    } catch (refused) {
-      setError(refused instanceof Error ? refused.message : String(refused));
-    }
-  };
-  return (
-    <Panel title={`What if, after entry ${seq}`}>
-      <form
-        onSubmit={(submitted) => {
-          submitted.preventDefault();
-          void ask();
-        }}
-      >
-        <div className="field">
-          <label htmlFor="what-if">events, one a line: a type, or JSON</label>
-          <textarea id="what-if" rows={2} spellCheck={false} value={text} placeholder={suggestions[0] ?? ""} onChange={({ target }) => setText(target.value)} />
-        </div>
-        <div className="row wrap">
-          {suggestions.slice(0, 6).map((event) => (
-            <button type="button" key={event} className="chip" onClick={() => setText(text === "" ? event : `${text}\n${event}`)}>
-              {event}
-            </button>
-          ))}
-          <button type="submit" className="primary push" disabled={text.trim() === ""}>
-            Fork here
-          </button>
-        </div>
-      </form>
-      {error === undefined ? null : <Problem text={error} />}
-      {answer === undefined || answer.seq !== seq ? null : (
-        <div role="status" className="what-if">
-          <ol>
-            {answer.what.entries.map((entry) => (
-              <li key={entry.seq}>
-                <code>{entry.type}</code> {entry.outcome} → <b>{entry.state}</b>
-              </li>
-            ))}
-          </ol>
-          {answer.what.failed === undefined ? null : <Problem text={answer.what.failed} />}
-          <Tree value={answer.what.context} before={moment.context} label="Context of the fork" />
-        </div>
-      )}
-    </Panel>
-  );
-};
