@@ -19,7 +19,10 @@ export interface RunContext {
   readonly sessionIs: (session: string) => void;
   readonly receipt: (receipt: TaskReceipt) => void;
   readonly criteriaMet: (...criteria: ReadonlyArray<string>) => void;
-  /** Parks the task: throws, so nothing that follows runs. The next run begins with the answer. */
+  /**
+   * Parks the task: throws, so nothing that follows runs. The next run begins with the answer. `data` may say what the
+   * answer looks like: a list of answers, `{ options }`, or `{ schema }` with its JSON schema.
+   */
   readonly ask: (text: string, data?: unknown) => never;
   /** Ends the run with another outcome than `ok` or `error`: throws. */
   readonly end: (outcome: RunOutcome, message?: string) => never;

@@ -1,8 +1,7 @@
-import * as Schema from "effect/Schema";
 import { childAddress, parentAddress } from "../domain/address.ts";
 import type { Entry } from "../analysis/index.ts";
 import type { ActorView, DeadLetter, SentEvent, Time } from "../engine/index.ts";
-import { Gate, type History as Past, writeHistories } from "../replay/index.ts";
+import { Gate } from "../replay/index.ts";
 import { safeHeaders } from "./assets.ts";
 import { type Bulk, doBulk, previewBulk } from "./bulk.ts";
 import { type Charts, stateText } from "./charts.ts";
@@ -11,11 +10,15 @@ import type { Frames } from "./frames.ts";
 import { dueOf } from "./journal-source.ts";
 import { movesOf, waitingOf } from "./moves.ts";
 import { type Replays, timerLines } from "./replays.ts";
+import { exported } from "./history-export.ts";
+import { sequence } from "./message-sequence.ts";
+import { clean } from "./redaction.ts";
+import { refuse } from "./refusal.ts";
 import type { Source } from "./source.ts";
 import { familyOf, parkedLine, type Stuck } from "./stuck.ts";
 import { orderedMax, taskPart, wrongOrder } from "./task-answers.ts";
 import { type TaskQuery, type Tasks, taskSorts } from "./tasks.ts";
-import type { ActorPage, Chart, ChildLine, GateAnswer, Incident, LetterLine, MachineLine, Message, Overview, Role, Sequence } from "./wire.ts";
+import type { ActorPage, Chart, ChildLine, GateAnswer, Incident, LetterLine, MachineLine, Overview, Role } from "./wire.ts";
 
 /** Everything that answers are made of. */
 export interface Feed {
@@ -38,22 +41,9 @@ export interface Feed {
 const linesMax = 1_000;
 /** Parked actors, and overdue ones, that the overview names. */
 const stuckMax = 10;
-/** Actors and messages of a sequence diagram. */
-const lifelinesMax = 12;
-const messagesMax = 500;
 /** Actors, and entries of each, that the deploy gate of the page is told; `taskwright compare` takes all. */
 const actorsTold = 100;
 const entriesTold = 200;
-
-class Refused extends Schema.TaggedError<Refused>()("InspectorRefused", { status: Schema.Number, code: Schema.String, detail: Schema.String }) {
-  override get message() {
-    return this.detail;
-  }
-}
-
-const refuse = (status: number, code: string, detail: string): never => {
-  throw new Refused({ status, code, detail });
-};
 
 const json = (value: unknown): Response => Response.json(value, { headers: { ...safeHeaders, "cache-control": "no-store" } });
 
@@ -89,7 +79,7 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
       case "moment":
         return json(clean(feed, (await feed.replays.moment(text("address"), number("seq", 1))) ?? refuse(404, "entry_missing", "there is no such entry")));
       case "sequence":
-        return json(await sequence(feed, text("address")));
+        return json(await sequence(feed.source, text("address")));
       case "letters":
         return json((await feed.source.letters({ after: number("after", 0), limit, ...(query.has("address") ? { address: text("address") } : {}) })).map((letter) => letterLine(feed, letter)));
       case "entries":
@@ -151,12 +141,6 @@ const taskQuery = (query: URLSearchParams, from: number, limit: number): TaskQue
   from,
   limit,
 });
-
-/** What must not be shown, hidden, at any depth. */
-const clean = <A>({ hidden }: Feed, value: A): A => {
-  if (hidden.size === 0) return value;
-  return JSON.parse(JSON.stringify(value, (key, inner: unknown) => (hidden.has(key) && inner !== null && inner !== undefined ? "[hidden]" : inner))) as A;
-};
 
 const isEvents = (value: unknown): value is ReadonlyArray<SentEvent> =>
   Array.isArray(value) && value.every((event: unknown) => typeof event === "object" && event !== null && typeof (event as { readonly type?: unknown }).type === "string");
@@ -321,6 +305,7 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
     waiting: reasons,
     cut: start?.seq ?? 0,
     replayable: charts.forms.of(hash) !== undefined,
+    isDrawn: drawn !== undefined,
   });
 };
 
@@ -333,71 +318,8 @@ const safely = <A>(ask: () => ReadonlyArray<A>): ReadonlyArray<A> => {
   }
 };
 
-/** Who told whom what, among an actor, those that it talked to, and its children. */
-const sequence = async ({ source }: Feed, address: string): Promise<Sequence> => {
-  const actors: Array<string> = [];
-  const add = (name: string) => {
-    if (!actors.includes(name) && actors.length < lifelinesMax) actors.push(name);
-  };
-  const view = await source.actor(address);
-  const messages: Array<Message> = [];
-  const read = async (of: string) => {
-    const from = Math.max(0, ((await source.actor(of))?.seq ?? 0) - messagesMax);
-    for (const entry of await source.history(of, from, messagesMax)) {
-      const sender = entry.from === "" ? "host" : entry.from === "taskwright.timer" ? of : entry.from;
-      messages.push({ at: entry.at, from: entry.event.type === "taskwright.timer" ? of : sender, to: of, type: entry.event.type, seq: entry.seq, outcome: entry.outcome });
-    }
-  };
-  await read(address);
-  const parent = parentAddress(address);
-  add("host");
-  if (parent !== undefined) add(parent);
-  add(address);
-  for (const child of view === undefined ? [] : await source.list({ parent: view.id, limit: lifelinesMax })) add(child.address);
-  for (const { from } of messages) add(from);
-  for (const other of [...actors]) if (other !== address && other.includes("/") && (await source.actor(other)) !== undefined) await read(other);
-  const shown = new Set(actors);
-  const between = messages.filter(({ from, to }) => shown.has(from) && shown.has(to) && (from === address || to === address || from.startsWith(`${address}/`) || to.startsWith(`${address}/`)));
-  const used = new Set(between.flatMap(({ from, to }) => [from, to]));
-  return { actors: actors.filter((name) => used.has(name)), messages: between.sort((left, right) => left.at - right.at || left.seq - right.seq).slice(-messagesMax) };
-};
-
 const letterLine = (feed: Feed, { id, address, at, event, kind, error, action }: DeadLetter): LetterLine =>
   clean(feed, { id, address, at, type: action ?? event.type, kind, error: error.message, event });
-
-/** The history as a file that `taskwright inspect` opens. What must not be shown is not in it, and then neither are fingerprints. */
-const exported = async (feed: Feed, address: string): Promise<Response> => {
-  const { source, charts, hidden } = feed;
-  const view = (await source.actor(address)) ?? refuse(404, "unknown_actor", `there is no actor "${address}"`);
-  const start = await source.historyStart(address);
-  const entries = [];
-  for (let after = 0; ; after = entries.at(-1)?.seq ?? after) {
-    const rows = await source.history(address, after, linesMax);
-    entries.push(...rows);
-    if (rows.length < linesMax) break;
-  }
-  const drawn = charts.forms.of(view.hash);
-  const state = {
-    status: view.status,
-    value: view.value,
-    context: view.context,
-    ...(view.output === undefined ? {} : { output: view.output }),
-    ...(view.error === undefined ? {} : { error: view.error }),
-    ...(Object.keys(view.timers ?? {}).length === 0 ? {} : { timers: view.timers }),
-    ...(Object.keys(view.children ?? {}).length === 0 ? {} : { children: view.children }),
-  };
-  const tokens = Math.max(0, ...Object.values({ ...view.timers, ...view.children }).map(({ token }) => token));
-  const past = {
-    ...{ address, livedAt: address, machine: view.machine, version: view.version, hash: view.hash, createdAt: view.createdAt },
-    ...(start === undefined ? {} : { start }),
-    entries: hidden.size === 0 ? entries : entries.map((entry) => ({ ...entry, stateHash: "" })),
-    state: tokens > 0 ? { ...state, tokens } : state,
-  } as unknown as Past;
-  const graph = drawn === undefined ? [] : [{ id: drawn.id, version: drawn.version, hash: drawn.hash, chart: drawn.chart }];
-  const file = writeHistories([clean(feed, past)], { charts: graph });
-  const name = address.replaceAll(/[^\w.-]+/g, "-");
-  return new Response(file, { headers: { ...safeHeaders, "content-type": "application/jsonl; charset=utf-8", "content-disposition": `attachment; filename="${name}.jsonl"` } });
-};
 
 /** What those who live on one form would do on another. */
 const gate = async ({ source, charts, fleets }: Feed, left: string, right: string): Promise<GateAnswer> => {

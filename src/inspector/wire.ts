@@ -104,6 +104,8 @@ export interface ActorPage extends ActorLine {
   /** Entries before this one were removed by retention; 0: its history is whole. */
   readonly cut: number;
   readonly replayable: boolean;
+  /** There is a chart of its machine. */
+  readonly isDrawn: boolean;
   /** Where it is a task of a dispatcher. */
   readonly task?: TaskPart;
 }

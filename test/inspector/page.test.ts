@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser } from "./browser.ts";
+import { taskViews } from "./page-of-tasks.ts";
 import { openStage } from "./stage.ts";
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -224,6 +225,8 @@ describe("inspector > page", () => {
     await page.getByRole("region", { name: "Entries of mail" }).getByText("the mail server is down").first().waitFor();
     await look("outboxes");
   });
+
+  taskViews({ stage: () => stage, page: () => page, open, look });
 
   it("can be used with the keyboard alone", async () => {
     await open("overview");

@@ -120,3 +120,12 @@ export const counter = setup({ types: { context: {} as { readonly count: number 
     odd: { description: "An odd number of ticks.", on: { TICK: { target: "even", actions: "count" } } },
   },
 });
+
+/** A machine of an earlier version of the shop: nobody registers it any more. */
+export const formerMachine = setup({}).createMachine({
+  id: "coupon",
+  version: "1",
+  description: "A coupon.",
+  initial: "valid",
+  states: { valid: { description: "Can be used.", on: { USE: "used" } }, used: { description: "Was used.", type: "final" } },
+});

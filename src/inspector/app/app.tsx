@@ -10,6 +10,8 @@ import { CompareView } from "./views/compare.tsx";
 import { LettersView, OutboxesView } from "./views/letters.tsx";
 import { MachineView } from "./views/machine.tsx";
 import { isOwn, OverviewView } from "./views/overview.tsx";
+import { TasksView } from "./views/tasks.tsx";
+import { QueuesView, WorkersView } from "./views/work.tsx";
 
 const themes = ["system", "light", "dark"] as const;
 type Theme = (typeof themes)[number];
@@ -54,8 +56,10 @@ export const App = () => {
     </li>
   );
   const shown = machines.filter(({ machine, fleet, current }) => fleet.total > 0 || (current && !isOwn(machine)));
-  const lists = (["task", "worker", "queue"] as const).filter((machine) => machines.some((line) => line.machine === machine));
-  const countOf = (machine: string) => machines.filter((line) => line.machine === machine).reduce((sum, { fleet }) => sum + fleet.total, 0);
+  const isWork = known?.work === true;
+  const isList = where === "tasks" || where === "workers" || where === "queues";
+  const lists = (["task", "worker", "queue"] as const).filter((machine) => isWork || machines.some((line) => line.machine === machine));
+  const countOf = (machine: string) => machines.filter((line) => line.machine === machine).reduce((sum, { fleet }) => sum + (isWork ? (fleet.statuses.active ?? 0) : fleet.total), 0);
   return (
     <div className="app">
       <a
@@ -111,7 +115,13 @@ export const App = () => {
           <ActorView key={id} address={id} tab={tab} query={query} role={role} />
         ) : where === "actors" ? (
           <ActorsView query={query} title="All actors" words={["actors"]} machines={machines} role={role} />
-        ) : where === "tasks" || where === "workers" || where === "queues" ? (
+        ) : known === undefined && isList ? null : isWork && where === "tasks" ? (
+          <TasksView query={query} machines={machines} role={role} />
+        ) : isWork && where === "workers" ? (
+          <WorkersView machines={machines} role={role} />
+        ) : isWork && where === "queues" ? (
+          <QueuesView machines={machines} role={role} />
+        ) : isList ? (
           <ActorsView key={where} query={query} title={`${where[0]?.toUpperCase()}${where.slice(1)}`} words={[where]} machine={where.slice(0, -1)} machines={machines} role={role} />
         ) : where === "outboxes" ? (
           <OutboxesView outboxes={known?.outboxes ?? []} name={id === "" ? undefined : id} role={role} />

@@ -10,6 +10,7 @@ import { actorHref, hrefOf } from "../route.ts";
 import { SequenceDiagram } from "../sequence.tsx";
 import { Tree } from "../tree.tsx";
 import { toneOf } from "./overview.tsx";
+import { TaskPanels } from "./task.tsx";
 import { TimeTravel } from "./time-travel.tsx";
 
 const tabs = [
@@ -40,7 +41,7 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
       again();
     },
   );
-  const chart = useFeed<ChartAnswer>("chart", { hash }, hash !== "").value;
+  const chart = useFeed<ChartAnswer>("chart", { hash }, shown?.isDrawn === true).value;
   if (error !== undefined && shown === undefined) return <Problem text={error} />;
   if (shown === undefined) return <Empty>Reading…</Empty>;
   // The frame says where it stands now; the rest of it follows.
@@ -51,6 +52,7 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
       <PageTitle
         sub={
           <div className="row wrap">
+            {shown.parked === undefined ? null : <Pill kind="bad">parked: {shown.parked}</Pill>}
             <Pill kind={shown.status === "active" ? toneOf(ahead.state) || "active" : shown.status === "done" ? toneOf(ahead.state) || "good" : shown.status === "error" ? "bad" : "over"}>
               {ahead.state || shown.status}
             </Pill>
@@ -134,7 +136,8 @@ const Now = ({ actor, chart, role, again }: { readonly actor: ActorPage; readonl
     <div className="split">
       {chart === undefined ? <Empty>No chart of this machine is at hand.</Empty> : <Chart graph={chart.graph} overlay={overlay} label={`Where ${actor.address} stands`} />}
       <aside className="stack" aria-label="State of the actor">
-        <Panel title="Why it waits" side={actor.verdict === "overdue" ? <Pill kind="bad">overdue</Pill> : null}>
+        {actor.task === undefined ? null : <TaskPanels task={actor.task} role={role} again={again} />}
+        <Panel title="Why it waits" side={actor.verdict === "overdue" || actor.verdict === "parked" ? <Pill kind="bad">{actor.verdict}</Pill> : null}>
           <ul className="reasons">
             {actor.waiting.map(({ text, until, address }) => (
               <li key={text}>
@@ -145,7 +148,7 @@ const Now = ({ actor, chart, role, again }: { readonly actor: ActorPage; readonl
             ))}
           </ul>
         </Panel>
-        {actor.moves.length === 0 ? null : <Moves actor={actor} role={role} again={again} />}
+        {actor.moves.length === 0 || actor.task !== undefined ? null : <Moves actor={actor} role={role} again={again} />}
         <Panel
           title="Context"
           side={

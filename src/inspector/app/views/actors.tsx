@@ -1,14 +1,12 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import type { ActorLine, ActorList, MachineLine, Preview, Role } from "../../wire.ts";
-import { get, post } from "../api.ts";
-import { useLive } from "../live.ts";
+import { useMemo, useState } from "react";
+import type { ActorLine, ActorList, Done, MachineLine, Preview, Role } from "../../wire.ts";
+import { post } from "../api.ts";
 import { countText, dateText, untilText, useNow } from "../moment.ts";
+import { usePages } from "../pages.ts";
 import { PageTitle, Pill, Problem, VirtualList } from "../parts.tsx";
 import { actorHref, replaceRoute } from "../route.ts";
 import { BulkDialog } from "./bulk.tsx";
 import { toneOf } from "./overview.tsx";
-
-const page = 200;
 
 export interface ActorsProps {
   readonly query: URLSearchParams;
@@ -30,56 +28,11 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
     sort: query.get("sort") ?? "at",
     order: query.get("order") ?? "down",
   };
-  const key = JSON.stringify(filter);
   const now = useNow();
-  const [pages, setPages] = useState<{ readonly key: string; readonly lines: ReadonlyMap<number, ReadonlyArray<ActorLine>>; readonly total: number; readonly of: number }>({
-    key,
-    lines: new Map(),
-    total: 0,
-    of: 0,
-  });
-  const [error, setError] = useState<string>();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [isSending, setSending] = useState(false);
-  const seen = useRef({ from: 0, to: 40 });
-  const asked = useRef(new Set<string>());
-  const load = useCallback(
-    (number: number, isAgain: boolean) => {
-      const mark = `${key} ${number}`;
-      if (asked.current.has(mark) && !isAgain) return;
-      asked.current.add(mark);
-      get<ActorList>("actors", { ...JSON.parse(key), from: number * page, limit: page }).then(
-        ({ lines, total, of }) => {
-          setError(undefined);
-          setPages((before) => ({ key, total, of, lines: new Map([...(before.key === key ? before.lines : []), [number, lines]]) }));
-        },
-        (refused: Error) => {
-          asked.current.delete(mark);
-          setError(refused.message);
-        },
-      );
-    },
-    [key],
-  );
-  useEffect(() => {
-    asked.current.clear();
-    load(0, true);
-  }, [load]);
-  const onWindow = useCallback(
-    (from: number, to: number) => {
-      seen.current = { from, to };
-      for (let number = Math.floor(from / page); number <= Math.floor(Math.max(from, to - 1) / page); number++) load(number, false);
-    },
-    [load],
-  );
   const hashes = useMemo(() => machines.filter((line) => filter.machine === undefined || line.machine === filter.machine).map(({ hash }) => hash), [machines, filter.machine]);
-  const second = useRef(0);
-  useLive(hashes, undefined, ({ at }) => {
-    // The order changes at most twice a second under the reader's eyes.
-    if (at - second.current < 500) return;
-    second.current = at;
-    for (let number = Math.floor(seen.current.from / page); number <= Math.floor(seen.current.to / page); number++) load(number, true);
-  });
+  const { total, about, lineAt, loaded, error, onWindow } = usePages<ActorLine, ActorList>("actors", filter, hashes);
   const change = (next: Readonly<Record<string, string | undefined>>) => {
     const { machine: wanted, ...rest } = { ...filter, ...next };
     replaceRoute(
@@ -99,10 +52,7 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
       ].filter((state) => state !== ""),
     [machines, filter.machine],
   );
-  const lineAt = (index: number): ActorLine | undefined => pages.lines.get(Math.floor(index / page))?.[index % page];
-  const total = pages.key === key ? pages.total : 0;
   const isOperator = role === "operator";
-  const loaded = [...pages.lines.values()].flat();
   const head = (name: string, id: string, className = "") => (
     <span role="columnheader" className={className} aria-sort={filter.sort === id ? (filter.order === "up" ? "ascending" : "descending") : "none"}>
       <button type="button" onClick={() => change({ sort: id, order: filter.sort === id && filter.order === "down" ? "up" : "down" })}>
@@ -116,7 +66,7 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
       <PageTitle
         sub={
           <p className="quiet" aria-live="polite">
-            {total === pages.of ? `${countText(total)} in all` : `${countText(total)} of ${countText(pages.of)}`}
+            {about === undefined || total === about.of ? `${countText(total)} in all` : `${countText(total)} of ${countText(about.of)}`}
           </p>
         }
       >
@@ -142,7 +92,7 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
         ) : null}
         <select aria-label="Status" value={filter.status ?? ""} onChange={({ target }) => change({ status: target.value })}>
           <option value="">every status</option>
-          {["active", "done", "error", "stopped"].map((status) => (
+          {["active", "done", "error", "stopped", "parked"].map((status) => (
             <option key={status}>{status}</option>
           ))}
         </select>
@@ -159,7 +109,7 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
       </div>
       {error === undefined ? null : <Problem text={error} />}
       <VirtualList
-        key={key}
+        key={JSON.stringify(filter)}
         total={total}
         label={title}
         onWindow={onWindow}
@@ -203,9 +153,13 @@ export const ActorsView = ({ query, title, words, machine, machines, role }: Act
                 <a href={actorHref(line.address)}>{line.address}</a>
               </span>
               <span role="cell">
-                <Pill kind={line.status === "active" ? toneOf(line.state) || "active" : line.status === "done" ? toneOf(line.state) || "good" : line.status === "error" ? "bad" : "over"}>
-                  {line.state || line.status}
-                </Pill>
+                {line.parked === undefined ? (
+                  <Pill kind={line.status === "active" ? toneOf(line.state) || "active" : line.status === "done" ? toneOf(line.state) || "good" : line.status === "error" ? "bad" : "over"}>
+                    {line.state || line.status}
+                  </Pill>
+                ) : (
+                  <Pill kind="bad">parked: {line.parked}</Pill>
+                )}
               </span>
               <span role="cell" className="quiet wide">
                 {line.due === undefined ? "" : untilText(line.due, now)}
@@ -248,8 +202,9 @@ const SendDialog = ({
     <BulkDialog
       title={`Send to ${countText(addresses.length)} actors`}
       isReady={type !== ""}
+      about={`${type} ${fields}`}
       preview={() => post<Preview>("preview", bulk())}
-      carryOut={() => post<{ done: number }>("bulk", bulk())}
+      carryOut={() => post<Done>("bulk", bulk())}
       verb="Send"
       onClose={onClose}
       onDone={onDone}

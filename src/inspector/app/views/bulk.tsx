@@ -1,23 +1,26 @@
 import { type ReactNode, useState } from "react";
-import type { Preview } from "../../wire.ts";
+import type { Done, Preview } from "../../wire.ts";
 import { Dialog, Problem } from "../parts.tsx";
 
 export interface BulkDialogProps {
   readonly title: string;
   readonly verb: string;
   readonly isReady: boolean;
+  /** Names what is to be done: when it changes, what was previewed is asked for again. */
+  readonly about?: string;
   readonly preview: () => Promise<Preview>;
-  readonly carryOut: () => Promise<{ readonly done: number }>;
+  readonly carryOut: () => Promise<Done>;
   readonly onClose: () => void;
   readonly onDone: () => void;
   readonly children?: ReactNode;
 }
 
 /** Says what would be done, and does it only then. */
-export const BulkDialog = ({ title, verb, isReady, preview, carryOut, onClose, onDone, children }: BulkDialogProps) => {
-  const [shown, setShown] = useState<Preview>();
+export const BulkDialog = ({ title, verb, isReady, about = "", preview, carryOut, onClose, onDone, children }: BulkDialogProps) => {
+  const [previewed, setPreviewed] = useState<{ readonly about: string; readonly preview: Preview }>();
+  const shown = previewed?.about === about ? previewed.preview : undefined;
   const [error, setError] = useState<string>();
-  const [done, setDone] = useState<number>();
+  const [done, setDone] = useState<Done>();
   const attempt = async <A,>(call: () => Promise<A>, then: (answer: A) => void) => {
     setError(undefined);
     try {
@@ -31,16 +34,20 @@ export const BulkDialog = ({ title, verb, isReady, preview, carryOut, onClose, o
       {done === undefined ? children : null}
       {error === undefined ? null : <Problem text={error} />}
       {done !== undefined ? (
-        <p role="status">
-          Done for <b>{done}</b>.
-        </p>
+        <div className="preview" role="status">
+          <p>
+            Done for <b>{done.done}</b>.
+          </p>
+          <Refusals refuses={done.refuses ?? []} />
+        </div>
       ) : shown === undefined ? null : (
         <div className="preview" role="status">
           <p>{shown.text}</p>
           {shown.takes.length > 0 ? (
             <>
               <h3>It is done for {shown.takes.length}</h3>
-              <ul>
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+              <ul tabIndex={0} aria-label="Done for">
                 {shown.takes.slice(0, 50).map((text) => (
                   <li key={text}>{text}</li>
                 ))}
@@ -48,36 +55,25 @@ export const BulkDialog = ({ title, verb, isReady, preview, carryOut, onClose, o
               </ul>
             </>
           ) : null}
-          {shown.refuses.length > 0 ? (
-            <>
-              <h3>Not for {shown.refuses.length}</h3>
-              <ul>
-                {shown.refuses.slice(0, 50).map(({ id, why }) => (
-                  <li key={id}>
-                    {id}: {why}
-                  </li>
-                ))}
-              </ul>
-            </>
-          ) : null}
+          <Refusals refuses={shown.refuses} />
         </div>
       )}
       <footer>
         <button type="button" onClick={onClose}>
-          {done === undefined ? "Cancel" : "Close"}
+          {done === undefined ? "Back" : "Close"}
         </button>
         {done !== undefined ? null : shown === undefined ? (
-          <button type="button" className="primary" disabled={!isReady} onClick={() => void attempt(preview, setShown)}>
+          <button type="button" className="primary" disabled={!isReady} onClick={() => void attempt(preview, (answer) => setPreviewed({ about, preview: answer }))}>
             Preview
           </button>
         ) : (
           <button
             type="button"
             className="primary"
-            disabled={shown.takes.length === 0}
+            disabled={shown.takes.length === 0 || !isReady}
             onClick={() =>
               void attempt(carryOut, (answer) => {
-                setDone(answer.done);
+                setDone(answer);
                 onDone();
               })
             }
@@ -89,3 +85,19 @@ export const BulkDialog = ({ title, verb, isReady, preview, carryOut, onClose, o
     </Dialog>
   );
 };
+
+const Refusals = ({ refuses }: Pick<Preview, "refuses">) =>
+  refuses.length === 0 ? null : (
+    <>
+      <h3>Not for {refuses.length}</h3>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+      <ul tabIndex={0} aria-label="Not done for">
+        {refuses.slice(0, 50).map(({ id, why }) => (
+          <li key={id}>
+            {id}: {why}
+          </li>
+        ))}
+        {refuses.length > 50 ? <li className="quiet">and {refuses.length - 50} more</li> : null}
+      </ul>
+    </>
+  );

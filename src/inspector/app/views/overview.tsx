@@ -63,7 +63,10 @@ export const OverviewView = ({ overview }: { readonly overview: Loaded<Overview>
           {shown.length === 0 ? <Empty>No actor was started yet.</Empty> : <MachineTable lines={shown} />}
         </Panel>
         <div className="stack">
-          <Panel title="Stuck">{value.stuck.length === 0 ? <Empty>Nothing is stuck.</Empty> : <IncidentList list={value.stuck} now={now} />}</Panel>
+          <Panel title="Stuck">
+            {value.stuck.length === 0 ? <Empty>Nothing is stuck.</Empty> : <IncidentList list={value.stuck} now={now} />}
+            {value.stuckMore > 0 ? <p className="quiet small">and {countText(value.stuckMore)} more that look like it</p> : null}
+          </Panel>
           <Panel title="Incidents">{value.incidents.length === 0 ? <Empty>Nothing went wrong.</Empty> : <IncidentList list={value.incidents} now={now} />}</Panel>
           {value.outboxes.length === 0 ? null : (
             <Panel title="Outboxes">
@@ -169,15 +172,17 @@ export const toneOf = (state: string): string =>
           ? "wait"
           : "";
 
-const IncidentList = ({ list, now }: { readonly list: Overview["incidents"]; readonly now: number }) => (
+const IncidentList = ({ list, now }: { readonly list: Overview["stuck"]; readonly now: number }) => (
   <ul className="incidents">
-    {list.map(({ at, address, text }) => (
+    {list.map(({ at, address, text, state, mark }) => (
       <li key={`${address} ${at} ${text}`}>
         <div>
           {address === "" ? <b>engine</b> : <a href={actorHref(address)}>{address}</a>}
           <span className="quiet push">{durationText(Math.max(0, now - at))} ago</span>
         </div>
-        <p>{text}</p>
+        <p>
+          {mark === undefined ? null : <Pill kind="bad">{mark}</Pill>} {state === undefined || state === "" ? null : <code>{state}</code>} {text}
+        </p>
       </li>
     ))}
   </ul>
