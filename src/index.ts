@@ -32,6 +32,7 @@ export {
   type TaskFilter,
   type TaskFunction,
   type TaskPage,
+  type TaskPaging,
   type TaskSpec,
   type TaskState,
   type TaskView,

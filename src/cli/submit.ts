@@ -31,7 +31,7 @@ export const submit = ({ file, server, json }: SubmitOptions, streams: Streams):
       return yield* refused(`${file}: ${tasks.length} tasks of which some need others: at most ${bulkMax} of such go to a server at once; divide the file`);
     let fresh = 0;
     for (let from = 0; from < tasks.length; from += bulkMax) {
-      const { submitted } = yield* asking(server, client.tasks.submitTasks({ payload: { tasks: tasks.slice(from, from + bulkMax) as never } }));
+      const { submitted } = yield* asking(server, client.tasks.submitTasks({ headers: {}, payload: { tasks: tasks.slice(from, from + bulkMax) as never } }));
       for (const { id, duplicate } of submitted) {
         if (!duplicate) fresh++;
         if (json) streams.out(`${JSON.stringify({ id, duplicate })}\n`);

@@ -14,6 +14,15 @@ export interface TaskFilter {
   readonly tag?: string;
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
 }
+/** Which page of them. */
+export interface TaskPaging {
+  /** The `cursor` of the page before. */
+  readonly cursor?: string;
+  /** Default: 100. */
+  readonly limit?: number;
+  /** The latest first; default: the oldest. */
+  readonly descending?: boolean;
+}
 export interface TaskPage {
   readonly tasks: ReadonlyArray<TaskView>;
   /** Where the next page begins; absent: there is none. */
@@ -94,7 +103,7 @@ export interface Dispatcher {
   };
   readonly get: (id: string) => Promise<TaskView | undefined>;
   /** Oldest first, a page at a time. Default limit 100. */
-  readonly list: (filter?: TaskFilter & { readonly cursor?: string; readonly limit?: number }) => Promise<TaskPage>;
+  readonly list: (filter?: TaskFilter & TaskPaging) => Promise<TaskPage>;
   /** Hears each task whenever it moved. Returns how to stop. */
   readonly observe: (listener: (task: TaskView) => void) => () => void;
   /** Resolves with the tasks, in the order of `ids`, when all have ended; also of tasks that are yet to come. After `stop` it never does. */

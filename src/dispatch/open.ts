@@ -267,12 +267,12 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       forget();
     }
   };
-  const list: Dispatcher["list"] = async ({ cursor, limit = 100, ...filter } = {}): Promise<TaskPage> => {
+  const list: Dispatcher["list"] = async ({ cursor, limit = 100, descending = false, ...filter } = {}): Promise<TaskPage> => {
     const status = statusOf(filter);
     const tasks: Array<TaskView> = [];
     const pageSize = Math.max(limit, 100);
     for (let after = cursor === undefined ? 0 : Number(cursor); ; ) {
-      const page = await engine.list({ machine: "task", ...(status === undefined ? {} : { status }), after, limit: pageSize });
+      const page = await engine.list({ machine: "task", ...(status === undefined ? {} : { status }), after, descending, limit: pageSize });
       for (const actor of page) {
         after = actor.id;
         if (!matches(filter, actor)) continue;

@@ -37,6 +37,7 @@ export interface EngineCore extends Engine {
   /** Drops all actors from memory, so that the next turn decodes what is stored. Between two turns only. */
   readonly forget: () => void;
   readonly registry: Registry;
+  readonly deadLetterCount: Effect.Effect<number, JournalError>;
   /** The engine's clock: milliseconds since 1970. */
   readonly now: () => number;
   /** Attempts of activities that begin from now on run under these spans; the last one that is given counts. Returns how to stop. */
@@ -199,6 +200,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     registry,
     now: () => time.now(),
     post: { send: postSend, start: postStart, startAll: postStarts },
+    deadLetterCount: journal.deadLetterCount,
     traceAttempts: pool.trace,
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),

@@ -1,9 +1,8 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse";
 import * as Effect from "effect/Effect";
 import { movesAt, whyAt } from "../analysis/index.ts";
 import type { ActorView, SentEvent } from "../engine/index.ts";
-import { calling, eventStream, json, ndjson, told } from "./answering.ts";
+import { calling, eventStream, json, kept, ndjson, told } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { problemOf } from "./problem.ts";
 import { afterOf, pageOf } from "./page.ts";
@@ -13,7 +12,6 @@ const exportPage = 1_000;
 
 /** The same tag while nothing happened: an incarnation, and how far its history is. */
 const etagOf = ({ id, seq }: ActorView): string => `"${id}-${seq}"`;
-const matches = (header: string | undefined, etag: string): boolean => header !== undefined && (header.trim() === "*" || header.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag));
 
 /** Carries out what the API says of actors. */
 export const actorsLive = ({ engine, subscribers, limits }: Served) =>
@@ -52,9 +50,7 @@ export const actorsLive = ({ engine, subscribers, limits }: Served) =>
       .handle("readActor", ({ path: { address }, headers }) =>
         Effect.gen(function* () {
           const view = yield* told(engine.snapshot(address));
-          const etag = etagOf(view);
-          const cached = { etag, "cache-control": "private, no-cache" };
-          return matches(headers["if-none-match"], etag) ? HttpServerResponse.empty({ status: 304, headers: cached }) : json(view, { headers: cached });
+          return kept(view, headers["if-none-match"], etagOf(view));
         }),
       )
       .handle("sendEvent", ({ path: { address }, headers, payload }) =>

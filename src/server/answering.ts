@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse";
 import * as Effect from "effect/Effect";
 import { isTold, type Problem, problemOf } from "./problem.ts";
@@ -8,6 +9,14 @@ type Headers = Readonly<Record<string, string>>;
 /** An answer in JSON. Not by the schema of the path: what the engine says has that shape, and is written once. */
 export const json = (value: unknown, { status = 200, headers = {} }: { readonly status?: number; readonly headers?: Headers } = {}): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(sendable(value), { status, headers, contentType: "application/json" });
+
+/** An answer that its reader may keep: empty, with 304, while the tag is the one that it has. */
+export const kept = (value: unknown, ifNoneMatch: string | undefined, etag = tagOf(value)): HttpServerResponse.HttpServerResponse => {
+  const headers = { etag, "cache-control": "private, no-cache" };
+  const isSame = ifNoneMatch !== undefined && (ifNoneMatch.trim() === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag));
+  return isSame ? HttpServerResponse.empty({ status: 304, headers }) : json(value, { headers });
+};
+const tagOf = (value: unknown): string => `"${createHash("sha256").update(sendable(value)).digest("base64url").slice(0, 22)}"`;
 
 export const problem = (value: Problem, headers: Headers = {}): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(JSON.stringify(value), { status: value.status, headers, contentType: "application/problem+json" });

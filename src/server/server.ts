@@ -123,7 +123,7 @@ export const makeServer = (options: ServerOptions): Server => {
     callers,
     since: time.now(),
     isClosing: isEnding,
-    metrics: () => metricsText(engine, { answered, subscribers: subscribers.count(), dropped: subscribers.dropped() }),
+    metrics: () => metricsText(engine, { answered, subscribers: subscribers.count(), dropped: subscribers.dropped(), dispatcher: served.dispatcher, outboxes: served.outboxes }),
   };
   const authenticated = Layer.succeed(Authenticated, {
     bearer: () => Effect.map(HttpServerRequest.HttpServerRequest, ({ source }) => callers.get(source as object) ?? nobody),
@@ -312,6 +312,21 @@ const internal = (error: unknown, log: (entry: LogEntry) => void): InternalError
   return new InternalError({ reference });
 };
 
+/** What is wrong, each place once: of a choice there is an issue for each thing that it is not. */
+const issuesOf = (issues: ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly message: string }>): InvalidRequest["issues"] => {
+  const places = new Map<string, Array<string>>();
+  for (const { path, message } of issues) {
+    const place = path.map(String).join(".");
+    places.set(place, [...(places.get(place) ?? []), message]);
+  }
+  return [...places].map(([path, messages]) => {
+    const choices = messages.map((message) => /^Expected (.+), actual (.*)$/s.exec(message));
+    const wanted = choices.flatMap((choice) => (choice?.[1] === undefined || choice[1] === "undefined" ? [] : [choice[1]]));
+    const isChoice = choices.every((choice) => choice !== null && choice[2] === choices[0]?.[2]);
+    return { path, detail: isChoice && wanted.length > 1 ? `Expected one of ${wanted.join(", ")}, actual ${choices[0]?.[2]}` : [...new Set(messages)].join("; ") };
+  });
+};
+
 interface Asked {
   readonly method: string;
   readonly path: string;
@@ -323,7 +338,7 @@ const problemOfCause = (cause: Cause.Cause<unknown>, { method, path, log }: Aske
   const error = Cause.squash(cause) as { readonly _tag?: string; readonly issues?: ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly message: string }>; readonly reason?: string };
   // A problem that a handler failed with.
   if (typeof (error as Partial<Problem>).code === "string" && typeof (error as Partial<Problem>).type === "string" && !(error instanceof Error)) return error as unknown as Problem;
-  if (error._tag === "HttpApiDecodeError") return problemOf(new InvalidRequest({ issues: (error.issues ?? []).map((issue) => ({ path: issue.path.map(String).join("."), detail: issue.message })) }));
+  if (error._tag === "HttpApiDecodeError") return problemOf(new InvalidRequest({ issues: issuesOf(error.issues ?? []) }));
   if (error._tag === "RouteNotFound") return problemOf(new UnknownPath({ method, path: path.slice(0, 200) }));
   if (error._tag === "RequestError" && error.reason === "Decode") return problemOf(new InvalidRequest({ issues: [{ path: "", detail: "the body is no JSON" }] }));
   return problemOf(isTold(error) ? error : internal(error, log));

@@ -1,10 +1,11 @@
+import { createHash } from "node:crypto";
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest";
 import * as Effect from "effect/Effect";
 import { type Dispatcher, type OrderReport, type QueuePolicy, type TaskChoice, type TaskSpec, UnknownTask } from "../dispatch/index.ts";
 import { failureOf } from "../domain/json.ts";
 import { isTraceparent } from "../domain/traceparent.ts";
-import { calling, json } from "./answering.ts";
+import { calling, json, kept } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { InvalidRequest, NotServed } from "./errors.ts";
 import { afterOf, cursorOf } from "./page.ts";
@@ -14,6 +15,22 @@ import type { Served } from "./served.ts";
 const present = <A extends object>(given: A): { readonly [Key in keyof A]: Exclude<A[Key], undefined> } =>
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 const lacking = (path: string, detail: string) => new InvalidRequest({ issues: [{ path, detail }] });
+
+/** Tasks without an id are named by the key of their request: a repetition finds them. */
+const namedBy = (key: string | undefined, by: string, specs: ReadonlyArray<TaskSpec>): ReadonlyArray<TaskSpec> =>
+  key === undefined
+    ? specs
+    : specs.map((spec, index) =>
+        spec.id === undefined
+          ? {
+              ...spec,
+              id: createHash("sha256")
+                .update(JSON.stringify([by, key, index]))
+                .digest("hex")
+                .slice(0, 32),
+            }
+          : spec,
+      );
 
 /** A task belongs to the trace of the request that submits it, unless it says otherwise. */
 const inTrace = Effect.map(
@@ -30,37 +47,38 @@ export const tasksLive = (served: Served) => {
   );
   return HttpApiBuilder.group(api, "tasks", (handlers) =>
     handlers
-      .handle("submitTask", ({ payload }) =>
+      .handle("submitTask", ({ payload, headers }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
           const { name: by } = yield* CurrentCaller;
           const given = yield* inTrace;
-          const submitted = yield* calling(() => dispatcher.submit(given(payload as TaskSpec), { by }));
-          return json(submitted, { status: submitted.duplicate ? 200 : 201 });
+          const [spec = {}] = namedBy(headers["idempotency-key"], by, [payload as TaskSpec]);
+          const submitted = yield* calling(() => dispatcher.submit(given(spec), { by }));
+          return json(submitted, { status: submitted.duplicate ? 200 : 201, headers: submitted.duplicate ? {} : { location: `v1/tasks/${encodeURIComponent(submitted.id)}` } });
         }),
       )
-      .handle("submitTasks", ({ payload: { tasks } }) =>
+      .handle("submitTasks", ({ payload: { tasks }, headers }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
           const { name: by } = yield* CurrentCaller;
           const given = yield* inTrace;
-          const submitted = yield* calling(() => dispatcher.submit((tasks as ReadonlyArray<TaskSpec>).map(given), { by }));
+          const submitted = yield* calling(() => dispatcher.submit(namedBy(headers["idempotency-key"], by, tasks as ReadonlyArray<TaskSpec>).map(given), { by }));
           return json({ submitted });
         }),
       )
-      .handle("listTasks", ({ urlParams: { limit = 100, cursor, ...filter } }) =>
+      .handle("listTasks", ({ urlParams: { limit = 100, cursor, sort, ...filter } }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
           const after = yield* calling(() => afterOf(cursor));
-          const page = yield* calling(() => dispatcher.list({ ...present(filter), limit, ...(after === 0 ? {} : { cursor: String(after) }) }));
+          const page = yield* calling(() => dispatcher.list({ ...present(filter), limit, descending: sort === "-created", ...(after === 0 ? {} : { cursor: String(after) }) }));
           return json({ items: page.tasks, ...(page.cursor === undefined ? {} : { next: cursorOf(Number(page.cursor)) }) });
         }),
       )
-      .handle("readTask", ({ path: { id } }) =>
+      .handle("readTask", ({ path: { id }, headers }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
           const task = yield* calling(() => dispatcher.get(id));
-          return task === undefined ? yield* Effect.fail(problemOf(new UnknownTask({ ids: [id] }))) : json(task);
+          return task === undefined ? yield* Effect.fail(problemOf(new UnknownTask({ ids: [id] }))) : kept(task, headers["if-none-match"]);
         }),
       )
       .handle("orderTasks", ({ payload: { order, which, why = "", answer, question, priority, retry } }) =>

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { bearer, stand, tokens } from "./stand.ts";
 import { yard } from "./yard.ts";
 
 const kinds = { greet: {}, echo: { run: (input: never) => input } };
@@ -17,6 +19,57 @@ describe("server > tasks", () => {
     expect((await ask("GET", "/v1/tasks/a")).body).toMatchObject({ id: "a", state: "done", result: { n: 1 }, attempts: 1 });
     expect(await ask("GET", "/v1/tasks/nobody")).toMatchObject({ status: 404, body: { code: "unknown_task" } });
     expect(await ask("POST", "/v1/tasks", { body: { kind: "nothing" } })).toMatchObject({ status: 400, body: { code: "invalid_task" } });
+  });
+
+  test("without an id are named by the key of their request: a repetition finds them", async () => {
+    const { stored, operate } = tokens();
+    const { ask, dispatcher } = await yard({ kinds, tokens: stored });
+    const submit = (key: string, path = "", body: object = { kind: "greet", input: 1 }) => ask("POST", `/v1/tasks${path}`, { body, headers: { ...bearer(operate), "idempotency-key": key } });
+    const first = await submit("k1");
+    expect(first).toMatchObject({ status: 201, body: { duplicate: false } });
+    expect(first.headers.get("location")).toBe(`v1/tasks/${first.body.id}`);
+    expect(await submit("k1")).toMatchObject({ status: 200, body: { id: first.body.id, duplicate: true } });
+    expect((await submit("k2")).body.id).not.toBe(first.body.id);
+    const many = { tasks: [{ kind: "greet" }, { id: "named", kind: "greet" }, { kind: "greet" }] };
+    const bulk = (await submit("k3", "/bulk", many)).body.submitted;
+    expect(bulk[1]).toEqual({ id: "named", duplicate: false });
+    expect((await submit("k3", "/bulk", many)).body.submitted).toEqual(bulk.map(({ id }: { id: string }) => ({ id, duplicate: true })));
+    expect((await dispatcher.list()).tasks).toHaveLength(5);
+    expect((await submit("")).status).toBe(400);
+  });
+
+  test("are listed from either end, and read with a tag that stays while they are the same", async () => {
+    const { ask, dispatcher } = await yard({ kinds });
+    await dispatcher.submit(["a", "b", "c"].map((id) => ({ id, kind: "greet" })));
+    const ids = ({ body }: Awaited<ReturnType<typeof ask>>) => body.items.map(({ id }: { id: string }) => id);
+    const latest = await ask("GET", "/v1/tasks?sort=-created&limit=2");
+    expect(ids(latest)).toEqual(["c", "b"]);
+    expect(ids(await ask("GET", `/v1/tasks?sort=-created&limit=2&cursor=${latest.body.next}`))).toEqual(["a"]);
+    const etag = (await ask("GET", "/v1/tasks/a")).headers.get("etag") ?? "";
+    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    const again = () => ask("GET", "/v1/tasks/a", { headers: { "if-none-match": etag } });
+    expect(await again()).toMatchObject({ status: 304, text: "" });
+    await dispatcher.pause(["a"], { by: "test", why: "to change it" });
+    expect(await again()).toMatchObject({ status: 200, body: { state: "paused" } });
+    // Of a choice that was not met there is one word, not one for each thing that it is not.
+    const { body } = await ask("GET", "/v1/tasks?state=bogus");
+    expect(body.data.issues).toEqual([{ path: "state", detail: expect.stringMatching(/^Expected one of "waiting", "queued", .*, actual "bogus"$/) }]);
+  });
+
+  test("are counted, and the names of all metrics are those that are documented", async () => {
+    const { ask, dispatcher } = await yard({ kinds });
+    await dispatcher.submit([1, 2].map((input) => ({ kind: "greet", queue: "slow", input })));
+    await ask("POST", "/v1/worker/register", { body: { id: "w1", owner: "o", kinds: ["other"], slots: 2 } });
+    const { text } = await ask("GET", "/metrics");
+    expect(text).toMatch(/^taskwright_tasks_waiting\{queue="slow"\} 2$/m);
+    expect(text).toMatch(/^taskwright_tasks_running\{queue="slow"\} 0$/m);
+    expect(text).toMatch(/^taskwright_dead_letters 0$/m);
+    const named = (shown: string) => [...shown.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
+    const outside = await stand();
+    const { text: other } = await outside.ask("GET", "/metrics");
+    const page = readFileSync(new URL("../../docs/operating/observability.md", import.meta.url), "utf8");
+    const documented = [...page.matchAll(/^\| `(taskwright_\w+)` \| (\w+) \|/gm)].map(([, name, type]) => `${name} ${type}`);
+    expect([...new Set([...named(text), ...named(other)])].sort()).toEqual(documented.sort());
   });
 
   test("take orders, and their history says who gave them", async () => {

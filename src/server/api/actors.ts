@@ -3,7 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup";
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema";
 import * as OpenApi from "@effect/platform/OpenApi";
 import * as Schema from "effect/Schema";
-import { ActorShape, body, ChangeShape, Cursor, EntryShape, EventShape, IdempotencyKey, Limit, pageOf, query, ReceiptShape, Sequence, Whole } from "./shapes.ts";
+import { ActorShape, body, ChangeShape, Cursor, EntryShape, EventShape, IdempotencyKey, IfNoneMatch, Limit, pageOf, query, ReceiptShape, Sequence, Sort, Whole } from "./shapes.ts";
 
 const tells = (summary: string, description?: string) => OpenApi.annotations({ summary, ...(description === undefined ? {} : { description }) });
 const Address = Schema.Struct({ address: Schema.String.annotations({ description: 'The address, with its slashes encoded: "order%2F42".' }) });
@@ -38,7 +38,7 @@ export const actors = HttpApiGroup.make("actors")
           status: Schema.optional(Schema.Literal("active", "done", "error", "stopped")),
           parent: Schema.optional(Schema.String).annotations({ description: "The address of the actor whose children are meant." }),
           top: Schema.optional(Schema.Literal("true")).annotations({ description: "Only actors that a host started." }),
-          sort: Schema.optional(Schema.Literal("created", "-created")).annotations({ description: "By the moment of their start, oldest first (the default) or latest first." }),
+          sort: Sort,
           limit: Limit,
           cursor: Cursor,
         }),
@@ -49,7 +49,7 @@ export const actors = HttpApiGroup.make("actors")
   .add(
     HttpApiEndpoint.get("readActor", "/v1/actors/:address")
       .setPath(Address)
-      .setHeaders(Schema.Struct({ "if-none-match": Schema.optional(Schema.String) }))
+      .setHeaders(IfNoneMatch)
       .addSuccess(ActorShape)
       .addSuccess(HttpApiSchema.Empty(304))
       .annotateContext(tells("Read an actor", "With an ETag: a request with If-None-Match is answered with 304 while nothing happened.")),

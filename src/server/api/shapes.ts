@@ -139,6 +139,8 @@ export const body = <Fields extends Schema.Struct.Fields>(fields: Fields) => Sch
 
 export const Limit = Schema.optional(whole(1, 1_000)).annotations({ description: "Items of the page, 1 to 1,000. Default 100." });
 export const Cursor = Schema.optional(Schema.String.pipe(Schema.maxLength(200))).annotations({ description: "`next` of the page before." });
+export const Sort = Schema.optional(Schema.Literal("created", "-created")).annotations({ description: "By the moment of their start, oldest first (the default) or latest first." });
+export const IfNoneMatch = Schema.Struct({ "if-none-match": Schema.optional(Schema.String) });
 export const Sequence = Schema.optional(whole(0, Number.MAX_SAFE_INTEGER));
 export const Whole = whole(0, Number.MAX_SAFE_INTEGER);
 

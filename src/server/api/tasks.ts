@@ -1,9 +1,10 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint";
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup";
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema";
 import * as OpenApi from "@effect/platform/OpenApi";
 import * as Schema from "effect/Schema";
 import { taskStates } from "../../domain/task.ts";
-import { body, Cursor, Limit, pageOf, query } from "./shapes.ts";
+import { body, Cursor, IfNoneMatch, Limit, pageOf, query, Sort } from "./shapes.ts";
 
 const tells = (summary: string, description?: string) => OpenApi.annotations({ summary, ...(description === undefined ? {} : { description }) });
 const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown });
@@ -38,6 +39,11 @@ const Filter = {
 const Which = Schema.Union(Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(1_000)), body(Filter));
 const Orders = Schema.Literal("cancel", "pause", "resume", "retry", "expire", "verify", "reject", "answer", "reprioritise");
 const Why = Schema.optional(Schema.String.pipe(Schema.maxLength(1_000)));
+const TaskKey = Schema.Struct({
+  "idempotency-key": Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))).annotations({
+    description: "Names the tasks that have no `id`: the same key of the same token means the same tasks, whatever the repetition says of them.",
+  }),
+});
 const Id = Schema.Struct({ id: Schema.String });
 const Name = Schema.Struct({ name: Schema.String });
 const Ordered = Schema.Struct({ ordered: Schema.Literal(true) });
@@ -67,6 +73,7 @@ const WorkerShape = Schema.Struct({
 export const tasks = HttpApiGroup.make("tasks")
   .add(
     HttpApiEndpoint.post("submitTask", "/v1/tasks")
+      .setHeaders(TaskKey)
       .setPayload(TaskSpecShape)
       .addSuccess(SubmittedShape, { status: 201 })
       .addSuccess(SubmittedShape)
@@ -74,17 +81,27 @@ export const tasks = HttpApiGroup.make("tasks")
   )
   .add(
     HttpApiEndpoint.post("submitTasks", "/v1/tasks/bulk")
+      .setHeaders(TaskKey)
       .setPayload(body({ tasks: Schema.Array(TaskSpecShape).pipe(Schema.minItems(1), Schema.maxItems(1_000)) }))
       .addSuccess(Schema.Struct({ submitted: Schema.Array(SubmittedShape) }))
       .annotateContext(tells("Submit many tasks", "All of them are checked before any is stored. Answers in their order.")),
   )
   .add(
     HttpApiEndpoint.get("listTasks", "/v1/tasks")
-      .setUrlParams(query({ ...Filter, limit: Limit, cursor: Cursor }))
+      .setUrlParams(query({ ...Filter, sort: Sort, limit: Limit, cursor: Cursor }))
       .addSuccess(pageOf(TaskShape))
-      .annotateContext(tells("List tasks", "Oldest first.")),
+      .annotateContext(tells("List tasks")),
   )
-  .add(HttpApiEndpoint.get("readTask", "/v1/tasks/:id").setPath(Id).addSuccess(TaskShape).annotateContext(tells("Read a task")))
+  .add(
+    HttpApiEndpoint.get("readTask", "/v1/tasks/:id")
+      .setPath(Id)
+      .setHeaders(IfNoneMatch)
+      .addSuccess(TaskShape)
+      .addSuccess(HttpApiSchema.Empty(304))
+      .annotateContext(
+        tells("Read a task", "With an ETag: a request with If-None-Match is answered with 304 while the task is the same. Its history, moves and streams are those of the actor `task/ID`."),
+      ),
+  )
   .add(
     HttpApiEndpoint.post("orderTasks", "/v1/tasks/orders")
       .setPayload(
