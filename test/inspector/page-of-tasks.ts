@@ -12,6 +12,14 @@ export interface Seen {
 
 const until = <A>(look: () => A) => expect.poll(look, { timeout: 15_000, interval: 40 });
 
+/** Whether a state's box lies within what is seen of the chart, and is large enough to be read. */
+const readable = (page: Page, state: string): Promise<boolean> =>
+  page.locator(`[data-state='${state}']`).evaluate((box) => {
+    const { width, left, right, top, bottom } = box.getBoundingClientRect();
+    const frame = box.closest(".chart")?.getBoundingClientRect();
+    return frame !== undefined && left >= frame.left && right <= frame.right && top >= frame.top && bottom <= frame.bottom && width / (box as unknown as { offsetWidth: number }).offsetWidth >= 0.5;
+  });
+
 /** Tasks, workers and queues, as an operator sees and orders them. */
 export const taskViews = ({ stage, page: shown, open, look }: Seen): void => {
   it("lists tasks with what they wait for, and gives many an order after a preview, with the reason", async () => {
@@ -57,12 +65,15 @@ export const taskViews = ({ stage, page: shown, open, look }: Seen): void => {
     const asks = page.getByRole("region", { name: "It asks" });
     await asks.getByText("In which form do you want the report?").waitFor();
     await until(() => page.locator("[data-state='task.parked']").getAttribute("class")).toContain("active");
+    // A chart too large to be read at once is shown where its actor stands.
+    await until(() => readable(page, "task.parked")).toBe(true);
     await asks.getByLabel("format").selectOption("html");
     await asks.getByLabel(/^pages/).fill("12");
     await asks.getByLabel(/^why/).fill("for the web site");
     await look("task-question");
     await asks.getByRole("button", { name: "Answer report-may" }).click();
     await until(() => page.locator("[data-state='task.done']").getAttribute("class")).toContain("active");
+    await until(() => readable(page, "task.done")).toBe(true);
     await until(() => page.getByRole("region", { name: "It asks" }).count()).toBe(0);
     expect(await stage().dispatcher.get("report-may")).toMatchObject({ state: "done", result: { format: "html", pages: 12 } });
     expect(await stage().engine.history("task/report-may")).toContainEqual(expect.objectContaining({ event: expect.objectContaining({ type: "ANSWER", by: "inspector", why: "for the web site" }) }));

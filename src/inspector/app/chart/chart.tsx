@@ -149,6 +149,14 @@ const Arrows = memo(({ layout, overlay, name }: { readonly layout: Layout; reado
   </ViewportPortal>
 ));
 
+const whole = { padding: 0.04, maxZoom: 1.1 };
+
+/** Below that nobody can read what stands in a box: a chart that would be smaller is shown where its actor stands, until somebody moves it by hand. */
+const readableZoom = 0.5;
+
+/** Active states that no other active state lies in. */
+const innermost = (active: ReadonlySet<string> = new Set()): ReadonlyArray<string> => [...active].filter((id) => ![...active].some((other) => other.startsWith(`${id}.`)));
+
 const Buttons = () => {
   const flow = useReactFlow();
   return (
@@ -159,7 +167,7 @@ const Buttons = () => {
       <button type="button" onClick={() => void flow.zoomOut()} aria-label="Zoom out">
         −
       </button>
-      <button type="button" onClick={() => void flow.fitView({ padding: 0.04 })} aria-label="Show the whole chart">
+      <button type="button" onClick={() => void flow.fitView(whole)} aria-label="Show the whole chart">
         <svg viewBox="0 0 14 14" aria-hidden="true">
           <path d="M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" />
         </svg>
@@ -218,13 +226,24 @@ const Drawn = ({ graph, overlay, label, onSelect, selected, children }: ChartPro
       ];
     });
   }, [graph, layout, overlay, selected]);
+  const standing = useMemo(() => innermost(overlay.active).join("\n"), [overlay.active]);
+  const isHeld = useRef(false);
+  const show = useRef(() => {});
+  show.current = () => {
+    if (layout === undefined || frame.current === null || isHeld.current) return;
+    const { clientWidth, clientHeight } = frame.current;
+    const isReadable = Math.min(clientWidth / layout.width, clientHeight / layout.height) >= readableZoom;
+    void flow.fitView(isReadable || standing === "" ? whole : { nodes: standing.split("\n").map((id) => ({ id })), minZoom: readableZoom, maxZoom: 0.8 });
+  };
   useEffect(() => {
     const element = frame.current;
     if (layout === undefined || element === null) return;
-    const observer = new ResizeObserver(() => void flow.fitView({ padding: 0.04, maxZoom: 1.1 }));
+    const observer = new ResizeObserver(() => show.current());
     observer.observe(element);
     return () => observer.disconnect();
-  }, [layout, flow]);
+  }, [layout]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who moves is followed
+  useEffect(() => show.current(), [standing]);
   return (
     <div className="chart" ref={frame} role="group" aria-label={label} data-chart={layout === undefined ? "" : graph.hash}>
       {layout === undefined ? (
@@ -241,8 +260,9 @@ const Drawn = ({ graph, overlay, label, onSelect, selected, children }: ChartPro
           deleteKeyCode={null}
           minZoom={0.1}
           maxZoom={2.5}
-          fitView
-          fitViewOptions={{ padding: 0.04, maxZoom: 1.1 }}
+          onMoveStart={(byHand) => {
+            if (byHand !== null) isHeld.current = true;
+          }}
           onNodeClick={(_, { data }) => onSelect?.(data.node)}
           {...(onSelect === undefined
             ? {}
