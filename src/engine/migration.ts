@@ -139,6 +139,11 @@ export const findParked = ({ journal, registry, now }: Omit<Migration, "post">, 
         if (found.length >= limit) return found;
       }
       if (rows.length < scanPage) return found;
-      yield* Effect.yieldNow();
+      yield* breath;
     }
   });
+
+/** Rows come so fast that a scan would keep turns and timers waiting to its end: everything else has its turn between two pages. */
+const breath = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void));
+});

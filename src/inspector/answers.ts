@@ -1,6 +1,6 @@
 import { childAddress, parentAddress } from "../domain/address.ts";
 import type { Entry } from "../analysis/index.ts";
-import type { ActorView, DeadLetter, SentEvent, Time } from "../engine/index.ts";
+import { type ActorView, type DeadLetter, parkedRemedies, type SentEvent, type Time } from "../engine/index.ts";
 import { Gate } from "../replay/index.ts";
 import { safeHeaders } from "./assets.ts";
 import { type Bulk, doBulk, previewBulk } from "./bulk.ts";
@@ -272,7 +272,9 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
   const moves = entry === undefined ? [] : safely(() => movesOf(entry, view));
   const parked = await source.parkedAs?.(address);
   const { verdict, reasons } =
-    parked === undefined ? waitingOf(view, { now: feed.time.now(), machineOf: feed.machineOf, childrenOf: await familyOf(source, view) }) : { verdict: "parked", reasons: [{ text: parked.message }] };
+    parked === undefined
+      ? waitingOf(view, { now: feed.time.now(), machineOf: feed.machineOf, childrenOf: await familyOf(source, view) })
+      : { verdict: "parked", reasons: [{ text: `${capital(parked.detail)}.` }, { text: `${capital(parkedRemedies[parked.reason])}.` }] };
   const task = address.startsWith("task/") ? await source.dispatcher?.get(address.slice("task/".length)) : undefined;
   const parents: Array<string> = [];
   for (let above = parentAddress(address); above !== undefined; above = parentAddress(above)) parents.unshift(above);
@@ -352,3 +354,5 @@ const events = (feed: Feed, query: URLSearchParams): Response => {
   const stream = feed.frames.subscribe(listed("hashes"), query.getAll("actor").slice(0, 10), feed.restLater) ?? refuse(503, "too_many_pages", "too many pages listen; close some");
   return new Response(stream, { headers: { ...safeHeaders, "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no" } });
 };
+
+const capital = (text: string): string => `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}`;

@@ -54,7 +54,7 @@ export const previewBulk = async (source: Source, bulk: Bulk): Promise<Preview> 
 
 /** Does it. Answers for how many it was done. */
 export const doBulk = async (source: Source, bulk: Bulk, by: string): Promise<Done> => {
-  if ("letters" in bulk) return { done: (await (bulk.action === "requeue" ? source.requeue : source.drop)?.(bulk.letters)) ?? 0 };
+  if ("letters" in bulk) return { done: (await (bulk.action === "requeue" ? source.requeue : source.drop)?.(bulk.letters, { by, why: bulk.why ?? "" })) ?? 0 };
   if ("entries" in bulk) {
     await (bulk.action === "requeue" ? source.requeueEntries : source.dropEntries)?.(bulk.outbox, bulk.entries);
     return { done: bulk.entries.length };

@@ -35,8 +35,8 @@ export const engineSource = (engine: Taskwright, name: string, outboxes?: Outbox
   follow: (told) => engine.observe(told),
   send: (address, event, by) => engine.send(address, event, { by }),
   can: (address, event) => engine.can(address, event),
-  requeue: (letters) => engine.requeue(letters),
-  drop: (letters) => engine.drop(letters),
+  requeue: (letters, order) => engine.requeue(letters, order),
+  drop: (letters, order) => engine.drop(letters, order),
   ...(outboxes === undefined
     ? {}
     : {

@@ -1,4 +1,5 @@
 import { childAddress } from "../domain/address.ts";
+import { breath } from "./breath.ts";
 import type { ActorView, Time } from "../engine/index.ts";
 import type { Drawn } from "./charts.ts";
 import type { Source, Told } from "./source.ts";
@@ -7,7 +8,7 @@ import type { ActorLine, ActorList, Dwell, Fleet, Stand } from "./wire.ts";
 
 /** Actors of which the place is known at a time; beyond it the oldest that have ended are left out. */
 const actorsMax = 300_000;
-const page = 1_000;
+const page = 500;
 
 interface Standing {
   readonly address: string;
@@ -115,6 +116,7 @@ export class Fleets {
       const last = rows.at(-1);
       if (last === undefined || rows.length < page) break;
       after = last.id;
+      await breath();
     }
     this.isComplete = true;
     this.#revision++;

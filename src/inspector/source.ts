@@ -33,8 +33,8 @@ export interface Source {
   readonly entries?: (outbox: string, after: number, limit: number) => Promise<ReadonlyArray<EntryLine>>;
   readonly send?: (address: string, event: SentEvent, by: string) => Promise<Receipt>;
   readonly can?: (address: string, event: SentEvent) => Promise<boolean>;
-  readonly requeue?: (letters: LetterChoice) => Promise<number>;
-  readonly drop?: (letters: LetterChoice) => Promise<number>;
+  readonly requeue?: (letters: LetterChoice, order: { readonly by: string; readonly why: string }) => Promise<number>;
+  readonly drop?: (letters: LetterChoice, order: { readonly by: string; readonly why: string }) => Promise<number>;
   readonly requeueEntries?: (outbox: string, seqs: ReadonlyArray<number>) => Promise<unknown>;
   readonly dropEntries?: (outbox: string, seqs: ReadonlyArray<number>) => Promise<unknown>;
 }

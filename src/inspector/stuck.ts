@@ -1,11 +1,11 @@
 import { graceMs, isItself, type Entry, type Surroundings, type Waiting, whyWaiting } from "../analysis/index.ts";
-import { ActorParked, type ActorView, type ParkedActor, type Time } from "../engine/index.ts";
+import { type ActorView, type ParkedActor, parkedRemedies, type Time } from "../engine/index.ts";
 import type { Fleets } from "./fleets.ts";
 import type { Source } from "./source.ts";
 import type { StuckLine } from "./wire.ts";
 
-/** How old what is known of the parked actors may be: finding them reads every stored actor. */
-const parkedMs = 60_000;
+/** How old what is known of the parked actors may be: finding them reads every stored actor, and they seldom come by. */
+const parkedMs = 600_000;
 /** Parked actors that are known at a time. */
 const parkedMax = 1_000;
 /** How old what is known of the overdue ones may be. */
@@ -51,8 +51,11 @@ export class Stuck {
   parked(): { readonly actors: ReadonlyMap<string, ParkedActor>; readonly looked: Promise<void> } {
     if (this.#source.parked !== undefined && this.#looking === undefined && this.#time.now() - this.#parkedAt >= parkedMs) {
       this.#parkedAt = this.#time.now();
-      this.#looking = this.#source
-        .parked(parkedMax)
+      const { parked } = this.#source;
+      // One after the other: both read everything.
+      this.#looking = this.#fleets
+        .watch()
+        .then(() => parked(parkedMax))
         .then(
           (found) => {
             this.#parked = new Map(found.map((actor) => [actor.address, actor]));
@@ -101,6 +104,6 @@ const lineOf = ({ address, machine, states, since, by, because }: Waiting): Stuc
 export const parkedLine = ({ address, reason, detail }: ParkedActor, at: number): StuckLine => ({
   at,
   address,
-  text: new ActorParked({ address, reason, detail }).message,
+  text: `${detail}; ${parkedRemedies[reason]}`,
   mark: `parked: ${reason}`,
 });

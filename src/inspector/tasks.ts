@@ -1,11 +1,12 @@
 import type { Dispatcher, QueueView, TaskView, WorkerView } from "../dispatch/index.ts";
 import { endedStates } from "../dispatch/index.ts";
 import type { Time } from "../engine/index.ts";
+import { breath } from "./breath.ts";
 import type { TaskLine, TaskList } from "./task-wire.ts";
 
 /** Tasks that are known at a time; beyond it the oldest that have ended are left out. */
 const tasksMax = 300_000;
-const page = 1_000;
+const page = 500;
 /** How long what queues and workers said holds for the reasons of a list. */
 const factsMs = 500;
 /** How old the order of a list may be while tasks move. */
@@ -89,6 +90,7 @@ export class Tasks {
       for (const task of read.tasks) if (!this.#known.has(task.id)) this.#place(task, task.at);
       cursor = read.cursor;
       if (cursor === undefined) break;
+      await breath();
     }
     this.#isComplete = true;
   }

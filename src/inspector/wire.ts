@@ -277,7 +277,7 @@ export interface LetterLine {
 
 /** What is to be done with many at once. */
 export type Bulk =
-  | { readonly action: "requeue" | "drop"; readonly letters: ReadonlyArray<number> }
+  | { readonly action: "requeue" | "drop"; readonly letters: ReadonlyArray<number>; readonly why?: string }
   | { readonly action: "requeue" | "drop"; readonly outbox: string; readonly entries: ReadonlyArray<number> }
   | TaskOrder
   | PlaceOrder

@@ -113,7 +113,39 @@ export const taskViews = ({ stage, page: shown, open, look }: Seen): void => {
     await open("actors?status=parked");
     await until(() => page.getByRole("row", { name: /coupon\/spring/ }).innerText()).toContain("parked: unregistered");
     await page.getByRole("link", { name: "coupon/spring" }).click();
-    await until(() => page.getByRole("region", { name: "Why it waits" }).innerText()).toContain("register the machine that wrote it");
+    await until(() => page.getByRole("region", { name: "Why it waits" }).innerText()).toContain("Register the machine that wrote it");
     await look("parked");
+  });
+
+  it("orders a task by the keyboard alone, and fits a narrow screen", async () => {
+    const page = shown();
+    await page.setViewportSize({ width: 390, height: 844 });
+    for (const place of ["tasks", "workers", "queues"]) {
+      await open(place);
+      await page.getByRole("row").nth(1).waitFor();
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth"), place).toBeLessThanOrEqual(390);
+    }
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await open("tasks?state=queued");
+    await page.getByLabel("Choose rsync").focus();
+    await page.keyboard.press("Space");
+    await page.getByRole("button", { name: "Order for 1…" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("order", { exact: true }).focus();
+    await page.keyboard.type("Set");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("7");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("soon");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await until(() => page.locator(".preview").innerText()).toContain("Changes the priority of 1 task to 7");
+    await page.getByRole("button", { name: "Set priority", exact: true }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("Done for 1.").waitFor();
+    await page.keyboard.press("Escape");
+    await until(() => page.getByRole("dialog").count()).toBe(0);
+    expect((await stage().dispatcher.get("rsync"))?.priority).toBe(7);
   });
 };

@@ -2,8 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { assign, setup } from "xstate";
 import { stuck } from "../../src/analysis/index.ts";
 import { type Dispatcher, dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
+import { parkedRemedies, systemTime } from "../../src/engine/index.ts";
+import { Fleets } from "../../src/inspector/fleets.ts";
 import { type Inspector, makeInspector } from "../../src/inspector/index.ts";
 import type { TaskList } from "../../src/inspector/task-wire.ts";
+import { Tasks } from "../../src/inspector/tasks.ts";
 import type { ActorList, ActorPage, Done, Overview, Preview } from "../../src/inspector/wire.ts";
 import { testEngine, type TestEngine } from "../../src/testing/index.ts";
 
@@ -178,11 +181,15 @@ describe("inspector > stuck", () => {
     const inspector = makeInspector({ engine: engine.taskwright, machines: [fragile], time: engine.time });
     const ask = <A>(path: string) => call<A>(inspector, path);
     expect((await ask<ActorList>("actors?status=parked")).lines).toMatchObject([{ address: "lost/1", parked: "unregistered" }]);
-    const message = '"lost/1" is parked: ';
     const first = await ask<Overview>("overview");
-    expect(first.stuck).toEqual([{ address: "lost/1", at: moved, mark: "parked: unregistered", text: expect.stringMatching(new RegExp(`^${message}.*register the machine that wrote it`)) }]);
+    expect(first.stuck).toEqual([{ address: "lost/1", at: moved, mark: "parked: unregistered", text: `no machine "lost" is registered; ${parkedRemedies.unregistered}` }]);
     const { parked, waiting, verdict, seq } = await ask<ActorPage>("actor?address=lost/1");
-    expect([parked, verdict, waiting[0]?.text, seq]).toEqual(["unregistered", "parked", first.stuck[0]?.text, 1]);
+    expect([parked, verdict, waiting.map(({ text }) => text), seq]).toEqual([
+      "unregistered",
+      "parked",
+      ['No machine "lost" is registered.', expect.stringMatching(/^Register the machine that wrote it/)],
+      1,
+    ]);
     // Its deadline throws, and is held.
     await engine.advance(60_000);
     const found = await stuck(engine.taskwright);
@@ -190,5 +197,23 @@ describe("inspector > stuck", () => {
     expect((await ask<Overview>("overview")).stuck.filter(({ mark }) => mark === "overdue")).toMatchObject(found.map(({ address, because }) => ({ address, text: because, state: "waiting" })));
     inspector.close();
     await engine.dispose();
+  });
+});
+
+describe("inspector > reading", () => {
+  it("of all actors and tasks lets everything else go on between two pages", async () => {
+    const pages = 5;
+    const order: Array<string> = [];
+    let read = 0;
+    const list = async ({ limit = 0 }) =>
+      ++read > pages
+        ? []
+        : Array.from({ length: limit }, (_, index) => ({ id: read * limit + index, address: `a/${read}-${index}`, machine: "a", hash: "h", status: "active", value: "here", seq: 1 }));
+    const fleets = new Fleets({ list, follow: () => () => {} } as never, systemTime(), () => undefined);
+    let cursor = 0;
+    const tasks = new Tasks({ observe: () => () => {}, list: async () => ({ tasks: [], cursor: ++cursor < pages ? String(cursor) : undefined }) } as never, systemTime());
+    setImmediate(() => order.push("something else"));
+    await Promise.all([fleets.watch().then(() => order.push("actors")), tasks.watch().then(() => order.push("tasks"))]);
+    expect([read, cursor, order[0]]).toEqual([pages + 1, pages, "something else"]);
   });
 });

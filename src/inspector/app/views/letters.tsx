@@ -22,10 +22,11 @@ export const LettersView = ({ role }: { readonly role: Role }) => {
   const [search, setSearch] = useState("");
   const [verb, setVerb] = useState<Verb>();
   const [open, setOpen] = useState<number>();
+  const [why, setWhy] = useState("");
   if (error !== undefined) return <Problem text={error} />;
   if (value === undefined) return <Empty>Reading…</Empty>;
   const shown = value.filter(({ address, type, error: why }) => `${address} ${type} ${why}`.toLowerCase().includes(search.toLowerCase())).reverse();
-  const bulk = { action: verb ?? "requeue", letters: [...chosen] } as const;
+  const bulk = { action: verb ?? "requeue", letters: [...chosen], why } as const;
   return (
     <>
       <PageTitle sub={<p className="quiet">Events and actions that could not be handled. Requeue delivers one again; drop removes it for good.</p>}>Dead letters</PageTitle>
@@ -81,7 +82,14 @@ export const LettersView = ({ role }: { readonly role: Role }) => {
             setChosen(new Set());
             again();
           }}
-        />
+        >
+          <div className="field">
+            <label htmlFor="letters-why">
+              why <span className="quiet">(optional, stands in their history)</span>
+            </label>
+            <input id="letters-why" value={why} autoComplete="off" maxLength={1_000} onChange={({ target }) => setWhy(target.value)} />
+          </div>
+        </BulkDialog>
       )}
     </>
   );
