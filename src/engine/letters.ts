@@ -65,7 +65,9 @@ export const owedAgain = Effect.fnUntraced(function* (turn: Turn, delivery: Deli
 });
 
 /** What a turn takes, and behind it what the record of dead letters is told of that: who took them is stored with what came of them. */
-export function* withNotes(turn: Turn, batch: ReadonlyArray<Delivery>): Generator<Delivery, void> {
+export const withNotes = (turn: Turn, batch: ReadonlyArray<Delivery>): Iterable<Delivery> => (batch.some(({ letter }) => letter?.taker !== undefined) ? noted(turn, batch) : batch);
+
+function* noted(turn: Turn, batch: ReadonlyArray<Delivery>): Generator<Delivery, void> {
   yield* batch;
   if (turn.lettersTaken === undefined) return;
   const entries = new Map<Taker, { readonly requeue: Array<TakenLetterNote>; readonly drop: Array<TakenLetterNote> }>();
