@@ -212,11 +212,14 @@ describe("inspector > page", () => {
       .first()
       .check();
     await page.getByRole("button", { name: "Drop 1…" }).click();
+    await page.getByLabel(/^why/).fill("there is paper again");
     await page.getByRole("button", { name: "Preview" }).click();
     await until(() => page.locator(".preview").innerText()).toContain("Removes 1 dead letter for good");
     await page.getByRole("dialog").getByRole("button", { name: "Drop" }).click();
     await page.getByText("Done for 1.").waitFor();
     expect((await stage.engine.deadLetters()).length).toBe(2);
+    const [taker] = await stage.engine.list({ machine: "dead-letters" });
+    expect(JSON.stringify(await stage.engine.history(taker?.address ?? ""))).toMatch(/"by":"inspector".*"why":"there is paper again"|"why":"there is paper again".*"from":"inspector"/);
     await page.keyboard.press("Escape");
   });
 
