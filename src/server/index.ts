@@ -30,6 +30,7 @@ export { nodeHandler } from "./node.ts";
 export { type Document, openApi } from "./open-api.ts";
 export { type RemoteWorkers, remoteWorkers } from "./gateway.ts";
 export { cursorOf } from "./page.ts";
+export type { MeterLike } from "./metrics.ts";
 export type { Problem, ProblemStatus } from "./problem.ts";
 export { readServeConfig, type ServeConfig } from "./serve-config.ts";
 export { type From, makeServer, type Server, type ServerOptions } from "./server.ts";

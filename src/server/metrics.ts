@@ -13,12 +13,37 @@ interface Counted {
 }
 
 type Labels = Readonly<Record<string, string | number>>;
-interface Metric {
+/** One metric with its values now. */
+export interface Metric {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge";
   readonly values: ReadonlyArray<readonly [labels: Labels, value: number]>;
 }
+
+/** What is used of a `Meter` of `@opentelemetry/api`, version 1. */
+export interface MeterLike<Observable> {
+  readonly createObservableGauge: (name: string, options: { readonly description: string }) => Observable;
+  readonly createObservableCounter: (name: string, options: { readonly description: string }) => Observable;
+  readonly addBatchObservableCallback: (observe: BatchCallback<Observable>, observables: Array<Observable>) => void;
+  readonly removeBatchObservableCallback: (observe: BatchCallback<Observable>, observables: Array<Observable>) => void;
+}
+type BatchCallback<Observable> = (result: { readonly observe: (observable: Observable, value: number, attributes: Record<string, string | number>) => void }) => Promise<void>;
+
+/** Has a meter of OpenTelemetry read the metrics each time that it collects, under the names of `/metrics`. Answers how to end that. */
+export const observeMetrics = async <Observable>(read: () => Promise<ReadonlyArray<Metric>>, meter: MeterLike<Observable>): Promise<() => void> => {
+  const observables = new Map(
+    (await read()).map(({ name, help, type }) => [name, type === "counter" ? meter.createObservableCounter(name, { description: help }) : meter.createObservableGauge(name, { description: help })]),
+  );
+  const observe: BatchCallback<Observable> = async (result) => {
+    for (const { name, values } of await read()) {
+      const observable = observables.get(name);
+      if (observable !== undefined) for (const [labels, value] of values) result.observe(observable, value, { ...labels });
+    }
+  };
+  meter.addBatchObservableCallback(observe, [...observables.values()]);
+  return () => meter.removeBatchObservableCallback(observe, [...observables.values()]);
+};
 
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 const labelText = (labels: Labels): string => {
@@ -27,12 +52,11 @@ const labelText = (labels: Labels): string => {
 };
 
 /** What `/metrics` tells, in the text format of Prometheus. The names are a contract: docs/operating/observability.md lists them. */
-export const metricsText = async (engine: EngineCore, counted: Counted): Promise<string> =>
-  (await metricsOf(engine, counted))
-    .map(({ name, help, type, values }) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${values.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`).join("")}`)
-    .join("");
+export const metricsText = (metrics: ReadonlyArray<Metric>): string =>
+  metrics.map(({ name, help, type, values }) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${values.map(([labels, value]) => `${name}${labelText(labels)} ${value}\n`).join("")}`).join("");
 
-const metricsOf = async (engine: EngineCore, { answered, subscribers, dropped, dispatcher, outboxes }: Counted): Promise<ReadonlyArray<Metric>> => {
+/** Everything that is counted, read now. */
+export const metricsOf = async (engine: EngineCore, { answered, subscribers, dropped, dispatcher, outboxes }: Counted): Promise<ReadonlyArray<Metric>> => {
   const status = engine.status();
   const counts = await Effect.runPromise(Effect.orElseSucceed(engine.counts, () => []));
   const letters = await Effect.runPromise(Effect.orElseSucceed(engine.deadLetterCount, () => undefined));

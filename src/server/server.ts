@@ -20,7 +20,7 @@ import { BodyTooLarge, InternalError, InvalidRequest, MethodNotAllowed, ServerCl
 import { makeGate, type Head } from "./gate.ts";
 import type { Gateway, RemoteWorkers } from "./gateway.ts";
 import { checkServerLimits, defaultServerLimits, type ServerLimits } from "./limits.ts";
-import { metricsText } from "./metrics.ts";
+import { type MeterLike, metricsOf, metricsText, observeMetrics } from "./metrics.ts";
 import { openApi } from "./open-api.ts";
 import { deadLettersLive, machinesLive, outboxesLive, systemLive } from "./operations.ts";
 import { isTold, type Problem, problemOf } from "./problem.ts";
@@ -77,6 +77,8 @@ export interface Server {
   readonly gateway: Gateway | undefined;
   /** Whether tokens decide. */
   readonly hasTokens: () => boolean;
+  /** Has a meter of OpenTelemetry read the metrics each time that it collects, under the names of `/metrics`. Answers how to end that. */
+  readonly observe: <Observable>(meter: MeterLike<Observable>) => Promise<() => void>;
   /** Event streams end with a reason and new requests are refused, but for those of workers: what runs may end. */
   readonly drain: () => void;
   /** Event streams end with a reason, new requests are refused; resolves when those under way are answered. */
@@ -110,6 +112,7 @@ export const makeServer = (options: ServerOptions): Server => {
   const outboxes = options.outboxes;
   const gateway = options.remoteWorkers?.gateway;
   if (gateway !== undefined && options.dispatcher !== undefined) gateway.bind({ engine, dispatcher: options.dispatcher, limits, time, log });
+  const metrics = () => metricsOf(engine, { answered, subscribers: subscribers.count(), dropped: subscribers.dropped(), dispatcher: served.dispatcher, outboxes: served.outboxes });
   const served: Served = {
     engine,
     dispatcher: options.dispatcher,
@@ -123,7 +126,7 @@ export const makeServer = (options: ServerOptions): Server => {
     callers,
     since: time.now(),
     isClosing: isEnding,
-    metrics: () => metricsText(engine, { answered, subscribers: subscribers.count(), dropped: subscribers.dropped(), dispatcher: served.dispatcher, outboxes: served.outboxes }),
+    metrics: async () => metricsText(await metrics()),
   };
   const authenticated = Layer.succeed(Authenticated, {
     bearer: () => Effect.map(HttpServerRequest.HttpServerRequest, ({ source }) => callers.get(source as object) ?? nobody),
@@ -247,6 +250,7 @@ export const makeServer = (options: ServerOptions): Server => {
       subscribers.close();
     },
     gateway: served.gateway,
+    observe: (meter) => observeMetrics(metrics, meter),
     hasTokens: () => !tokens.isEmpty() || options.authenticate !== undefined,
     close: () => {
       closing ??= (async () => {
