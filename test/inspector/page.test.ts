@@ -117,6 +117,10 @@ describe("inspector > page", () => {
     expect(await page.getByRole("region", { name: "Context" }).innerText()).toContain("[hidden]");
     expect(await page.content()).not.toContain("4111");
     await page.getByRole("button", { name: "APPROVE" }).click();
+    await page.getByRole("button", { name: "Send APPROVE" }).click();
+    await page.getByText("it must not be empty").waitFor();
+    expect(await page.evaluate<string>("document.activeElement?.getAttribute('name') ?? ''")).toBe("by");
+    expect((await stage.engine.snapshot("order/5")).value).toBe("awaitingApproval");
     await page.getByRole("textbox", { name: "by", exact: true }).fill("ada");
     await page.getByRole("combobox", { name: "level" }).selectOption({ label: "express" });
     await look("actor");
