@@ -11,7 +11,10 @@ const suites: Readonly<Record<string, (quick: boolean) => Promise<ReadonlyArray<
   core: async (quick) => [...(await core(quick ? { rounds: 1, tasks: 2_000, alone: 100 } : { rounds: 5, tasks: 20_000, alone: 1_000 })), ...(await memory(quick ? 5_000 : 100_000))],
   http: (quick) => http(quick ? { singles: 500, bulks: 10, alone: 50 } : { singles: 10_000, bulks: 200, alone: 1_000 }),
   // Loaded where it is asked for: it brings a browser.
-  inspector: async (quick) => (await import("./inspector.ts")).inspector(quick ? { seconds: 2, pairs: 1 } : { seconds: 4, pairs: 3 }),
+  inspector: async (quick) => [
+    ...(await (await import("./inspector.ts")).inspector(quick ? { seconds: 2, pairs: 1 } : { seconds: 4, pairs: 3 })),
+    ...(await (await import("./inspector-scale.ts")).inspectorScale(quick ? { actors: 10_000, entries: 1_000 } : { actors: 100_000, entries: 10_000 })),
+  ],
   dispatch: async (quick) => dispatch(quick ? 20_000 : 200_000),
   outbox: (quick) => outboxBench(quick ? { rounds: 1, entries: 5_000, requests: 1_000 } : { rounds: 5, entries: 50_000, requests: 5_000 }),
   soak: (quick) => soak(quick ? 100_000 : 1_000_000),
