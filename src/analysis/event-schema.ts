@@ -24,13 +24,16 @@ export const eventSchemaOf = (schemas: EventSchemas | undefined, type: string): 
   }
 };
 
-/** Of a union of all events the members of this type. */
+/** Of a union of all events the members of this type, with the definitions that they refer to. */
 const memberOf = (schema: Json | undefined, type: string): Json | undefined => {
-  const members = (schema as { readonly anyOf?: ReadonlyArray<Json> } | undefined)?.anyOf;
+  const { anyOf, oneOf, $defs, definitions } = (schema ?? {}) as Readonly<Record<"anyOf" | "oneOf", ReadonlyArray<Json> | undefined>> & Readonly<Record<"$defs" | "definitions", Json | undefined>>;
+  const members = anyOf ?? oneOf;
   if (members === undefined) return schema;
   const own = members.filter((member) => {
     const named = (member as { readonly properties?: { readonly type?: { readonly const?: unknown; readonly enum?: ReadonlyArray<unknown> } } }).properties?.type;
     return named?.const === type || named?.enum?.includes(type) === true;
   });
-  return own.length === 1 ? own[0] : own.length === 0 ? undefined : { anyOf: own as unknown as Json };
+  if (own.length === 0) return undefined;
+  const beside = { ...($defs === undefined ? {} : { $defs }), ...(definitions === undefined ? {} : { definitions }) };
+  return own.length === 1 ? { ...(own[0] as object), ...beside } : { anyOf: own as unknown as Json, ...beside };
 };

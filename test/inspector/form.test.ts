@@ -1,6 +1,8 @@
 import * as JSONSchema from "effect/JSONSchema";
 import * as Schema from "effect/Schema";
 import { describe, expect, it } from "vitest";
+import { movesOf } from "../../src/inspector/moves.ts";
+import { shopMachines } from "./shop.ts";
 import { fieldsOf, make, type Values } from "../../src/inspector/app/form-model.ts";
 
 const item = Schema.Struct({ name: Schema.NonEmptyString, price: Schema.Number.pipe(Schema.between(0, 100)), count: Schema.Int.pipe(Schema.positive()) }).annotations({ identifier: "Item" });
@@ -103,6 +105,14 @@ describe("inspector > form", () => {
     });
     // What is within itself is drawn as far as one would go, and below that written as JSON.
     expect(make(fields ?? [], { ...values, "/tree/next/name": "branch" }, "GROW").event.tree).toEqual({ name: "oak", next: { name: "branch" } });
+  });
+
+  it("knows what a member of a union of events refers to", () => {
+    const [machine] = shopMachines;
+    const move = movesOf(machine as never, { address: "order/1", status: "active", value: "awaitingApproval", context: { amount: 900, notes: [] }, machine: "order", version: "1" } as never).find(
+      ({ event }) => event === "APPROVE",
+    );
+    expect(make(fieldsOf(move?.schema) ?? [], {}, "APPROVE").problems).toEqual({ "/by": "it must not be empty" });
   });
 
   it("is an event of several forms as a whole, and nothing where no schema says what it is", () => {
