@@ -98,7 +98,7 @@ export interface Registry {
   /** The registration of a child machine, by what stands in its parent's sources. */
   readonly byLogic: ReadonlyMap<unknown, Registered>;
   /** Which forms of machines ever wrote in the journal, by hash. Filled when it is opened. */
-  readonly stored: Map<string, Pick<MachineRow, "version" | "hash" | "chart">>;
+  readonly stored: Map<string, Pick<MachineRow, "id" | "version" | "hash" | "chart">>;
   readonly activity: Registered;
   readonly live: Registered;
   readonly supervisor: Registered;

@@ -1,7 +1,7 @@
 import type { InPromises } from "../delivery/index.ts";
 import type { makeOutboxes } from "../delivery/index.ts";
 import type { Dispatcher } from "../dispatch/index.ts";
-import { ActorParked, type ActorView, type Taskwright, UnknownActor } from "../engine/index.ts";
+import { ActorParked, type ActorView, type EngineCore, type Taskwright, UnknownActor } from "../engine/index.ts";
 import type { Source } from "./source.ts";
 
 type Outboxes = InPromises<ReturnType<typeof makeOutboxes>>;
@@ -31,7 +31,7 @@ export const engineSource = (engine: Taskwright, name: string, outboxes?: Outbox
   history: (address, after, limit) => engine.history(address, { after, limit }),
   historyStart: (address) => engine.historyStart(address),
   letters: (filter) => engine.deadLetters(filter),
-  charts: async () => [],
+  charts: async () => [...(engine.effect as EngineCore).registry.stored.values()],
   follow: (told) => engine.observe(told),
   send: (address, event, by) => engine.send(address, event, { by }),
   can: (address, event) => engine.can(address, event),

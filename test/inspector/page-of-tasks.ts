@@ -113,6 +113,8 @@ export const taskViews = ({ stage, page: shown, open, look }: Seen): void => {
     await open("actors?status=parked");
     await until(() => page.getByRole("row", { name: /coupon\/spring/ }).innerText()).toContain("parked: unregistered");
     await page.getByRole("link", { name: "coupon/spring" }).click();
+    // Its machine is not registered; the chart that wrote it is stored.
+    await until(() => page.locator("[data-state='coupon.valid']").getAttribute("class")).toContain("active");
     await until(() => page.getByRole("region", { name: "Why it waits" }).innerText()).toContain("Register the machine that wrote it");
     await look("parked");
   });
