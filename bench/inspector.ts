@@ -2,8 +2,7 @@
  * What looking costs. A fleet of parcels goes round in an engine with fsync in this process; a page of the inspector
  * looks at it in a Chromium beside it.
  *   (a) 1,000 events a second: how much of one core the page takes: its main thread, and all processes of the browser;
- *   (b) as many events as go: which part of this process' time goes into the feed. It is what a page takes away from the
- *       engine, and the same whatever else the machine does;
+ *   (b) as many events as go: which part of this process' time goes into the feed: what a page takes away from the engine;
  *   (c) the same with and without the page in turns: events per second of processor time, and of the clock. On a machine
  *       that does other things, and with few cores, this also knows that the browser needs some of them.
  */
@@ -170,7 +169,8 @@ export const inspector = async ({ seconds, pairs }: { readonly seconds: number; 
     }
     await page.goto("about:blank");
     await close();
-    await fleet.flooded(2);
+    // What is compiled later would count for whoever comes first.
+    await fleet.flooded(seconds);
     let without = await fleet.flooded(seconds / 2);
     for (const { name, place, shown } of places(hash)) {
       const rates: Array<{ readonly processor: number; readonly clock: number }> = [];

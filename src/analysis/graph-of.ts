@@ -34,19 +34,39 @@ export interface ChartTransition {
   readonly description?: string;
 }
 
-/** All states of a machine, in document order, the root first. */
-export const chartNodes = (machine: AnyStateMachine): ReadonlyArray<ChartNode> => below(machine.root as unknown as ChartNode);
+const nodesOf = new WeakMap<AnyStateMachine, ReadonlyArray<ChartNode>>();
+
+/** All states of a machine, in document order, the root first. Found once: what an actor takes now is asked again and again. */
+export const chartNodes = (machine: AnyStateMachine): ReadonlyArray<ChartNode> => {
+  const nodes = nodesOf.get(machine) ?? below(machine.root as unknown as ChartNode);
+  nodesOf.set(machine, nodes);
+  return nodes;
+};
 
 const below = (node: ChartNode): ReadonlyArray<ChartNode> => [node, ...Object.values(node.states).flatMap(below)];
 
+interface NamedTransition {
+  /** Of its edge. */
+  readonly id: string;
+  readonly index: number;
+  readonly cause: Cause;
+  readonly transition: ChartTransition;
+}
+const namedTransitions = new WeakMap<ChartNode, ReadonlyArray<NamedTransition>>();
+
 /** The transitions of one state, each with the id of its edge: events first, then `always`. */
-export const transitionsOf = (node: ChartNode): ReadonlyArray<{ readonly id: string; readonly index: number; readonly cause: Cause; readonly transition: ChartTransition }> =>
-  [...node.transitions.values(), node.always ?? []].flatMap((transitions) =>
+export const transitionsOf = (node: ChartNode): ReadonlyArray<NamedTransition> => {
+  const known = namedTransitions.get(node);
+  if (known !== undefined) return known;
+  const named = [...node.transitions.values(), node.always ?? []].flatMap((transitions) =>
     transitions.map((transition, index) => {
       const cause = causeOf(transition);
       return { id: `${node.id}:${causeText(cause)}:${index}`, index, cause, transition };
     }),
   );
+  namedTransitions.set(node, named);
+  return named;
+};
 
 /** A machine as a graph: plain data, the same for the same chart. Works for every machine, also for one that can't be made durable. */
 export const graphOf = (machine: AnyStateMachine): Graph => {
@@ -91,7 +111,7 @@ const nodeOf = (node: ChartNode): GraphNode => ({
   ...optional("meta", plainJson(node.config.meta)),
 });
 
-const edgeOf = ({ id, index, cause, transition }: ReturnType<typeof transitionsOf>[number], delays: ReadonlyArray<GraphDelay>): GraphEdge => {
+const edgeOf = ({ id, index, cause, transition }: NamedTransition, delays: ReadonlyArray<GraphDelay>): GraphEdge => {
   const { source, target = [], guard, actions, reenter, description } = transition;
   const { kind, name } = cause;
   const delayMs = kind !== "after" ? undefined : typeof transition.delay === "number" ? transition.delay : delays.find((delay) => delay.name === name)?.ms;

@@ -7,6 +7,7 @@ import { useLive } from "../live.ts";
 import { clockText, countText, dateText, untilText, useNow } from "../moment.ts";
 import { Empty, PageTitle, Panel, Pill, Problem, Tabs, VirtualList } from "../parts.tsx";
 import { actorHref, hrefOf } from "../route.ts";
+import { useRested } from "../rested.ts";
 import { SequenceDiagram } from "../sequence.tsx";
 import { Tree } from "../tree.tsx";
 import { toneOf } from "./overview.tsx";
@@ -31,14 +32,15 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
   const shown = actor ?? (last?.address === address ? last : undefined);
   const hash = shown?.hash ?? "";
   const [stand, setStand] = useState<Stand>();
+  const moved = useRested(again);
   useLive(
     useMemo(() => [hash], [hash]),
     address,
     ({ actors }) => {
-      const moved = actors[address];
-      if (moved === undefined) return;
-      setStand(moved);
-      again();
+      const to = actors[address];
+      if (to === undefined) return;
+      setStand(to);
+      moved();
     },
   );
   const chart = useFeed<ChartAnswer>("chart", { hash }, shown?.isDrawn === true).value;
@@ -83,7 +85,7 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
       ) : tab === "time" ? (
         <TimeTravel key={address} actor={ahead} last={present} query={query} />
       ) : (
-        <Now actor={ahead} chart={chart} role={role} again={again} />
+        <Now actor={ahead} read={shown.seq} chart={chart} role={role} again={again} />
       )}
     </>
   );
@@ -113,9 +115,10 @@ const useWay = (address: string, seq: number): ReadonlyArray<Entry> => {
   return known;
 };
 
-const Now = ({ actor, chart, role, again }: { readonly actor: ActorPage; readonly chart: ChartAnswer | undefined; readonly role: Role; readonly again: () => void }) => {
+/** `read`: the entry up to which it was read; where it stands may be ahead of that. */
+const Now = ({ actor, read, chart, role, again }: { readonly actor: ActorPage; readonly read: number; readonly chart: ChartAnswer | undefined; readonly role: Role; readonly again: () => void }) => {
   const now = useNow();
-  const path = useWay(actor.address, actor.seq);
+  const path = useWay(actor.address, read);
   const [isCovered, setCovered] = useState(false);
   const second = Math.floor(now / 1_000);
   // biome-ignore lint/correctness/useExhaustiveDependencies: timers count down by the second
