@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Effect, Fiber } from "effect";
 import { openEngine } from "../src/engine/index.ts";
 import { SqliteJournal } from "../src/journal/index.ts";
 import { errand, receipt } from "./errand.ts";
@@ -18,6 +19,8 @@ interface Sample {
   /** Timers, sockets and requests that keep the process. */
   readonly handles: number;
   readonly listeners: number;
+  /** Of Effect: roots, and all that they began. */
+  readonly fibers: number;
   readonly residents: number;
 }
 
@@ -30,6 +33,12 @@ const collect = async () => {
     gc();
   }
 };
+
+const countFibers = Effect.gen(function* () {
+  let count = 0;
+  for (const open = [...(yield* Fiber.roots)]; open.length > 0; count++) open.push(...(yield* (open.pop() as Fiber.RuntimeFiber<unknown, unknown>).children));
+  return count;
+});
 
 /** Growth per task, over the last 80 %: least squares. */
 const slope = (samples: ReadonlyArray<Sample>, of: (sample: Sample) => number): number => {
@@ -53,7 +62,14 @@ export const soak = async (tasks: number): Promise<ReadonlyArray<Figure>> => {
       await engine.settled();
       await collect();
       const listeners = process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0);
-      samples.push({ tasks: done, heap: process.memoryUsage().heapUsed, handles: process.getActiveResourcesInfo().length, listeners, residents: engine.status().residents });
+      samples.push({
+        tasks: done,
+        heap: process.memoryUsage().heapUsed,
+        handles: process.getActiveResourcesInfo().length,
+        listeners,
+        fibers: await Effect.runPromise(countFibers),
+        residents: engine.status().residents,
+      });
     };
     const from = performance.now();
     const round = Math.ceil(tasks / samplesCount);
@@ -89,6 +105,8 @@ export const soak = async (tasks: number): Promise<ReadonlyArray<Figure>> => {
       { name: "soak.heap.growth", value: growth / 1024, unit: "KiB for 100,000 tasks, over the last 80 %" },
       { name: "soak.handles.spread", value: spread(({ handles }) => handles), unit: "between the most and the fewest" },
       { name: "soak.listeners.spread", value: spread(({ listeners }) => listeners), unit: "between the most and the fewest" },
+      { name: "soak.fibers.spread", value: spread(({ fibers }) => fibers), unit: "between the most and the fewest" },
+      { name: "soak.fibers.last", value: (late.at(-1) as Sample).fibers, unit: "running" },
       { name: "soak.residents.last", value: (late.at(-1) as Sample).residents, unit: "actors in memory" },
     ];
   } finally {

@@ -13,12 +13,22 @@ export interface Tampering {
   readonly earlier?: NonNullable<Question["earlier"]>;
 }
 
-/** Each text must change something, or the tampering is not what it says. */
+/** Each text must change something, or the tampering is not what it says: a row that it matches may have the new values already. */
 const sql =
   (...texts: ReadonlyArray<string>) =>
   (folder: string) => {
     const database = openDatabase(join(folder, "work.db"));
-    for (const text of texts) if (database.all(`${text} RETURNING 1`).length === 0) throw new Error(`this changes nothing: ${text}`);
+    const tables = database.all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name);
+    const everything = () =>
+      JSON.stringify(
+        tables.map((table) => database.all(`SELECT * FROM ${table}`)),
+        (_, value) => (typeof value === "bigint" ? String(value) : value),
+      );
+    for (const text of texts) {
+      const before = everything();
+      database.all(`${text} RETURNING 1`);
+      if (everything() === before) throw new Error(`this changes nothing: ${text}`);
+    }
     database.close();
   };
 
@@ -36,11 +46,13 @@ const later = () => Date.now() + 60_000;
 
 const oneOf = (machine: string, more = "") => `(SELECT id FROM actors WHERE machine = '${machine}' ${more} ORDER BY id LIMIT 1)`;
 const okTask = oneOf("task", "AND address LIKE 'task/ok-%' AND status = 'done'");
+/** How an attempt ended well. A crash may have taken the first attempt of any task. */
+const okEnd = `(SELECT history.id FROM history JOIN actors ON actors.id = actor WHERE machine = 'assignment' AND address LIKE 'task/ok-%' AND type = 'ENDED' AND event LIKE '%"outcome":"ok"%' ORDER BY history.id LIMIT 1)`;
 /** An attempt that failed, after which there was another one. */
 const firstAttempt = "(SELECT actor FROM history JOIN actors ON actors.id = actor WHERE address LIKE 'task/flaky-%/assignment~%' AND type = 'ENDED' LIMIT 1)";
 
 export const tamperings: ReadonlyArray<Tampering> = [
-  { rule: "the stored state is the fold of its history", work: "tasks", moment: "end", tamper: sql(`UPDATE states SET state = replace(state, '"losses":0', '"losses":7') WHERE actor = ${okTask}`) },
+  { rule: "the stored state is the fold of its history", work: "tasks", moment: "end", tamper: sql(`UPDATE states SET state = replace(state, '"losses":', '"losses":7') WHERE actor = ${okTask}`) },
   { rule: "the stored state is the fold of its history", work: "tasks", moment: "end", tamper: sql(`UPDATE history SET state_hash = 'AAAAAAAAAAAAAAAAAAAAAA' WHERE actor = ${okTask} AND seq = 2`) },
   { rule: "the stored state is the fold of its history", work: "bank", moment: "end", tamper: sql(`UPDATE history SET outcome = 'ignored' WHERE actor = ${oneOf("account")} AND seq = 2`) },
   {
@@ -58,7 +70,7 @@ export const tamperings: ReadonlyArray<Tampering> = [
   { rule: "no actor without state and history, no row without its actor", work: "tasks", moment: "end", tamper: sql(`DELETE FROM actors WHERE id = ${okTask}`) },
   { rule: "sequences run from 1 without gaps, and time never goes back", work: "tasks", moment: "end", tamper: sql(`DELETE FROM history WHERE actor = ${okTask} AND seq = 2`) },
   { rule: "sequences run from 1 without gaps, and time never goes back", work: "bank", moment: "end", tamper: sql("UPDATE history SET at = at - 10000 WHERE id = 40") },
-  { rule: "a wake is never later than the earliest timer", work: "tasks", moment: "crash", tamper: sql("UPDATE wakes SET due = due + 100000") },
+  { rule: "a wake is never later than the earliest timer", work: "tasks", moment: "crash", tamper: sql("UPDATE wakes SET due = due + 100000000000") },
   { rule: "parents and children know each other", work: "tasks", moment: "crash", tamper: sql("UPDATE actors SET status = 'done' WHERE machine = 'assignment' AND status = 'active'") },
   { rule: "parents and children know each other", work: "tasks", moment: "end", tamper: sql("UPDATE actors SET status = 'active' WHERE machine = 'assignment'") },
   { rule: "what is owed was asked for", work: "bank", moment: "crash", tamper: sql(`INSERT INTO effects VALUES (99999, ${oneOf("account")}, 5000, 'record', '')`) },
@@ -76,7 +88,7 @@ export const tamperings: ReadonlyArray<Tampering> = [
     rule: "a done task has exactly one successful result",
     work: "tasks",
     moment: "end",
-    tamper: sql(`UPDATE history SET event = replace(event, '"outcome":"ok"', '"outcome":"error"') WHERE actor = ${oneOf("assignment", "AND address LIKE 'task/ok-%'")} AND type = 'ENDED'`),
+    tamper: sql(`UPDATE history SET event = replace(event, '"outcome":"ok"', '"outcome":"error"') WHERE id = ${okEnd}`),
   },
   {
     rule: "attempts stay within their budget and are all counted",
