@@ -19,6 +19,8 @@ interface Client {
   request: Request | undefined;
 }
 
+type Wish = "start" | "transfer" | "tell" | "set" | "stop" | "recall" | "giveUp" | "break" | "ball" | "ask" | "family" | "till" | "beacon" | "write" | "submit" | "cancel" | "message" | "handOut";
+
 const machinesToStart = [
   "account",
   "account",
@@ -47,21 +49,23 @@ const machinesToStart = [
   "writer",
 ] as const;
 
-/** Machines that a world starts more of, by what it wants most. */
+/** What a world does most of: the machines that it starts more of, and the wishes that it has more often. */
 const focuses = {
-  start: ["account", "herald"],
-  submit: ["account"],
-  recall: ["parcel"],
-  giveUp: ["parcel"],
-  family: ["family"],
-  till: ["till"],
-  beacon: ["beacon"],
-  write: ["writer"],
-  set: ["alarm"],
-  break: ["fragile", "brittle"],
-  ask: ["account"],
-  message: ["account"],
-} as const;
+  start: { machines: ["account", "herald"], wishes: [] },
+  submit: { machines: ["account"], wishes: ["submit", "cancel"] },
+  recall: { machines: ["parcel"], wishes: ["recall"] },
+  family: { machines: ["family"], wishes: ["family"] },
+  till: { machines: ["till"], wishes: ["till"] },
+  beacon: { machines: ["beacon"], wishes: ["beacon"] },
+  write: { machines: ["writer"], wishes: ["write"] },
+  set: { machines: ["alarm"], wishes: ["set", "stop"] },
+  break: { machines: ["fragile", "brittle"], wishes: ["break"] },
+  ask: { machines: ["account"], wishes: ["ask"] },
+  callBack: { machines: ["parcel"], wishes: ["recall", "start"] },
+} as const satisfies Readonly<Record<string, { readonly machines: ReadonlyArray<string>; readonly wishes: ReadonlyArray<Wish> }>>;
+
+/** How much more often: a world is small, and goes deep in one direction rather than a step in each. */
+const focusFactor = 10;
 
 /** Errors after which nothing of the call is stored, whatever else went wrong. */
 const nothingStored: ReadonlySet<string> = new Set(["EngineDegraded", "EngineBusy"]);
@@ -74,14 +78,13 @@ export class Clients {
   readonly #tasks: Array<string> = [];
   readonly #acknowledged: Array<string> = [];
   readonly #seqs = new Map<string, Receipt>();
-  /** What this world wants most. */
-  readonly #focus: keyof typeof focuses;
+  readonly #focus: (typeof focuses)[keyof typeof focuses];
   #ops = 0;
   #calls = 0;
 
   constructor(world: World, count: number) {
     this.#world = world;
-    this.#focus = world.source.pick("focus", Object.keys(focuses) as Array<keyof typeof focuses>);
+    this.#focus = world.source.pick("focus", Object.values(focuses));
     this.#clients = Array.from({ length: count }, (_, index) => ({ name: `client ${index + 1}`, request: undefined }));
   }
 
@@ -116,7 +119,7 @@ export class Clients {
       const ids = this.#started[machine];
       return ids === undefined ? undefined : source.pick("which", ids);
     };
-    const weights = {
+    const weights: Record<Wish, number> = {
       start: this.#ops < 10 ? 25 : 3,
       transfer: 6,
       tell: 3,
@@ -136,7 +139,8 @@ export class Clients {
       message: plan.broker === undefined ? 0 : 70,
       handOut: plan.broker === undefined ? 0 : 25,
     };
-    const kind = source.weighted("wish", { ...weights, ...(this.#focus === "start" ? {} : { [this.#focus]: 5 * weights[this.#focus] }) });
+    for (const wish of this.#focus.wishes) weights[wish] *= focusFactor;
+    const kind = source.weighted("wish", weights);
     switch (kind) {
       case "transfer": {
         const [from, to] = [known("account"), known("account")];
@@ -249,9 +253,10 @@ export class Clients {
 
   #start(op: string): Request {
     const { source } = this.#world;
-    const machine = source.pick("machine", source.chance("focused", 0.4) ? focuses[this.#focus] : machinesToStart);
+    const isFocused = source.chance("focused", 0.6);
+    const machine = source.pick("machine", isFocused ? this.#focus.machines : machinesToStart);
     const ids = (this.#started[machine] ??= []);
-    const address = `${machine}/${this.#world.source.whole("id", 1, machine === "account" ? 5 : 3)}`;
+    const address = `${machine}/${source.whole("id", 1, machine === "account" ? 5 : isFocused ? 8 : 3)}`;
     const input = machine === "herald" ? { accounts: [...(this.#started.account ?? [])] } : undefined;
     return {
       op,

@@ -101,7 +101,7 @@ export class Outdoors {
 
   /** At the very moment at which it ends nobody wants it any more. */
   recall(process: SimProcess | undefined, child: string): void {
-    if (this.#world.isHealing || process?.isOpen !== true || !this.#world.source.chance("recalledAtTheEnd", 0.7)) return;
+    if (process?.isOpen !== true || !this.#world.source.chance("recalledAtTheEnd", 0.7)) return;
     process.engine?.report(parentAddress(child) ?? "", { type: "RECALL", op: "report" });
   }
 }

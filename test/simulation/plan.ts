@@ -32,13 +32,13 @@ const sqliteEvery = 20;
 export const planOf = (source: Source): Plan => {
   const broker = brokerPlanOf(source);
   // What happens between endpoints takes steps too.
-  const more = broker === undefined ? 0 : 800;
+  const more = broker === undefined ? 0 : 500;
   return {
     rates: drawRates(source),
     store: source.seed % sqliteEvery === 7 ? "sqlite" : "memory",
-    steps: source.whole("plan", 200, 600) + more,
+    steps: source.whole("plan", 100, 300) + more,
     clients: source.whole("plan", 1, 8) + (broker === undefined ? 0 : 4),
-    ops: source.whole("plan", 20, 100),
+    ops: source.whole("plan", 12, 50),
     slots: source.whole("plan", 1, 3),
     broker,
     limits: {

@@ -147,10 +147,6 @@ export class World {
     return happening;
   }
 
-  /** Nothing goes wrong any more. */
-  get isHealing(): boolean {
-    return this.#healing;
-  }
   get isStoreGone(): boolean {
     return this.now < this.#goneUntil;
   }
