@@ -65,6 +65,10 @@ export const taskViews = ({ stage, page: shown, open, look }: Seen): void => {
     const asks = page.getByRole("region", { name: "It asks" });
     await asks.getByText("In which form do you want the report?").waitFor();
     await until(() => page.locator("[data-state='task.parked']").getAttribute("class")).toContain("active");
+    // The way that it came, and the step that it took last: the line in the box, and the arrow.
+    await until(() => page.locator("[data-edge='task.queued:event ASSIGN:0']").getAttribute("class")).toContain("taken");
+    expect(await page.locator("[data-arrow='task.queued→task.active']").getAttribute("class")).toContain("taken");
+    expect(await page.locator("[data-arrow='task.deciding→task.parked']").getAttribute("class")).toContain("fresh");
     // A chart too large to be read at once is shown where its actor stands.
     await until(() => readable(page, "task.parked")).toBe(true);
     await asks.getByLabel("format").selectOption("html");
@@ -77,6 +81,21 @@ export const taskViews = ({ stage, page: shown, open, look }: Seen): void => {
     await until(() => page.getByRole("region", { name: "It asks" }).count()).toBe(0);
     expect(await stage().dispatcher.get("report-may")).toMatchObject({ state: "done", result: { format: "html", pages: 12 } });
     expect(await stage().engine.history("task/report-may")).toContainEqual(expect.objectContaining({ event: expect.objectContaining({ type: "ANSWER", by: "inspector", why: "for the web site" }) }));
+  });
+
+  it("draws a machine with too many arrows for labels: each transition a line where it starts, with its count", async () => {
+    const page = shown();
+    await open("overview");
+    await page.getByRole("navigation").getByRole("link", { name: /^task/ }).last().click();
+    const line = page.locator("[data-edge='task.queued:event ASSIGN:0']");
+    await until(() => line.innerText()).toMatch(/^ASSIGN\s*→ active\s*\d$/);
+    expect(await page.locator(".edge-label").count()).toBe(0);
+    expect(await page.locator("[data-edge='task.queued:event EXPIRE:0']").getAttribute("class")).toContain("never");
+    await page.locator("[data-state='task.deciding']").click();
+    await until(() => page.locator("[data-arrow='task.deciding→task.parked']").getAttribute("class")).toContain("chosen");
+    expect(await page.locator("[data-arrow='task.queued→task.active']").getAttribute("class")).not.toContain("chosen");
+    for (let times = 0; times < 4; times++) await page.getByRole("button", { name: "Zoom in" }).click();
+    await look("large-chart");
   });
 
   it("shows workers with their tasks and queues with their room, live, and gives orders there and on a task's page", async () => {

@@ -74,7 +74,7 @@ describe("inspector > page", () => {
     await until(() => page.getByRole("region", { name: "Dead letters" }).innerText()).toContain("3");
     expect(await page.getByRole("region", { name: "Machines" }).innerText()).toContain("awaitingApproval");
     expect(await page.getByRole("region", { name: "Incidents" }).innerText()).toContain("the printer is out of paper");
-    expect(await page.getByRole("region", { name: "Outboxes" }).innerText()).toContain("3 pending");
+    await until(() => page.getByRole("region", { name: "Outboxes" }).innerText()).toContain("3 pending");
     await look("overview");
   });
 

@@ -3,7 +3,7 @@ import { memo, type ReactNode, useEffect, useMemo, useRef } from "react";
 import type { Graph, GraphEdge, GraphNode } from "../../wire.ts";
 import { countText } from "../moment.ts";
 import type { Layout } from "./layout.ts";
-import { edgeText, type Row } from "./plan.ts";
+import { causeText, edgeText, type Row } from "./plan.ts";
 import { useLayout } from "./use-layout.ts";
 
 /** What is shown in a chart beside the chart. */
@@ -57,23 +57,40 @@ const StateBox = memo(({ data }: NodeProps<Node<StateData>>) => {
           </span>
         ) : null}
       </div>
-      {rows.map((row) => (
-        <div key={`${row.kind} ${row.edge?.id ?? row.text}`} className={`state-row ${row.kind} ${edgeWords(row.edge, overlay)}`} data-edge={row.edge?.id} title={row.text}>
-          <span className="state-row-text">{row.text}</span>
-          <EdgeCount edge={row.edge} overlay={overlay} />
-        </div>
-      ))}
+      {rows.map(({ kind, text, edge, to }) =>
+        edge === undefined ? (
+          <div key={`${kind} ${text}`} className={`state-row ${kind}`} title={text}>
+            <span className="state-row-text">{text}</span>
+          </div>
+        ) : (
+          <div key={edge.id} className={`state-row edge ${edge.kind} ${edgeWords(edge, overlay)}`} data-edge={edge.id} title={titleOf(edge, text)}>
+            <span className="state-row-text">
+              <Cause edge={edge} />
+            </span>
+            {to === undefined ? null : <span className="state-row-to">→ {to}</span>}
+            <EdgeCount edge={edge} overlay={overlay} />
+          </div>
+        ),
+      )}
     </div>
   );
 });
 
-const EdgeCount = ({ edge, overlay }: { readonly edge: GraphEdge | undefined; readonly overlay: Overlay }) => {
-  const count = edge === undefined ? 0 : (overlay.edgeCounts?.[edge.id] ?? 0);
+const Cause = ({ edge }: { readonly edge: GraphEdge }) => (
+  <>
+    <b>{causeText(edge)}</b>
+    {edge.guard === undefined ? null : <i> [{edge.guard}]</i>}
+  </>
+);
+
+const titleOf = ({ actions }: GraphEdge, text: string): string => `${text}${actions.length > 0 ? `\n${actions.join(", ")}` : ""}`;
+
+const EdgeCount = ({ edge, overlay }: { readonly edge: GraphEdge; readonly overlay: Overlay }) => {
+  const count = overlay.edgeCounts?.[edge.id] ?? 0;
   return count > 0 ? <span className="edge-count">{countText(count)}</span> : null;
 };
 
-const edgeWords = (edge: GraphEdge | undefined, { fresh, taken, edgeCounts, faint, marks }: Overlay): string => {
-  if (edge === undefined) return "";
+const edgeWords = (edge: GraphEdge, { fresh, taken, edgeCounts, faint, marks }: Overlay): string => {
   const isTaken = taken?.has(edge.id) === true || (edgeCounts?.[edge.id] ?? 0) > 0;
   return [fresh?.has(edge.id) === true ? "fresh" : isTaken ? "taken" : faint === true ? "never" : "", marks?.[edge.id] ?? ""].join(" ");
 };
@@ -102,7 +119,7 @@ const pathOf = (points: ReadonlyArray<{ readonly x: number; readonly y: number }
   return path;
 };
 
-const Arrows = memo(({ layout, overlay, name }: { readonly layout: Layout; readonly overlay: Overlay; readonly name: string }) => (
+const Arrows = memo(({ layout, overlay, name, selected }: { readonly layout: Layout; readonly overlay: Overlay; readonly name: string; readonly selected: string | undefined }) => (
   <ViewportPortal>
     <svg className="arrows" width={layout.width} height={layout.height} aria-hidden="true">
       <defs>
@@ -113,10 +130,19 @@ const Arrows = memo(({ layout, overlay, name }: { readonly layout: Layout; reado
         ))}
       </defs>
       {layout.arrows.map(({ id, points }) => {
-        const words = (layout.plan.bundles.get(id) ?? []).map((edge) => edgeWords(edge, overlay)).join(" ");
+        const edges = layout.plan.bundles.get(id) ?? [];
+        const words = edges.map((edge) => edgeWords(edge, overlay)).join(" ");
         const kind = words.includes("fresh") ? "fresh" : words.includes("taken") ? "taken" : words.includes("never") && !words.includes("taken") ? "never" : "plain";
         const mark = words.includes("added") ? "added" : words.includes("removed") ? "removed" : words.includes("changed") ? "changed" : "";
-        return <path key={id} data-arrow={id} className={`arrow ${kind} ${mark}`} d={pathOf(points)} markerEnd={`url(#${name}-${kind === "never" ? "plain" : kind})`} />;
+        return (
+          <path
+            key={id}
+            data-arrow={id}
+            className={`arrow ${kind} ${mark} ${edges.some(({ source }) => source === selected) ? "chosen" : ""}`}
+            d={pathOf(points)}
+            markerEnd={`url(#${name}-${kind === "never" ? "plain" : kind})`}
+          />
+        );
       })}
     </svg>
     {layout.arrows.flatMap(({ id, label }) =>
@@ -125,15 +151,9 @@ const Arrows = memo(({ layout, overlay, name }: { readonly layout: Layout; reado
         : [
             <div key={id} className="edge-label" data-label={id} style={{ transform: `translate(${label.x}px, ${label.y}px)`, width: label.width, height: label.height }}>
               {(layout.plan.bundles.get(id) ?? []).map((edge) => (
-                <div
-                  key={edge.id}
-                  className={`edge-row ${edge.kind} ${edgeWords(edge, overlay)}`}
-                  data-edge={edge.id}
-                  title={`${edgeText(edge)}${edge.actions.length > 0 ? `\n${edge.actions.join(", ")}` : ""}`}
-                >
+                <div key={edge.id} className={`edge-row ${edge.kind} ${edgeWords(edge, overlay)}`} data-edge={edge.id} title={titleOf(edge, edgeText(edge))}>
                   <span className="edge-text">
-                    <b>{edgeText({ ...edge, guard: undefined } as unknown as GraphEdge)}</b>
-                    {edge.guard === undefined ? null : <i> [{edge.guard}]</i>}
+                    <Cause edge={edge} />
                   </span>
                   <EdgeCount edge={edge} overlay={overlay} />
                 </div>
@@ -268,7 +288,7 @@ const Drawn = ({ graph, overlay, label, onSelect, selected, children }: ChartPro
             ? {}
             : { onSelectionChange: ({ nodes: [chosen] }: { readonly nodes: ReadonlyArray<Node> }) => chosen !== undefined && onSelect((chosen as Node<StateData>).data.node) })}
         >
-          <Arrows layout={layout} overlay={overlay} name={`m${graph.hash}`} />
+          <Arrows layout={layout} overlay={overlay} name={`m${graph.hash}`} selected={selected} />
           <Buttons />
           {layout.boxes.size > 28 ? <MiniMap pannable zoomable ariaLabel="Map of the chart" nodeBorderRadius={6} /> : null}
           {children}

@@ -31,10 +31,8 @@ export const layoutOf = async (elk: Pick<ELK, "layout">, graph: Graph, measure: 
       const points = sections.flatMap(({ startPoint, bendPoints = [], endPoint }) => [startPoint, ...bendPoints, endPoint]);
       arrows.push({ id, points, ...(label === undefined ? {} : { label: boxOf(`${id}#label`, label) }) });
     }
-    for (const child of node.children ?? []) {
-      boxes.set(child.id, boxOf(child.id, child));
-      visit(child);
-    }
+    boxes.set(node.id, boxOf(node.id, node));
+    for (const child of node.children ?? []) visit(child);
   };
   visit(placed);
   return { plan, width: placed.width ?? 0, height: placed.height ?? 0, boxes, arrows };

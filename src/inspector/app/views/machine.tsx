@@ -67,7 +67,7 @@ export const MachineView = ({ hash, machines }: { readonly hash: string; readonl
                   </dd>,
                 ])}
               </dl>
-              <p className="quiet small">Counts beside arrows: how often each was taken since somebody watches. Choose a state to see more.</p>
+              <p className="quiet small">Counts beside transitions: how often each was taken since somebody watches. Choose a state to see more of it, and its arrows.</p>
             </Panel>
           ) : (
             <Panel
