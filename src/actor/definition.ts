@@ -15,6 +15,7 @@ import {
 import { childAddress } from "../domain/address.ts";
 import type { Early } from "../domain/envelope.ts";
 import { defaultLimits, type Limits } from "../domain/limits.ts";
+import { said } from "../domain/names.ts";
 import { checkEarly, checkMachine } from "./check.ts";
 import { orderedValue, putInDocumentOrder } from "./order.ts";
 import { ActorReference } from "./reference.ts";
@@ -78,7 +79,7 @@ export interface DefineOptions {
  * opens many engines, as tests do, looks at each machine once.
  */
 export const define = (machine: AnyStateMachine, options: DefineOptions = {}): Definition => {
-  if (!(machine instanceof StateMachine)) throw new MachineRefused("?", ["this is not an XState machine: pass what createMachine() or setup().createMachine() returned"]);
+  if (!(machine instanceof StateMachine)) throw new MachineRefused(foreignId(machine), [foreign(machine)]);
   const limits = options.limits ?? defaultLimits;
   const actions = options.actions === "any" ? "any" : [...(options.actions ?? [])].sort();
   const key = JSON.stringify([limits.microstepsMax, actions, options.early]);
@@ -88,6 +89,14 @@ export const define = (machine: AnyStateMachine, options: DefineOptions = {}): D
   prepared.set(machine, made);
   return { ...known, limits };
 };
+
+const isForeign = (machine: unknown): machine is { readonly id: unknown } => typeof machine === "object" && machine !== null && "implementations" in machine && "root" in machine;
+const foreignId = (machine: unknown): string => (isForeign(machine) ? String(machine.id) : "?");
+/** Why something is no machine here. A second copy of XState is a frequent reason, and the least visible one. */
+const foreign = (machine: unknown): string =>
+  isForeign(machine)
+    ? 'another copy of xstate made this machine; "npm ls xstate" must list one copy: install the version that taskwright asks for'
+    : `this is not an XState machine, but ${said(machine)}: pass what createMachine() or setup().createMachine() returned`;
 
 /** A definition but for the limits that matter only when something is stepped. */
 type Prepared = Omit<Definition, "limits">;

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
-import { nearMatches } from "./near.ts";
+import { nearMatches } from "../domain/near.ts";
 import { type Refused, refused } from "./refused.ts";
 import { allOf } from "./stored-tasks.ts";
 

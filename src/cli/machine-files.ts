@@ -7,7 +7,7 @@ import type { AnyStateMachine } from "xstate";
 import { isMachine } from "../actor/index.ts";
 import { type DurableMachine, isDurable } from "../engine/index.ts";
 import { leftOut } from "./module-text.ts";
-import { nearMatches } from "./near.ts";
+import { nearMatches } from "../domain/near.ts";
 import { type Refused, refused } from "./refused.ts";
 
 /** A machine that a module exports, with its options where they are exported with it. */

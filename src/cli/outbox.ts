@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import { type EntryView, entryView, listOutboxes, outboxAddress, type OutboxView, outboxView } from "../delivery/index.ts";
 import type { EntryRow, Journal, JournalError } from "../journal/index.ts";
 import { durationText } from "./duration.ts";
-import { nearMatches } from "./near.ts";
+import { nearMatches } from "../domain/near.ts";
 import { type Refused, refused } from "./refused.ts";
 import { timeText } from "./standing.ts";
 import { openPlace } from "./stored-tasks.ts";

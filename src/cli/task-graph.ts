@@ -1,4 +1,4 @@
-import { didYouMean } from "./near.ts";
+import { didYouMean } from "../domain/near.ts";
 
 /** What is wrong with an input, and on which line (counted from 1). */
 export interface Problem {

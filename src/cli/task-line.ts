@@ -3,7 +3,7 @@ import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { wrongId } from "../domain/address.ts";
 import { durationMs } from "./duration.ts";
-import { didYouMean } from "./near.ts";
+import { didYouMean } from "../domain/near.ts";
 
 /** Replaces what Effect would say of each member of a union by one sentence. */
 const says = (message: string) => ({ message: () => ({ message, override: true }) });

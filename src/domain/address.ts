@@ -1,3 +1,5 @@
+import { said } from "./names.ts";
+
 /**
  * Where an actor lives: `machine/id` for an actor that a host started, and the parent's address, a slash and the
  * child's id for a child: `task/42/assignment`. The path is the supervision tree.
@@ -14,7 +16,7 @@ export const isStorable = (text: string): boolean => !/\u0000|\p{Surrogate}/u.te
 
 /** Says what is wrong with the id of an actor, or nothing. */
 export const wrongId = (id: unknown): string | undefined => {
-  if (typeof id !== "string" || id === "") return "an actor's id must be a non-empty string";
+  if (typeof id !== "string" || id === "") return `an actor's id must be a non-empty string, got ${said(id)}`;
   if (id.length > idLengthMax) return `an actor's id has at most ${idLengthMax} characters`;
   if (refused.test(id)) return "an actor's id has no slash, no control characters and no half of a surrogate pair";
   if (id === "__proto__") return "the id __proto__ is refused";

@@ -1,3 +1,5 @@
+import { checkNames } from "./names.ts";
+
 /**
  * Every bound of the engine, once, with its unit, its default and its reason.
  * A host overrides single values; `checkLimits` proves the relations between them at start.
@@ -104,8 +106,9 @@ export class BeyondLimit extends Error {
 
 /** Returns what is wrong with `limits`, in words; an empty list means that they fit together. */
 export const checkLimits = (limits: Limits): ReadonlyArray<string> => {
-  const wrong: Array<string> = [];
-  for (const [name, value] of Object.entries(limits)) {
+  const wrong = [...checkNames(limits, defaultLimits)];
+  for (const name of Object.keys(defaultLimits) as ReadonlyArray<keyof Limits>) {
+    const value = limits[name];
     if (!Number.isSafeInteger(value) || value <= 0) wrong.push(`${name} must be a positive whole number, got ${String(value)}`);
   }
   if (limits.leaseMs <= 3 * limits.heartbeatMs) wrong.push("leaseMs must be more than 3 × heartbeatMs, so that two lost renewals do not cost the journal");

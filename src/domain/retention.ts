@@ -1,3 +1,5 @@
+import { type AllNames, checkNames } from "./names.ts";
+
 /**
  * How long an actor that has ended, and the history of each, are kept. It is declared for the actors that a host starts
  * and holds for everything below them. What is left out is kept for ever.
@@ -15,12 +17,12 @@ export interface Retention {
 
 /** Says in words what is wrong with a retention. */
 export const checkRetention = (retention: Retention): ReadonlyArray<string> => {
-  const wrong: Array<string> = [];
+  const wrong = [...checkNames(retention, names)];
+  if (typeof retention !== "object") return wrong;
   for (const [name, value] of Object.entries(retention)) {
-    if (!names.has(name)) wrong.push(`there is no ${name} (there are: ${[...names].join(", ")})`);
-    else if (value !== undefined && (!Number.isSafeInteger(value) || value < 0)) wrong.push(`${name} must be a whole number, at least 0, got ${String(value)}`);
+    if (Object.hasOwn(names, name) && value !== undefined && (!Number.isSafeInteger(value) || value < 0)) wrong.push(`${name} must be a whole number, at least 0, got ${String(value)}`);
   }
   return wrong;
 };
 
-const names: ReadonlySet<string> = new Set(["finishedForMs", "finishedMax", "historyForMs", "historyMax"] satisfies ReadonlyArray<keyof Retention>);
+const names: AllNames<Retention> = { finishedForMs: true, finishedMax: true, historyForMs: true, historyMax: true };

@@ -1,3 +1,5 @@
+import { type AllNames, checkNames } from "./names.ts";
+
 /** What happens to an actor whose transition threw. The event is among the dead letters in every case. */
 export type Strategy =
   /** It goes on from the state it had. */
@@ -23,9 +25,12 @@ export interface Supervision {
 const strategies: ReadonlyArray<Strategy> = ["resume", "restart", "stop", "escalate"];
 const scopes: ReadonlyArray<Scope> = ["one_for_one", "one_for_all", "rest_for_one"];
 
+const names: AllNames<Supervision> = { strategy: true, restartsMax: true, withinMs: true, scope: true };
+
 /** Says in words what is wrong with the options of a machine's supervision; nothing if they can be carried out. */
-export const checkSupervision = ({ strategy, restartsMax, withinMs, scope }: Supervision): ReadonlyArray<string> => {
-  const wrong: Array<string> = [];
+export const checkSupervision = (given: Partial<Supervision>): ReadonlyArray<string> => {
+  const wrong = [...checkNames(given, names)];
+  const { strategy, restartsMax, withinMs, scope } = { ...defaultSupervision, ...given };
   if (!strategies.includes(strategy)) wrong.push(`strategy must be one of ${strategies.join(", ")}, got ${JSON.stringify(strategy)}`);
   if (!scopes.includes(scope)) wrong.push(`scope must be one of ${scopes.join(", ")}, got ${JSON.stringify(scope)}`);
   if (!Number.isSafeInteger(restartsMax) || restartsMax < 0) wrong.push(`restartsMax must be a whole number, 0 or more, got ${restartsMax}`);

@@ -14,6 +14,7 @@ import type { Audience } from "./audience.ts";
 import type { ActorToStart, ActorView, AskOptions, Engine, EngineStatus, SendOptions, SentEvent, StartOptions } from "./engine.ts";
 import { limitOf } from "./bounds.ts";
 import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
+import { callNames, demandMigrateOptions, demandNames, timeoutOf } from "./given.ts";
 import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import { admit, admitEvent, type Delivery, nameOf, type Receipt } from "./intake.ts";
 import { makeLetterCalls } from "./letter-calls.ts";
@@ -96,6 +97,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
   };
   const postStart = (machine: string, id: string, input: unknown, startOptions: StartOptions | undefined, settle: Settle): void => {
     try {
+      if (startOptions !== undefined) demandNames(rootAddress(machine, id), startOptions, callNames.start);
       loop.post({ ...startOf(machine, id, input, startOptions?.by), settle });
     } catch (error) {
       settle(refused(error), undefined);
@@ -128,8 +130,10 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     checkAddress(address);
     return admitEvent(address, event, limits);
   };
-  const postSend = (address: Address, event: SentEvent, { key, by }: SendOptions = {}, settle: Settle, replyTo?: ActorReference): void => {
+  const postSend = (address: Address, event: SentEvent, sendOptions: SendOptions | undefined, settle: Settle, replyTo?: ActorReference): void => {
     try {
+      demandNames(address, sendOptions, replyTo === undefined ? callNames.send : callNames.ask);
+      const { key, by } = sendOptions ?? {};
       const from = nameOf(address, by);
       const wrong = key === undefined ? undefined : wrongKey(key);
       if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
@@ -177,10 +181,8 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       return yield* Effect.try({ try: () => viewOfRow(row), catch: (error) => error as ActorParked });
     });
   /** Fails after `ms` of the engine's own time. */
-  const orTimedOut = <A, E, R>(effect: Effect.Effect<A, E, R>, address: Address, what: string, timeout: Duration.DurationInput | undefined): Effect.Effect<A, E | TimedOut, R> => {
-    if (timeout === undefined) return effect;
-    const ms = Duration.toMillis(timeout);
-    if (!Number.isFinite(ms)) return effect;
+  const orTimedOut = <A, E, R>(effect: Effect.Effect<A, E, R>, address: Address, what: string, ms: number | undefined): Effect.Effect<A, E | TimedOut, R> => {
+    if (ms === undefined || !Number.isFinite(ms)) return effect;
     const over = Effect.async<never, TimedOut>((resume) => {
       const cancel = time.wakeAt(time.now() + ms, () => resume(new TimedOut({ address, what, ms })));
       return Effect.sync(cancel);
@@ -217,7 +219,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       }
     },
     ask: (address, event, askOptions: AskOptions = {}) =>
-      Effect.flatMap(waiter, () => {
+      Effect.flatMap(Effect.zipRight(waiter, timeoutOf(address, askOptions, callNames.ask, "30 seconds")), (ms) => {
         const replyTo = new ActorReference(`ask/${owner.id}.${++asked}`);
         const answer = Effect.async<SentEvent, SendError | Unanswered>((resume) => {
           audience.asking.set(replyTo.address, (reply) => resume(Effect.succeed(reply)));
@@ -233,9 +235,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
             replyTo,
           );
         });
-        return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, askOptions.timeout ?? "30 seconds").pipe(
-          Effect.ensuring(Effect.sync(() => audience.asking.delete(replyTo.address))),
-        );
+        return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, ms).pipe(Effect.ensuring(Effect.sync(() => audience.asking.delete(replyTo.address))));
       }),
     can: (address, event) =>
       Effect.gen(function* () {
@@ -254,7 +254,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       }),
     snapshot,
     waitFor: (address, predicate, waitOptions) =>
-      Effect.flatMap(waiter, () => {
+      Effect.flatMap(Effect.zipRight(waiter, timeoutOf(address, waitOptions, callNames.waitFor)), (ms) => {
         let stop = () => {};
         const satisfied = Effect.async<ActorView, SendError | JournalError>((resume) => {
           const look = (view: ActorView) => {
@@ -267,7 +267,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
           stop = audience.watch(address, (actor) => look(copyOf(actor)));
           Effect.runCallback(snapshot(address), { onExit: (exit) => (exit._tag === "Success" ? look(exit.value) : resume(exit)) });
         });
-        return orTimedOut(Effect.raceFirst(satisfied, untilClosed), address, "the awaited state was not reached", waitOptions?.timeout).pipe(Effect.ensuring(Effect.sync(() => stop())));
+        return orTimedOut(Effect.raceFirst(satisfied, untilClosed), address, "the awaited state was not reached", ms).pipe(Effect.ensuring(Effect.sync(() => stop())));
       }),
     history: (address, { after = 0, limit = 1_000 } = {}) =>
       Effect.map(journal.history(address, after, limit), (rows) =>
@@ -309,7 +309,8 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     counts: journal.counts,
     ...makeLetterCalls(journal, loop, limits),
     parked: ({ after = 0, limit = 100 } = {}) => findParked({ journal, registry, now: time.now }, after, limit),
-    migrate: (machine, migrateOptions = {}) => migrateAll({ journal, registry, now: time.now, post: (delivery) => loop.post(delivery) }, machine, migrateOptions),
+    migrate: (machine, migrateOptions = {}) =>
+      Effect.zipRight(demandMigrateOptions(migrateOptions), migrateAll({ journal, registry, now: time.now, post: (delivery) => loop.post(delivery) }, machine, migrateOptions)),
     buildOf: (address) => Effect.map(journal.buildOf(address), (row) => (row === undefined ? undefined : { build: row.build, epoch: row.epoch, since: row.at })),
     observe: (listener) => {
       audience.transitions.add(listener);

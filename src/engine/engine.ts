@@ -10,7 +10,20 @@ import type { Failure } from "../domain/json.ts";
 import type { JournalError } from "../journal/index.ts";
 import type { ActorFilter, CountRow, OwnerRow } from "../journal/index.ts";
 import type { Limits } from "../domain/limits.ts";
-import type { ActorFailed, EngineBusy, EngineClosed, EngineDegraded, SendError, InvalidEvent, PayloadTooLarge, TimedOut, Unanswered, UnknownDeadLetter, UnknownMachine } from "./errors.ts";
+import type {
+  ActorFailed,
+  EngineBusy,
+  EngineClosed,
+  EngineDegraded,
+  SendError,
+  InvalidEvent,
+  InvalidOptions,
+  PayloadTooLarge,
+  TimedOut,
+  Unanswered,
+  UnknownDeadLetter,
+  UnknownMachine,
+} from "./errors.ts";
 import type { ActorHandle } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
@@ -65,7 +78,7 @@ export interface Engine {
   readonly list: (filter: Partial<ActorFilter>) => Effect.Effect<ReadonlyArray<ActorView>, JournalError>;
   readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
   /** What could not be handled, oldest first; page with `after`. */
-  readonly deadLetters: (filter?: LetterFilter) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError>;
+  readonly deadLetters: (filter?: LetterFilter) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError | InvalidOptions>;
   readonly deadLetter: (id: number) => Effect.Effect<DeadLetter, UnknownDeadLetter | JournalError>;
   /**
    * Delivers dead letters again, in the order of their ids, each in the transaction that removes it; one that fails
@@ -77,7 +90,7 @@ export interface Engine {
   /** Actors that no registered machine may go on with, and why. Looks at all of them: a page at a time, by `after`. */
   readonly parked: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<ParkedActor>, JournalError>;
   /** Moves the running actors of a machine to its current version now, instead of when each is next told something. */
-  readonly migrate: (machine: string, options?: MigrateOptions) => Effect.Effect<MigrationReport, SendError | JournalError>;
+  readonly migrate: (machine: string, options?: MigrateOptions) => Effect.Effect<MigrationReport, SendError | JournalError | InvalidOptions>;
   /** Which build of the host wrote the actor's state last, and since when that build wrote. */
   readonly buildOf: (address: Address) => Effect.Effect<WrittenBy | undefined, JournalError>;
   /** Hears every stored transition, in order, on the engine's own stack: be quick. Returns how to stop. */
@@ -228,7 +241,7 @@ export interface TakeOptions {
 }
 
 /** If it is none of the first, some of the letters may be done already; asking again goes on with the rest. */
-export type LetterError = UnknownDeadLetter | InvalidEvent | PayloadTooLarge | EngineBusy | EngineDegraded | EngineClosed | JournalError;
+export type LetterError = UnknownDeadLetter | InvalidOptions | InvalidEvent | PayloadTooLarge | EngineBusy | EngineDegraded | EngineClosed | JournalError;
 
 export interface EngineStatus {
   readonly state: EngineState;

@@ -61,6 +61,7 @@ export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed"
   readonly status = 422;
   readonly retryable = false;
   override get message() {
+    if (this.event === "taskwright.start") return `"${this.address}" could not start: ${this.detail}; correct the machine, or give it the input that it needs`;
     return `"${this.address}" could not handle "${this.event}": ${this.detail}; correct the machine (an event that it refused is among the dead letters)`;
   }
 }

@@ -6,6 +6,7 @@ import type { DeadLetterFilter, Journal, StoredDeadLetter } from "../journal/ind
 import type { DeadLetter, Engine, LetterChoice, LetterError, LetterFilter, SentEvent, TakeOptions } from "./engine.ts";
 import { type InvalidEvent, type PayloadTooLarge, UnknownDeadLetter } from "./errors.ts";
 import type { Limits } from "../domain/limits.ts";
+import { demandLetterFilter } from "./given.ts";
 import { admit, type Creation, nameOf, type OwedAction, type Taker } from "./intake.ts";
 import type { Loop } from "./loop.ts";
 
@@ -73,6 +74,7 @@ export const makeLetterCalls = (journal: Journal, loop: Loop, limits: Limits): P
     door.withPermits(1)(
       Effect.uninterruptible(
         Effect.gen(function* () {
+          if (!isIds(choice)) yield* demandLetterFilter(choice);
           const taker = yield* takerOf(options, limits);
           const ids = yield* idsOf(journal, choice);
           for (let next = 0; next < ids.length; next += pageSize) {
@@ -85,7 +87,14 @@ export const makeLetterCalls = (journal: Journal, loop: Loop, limits: Limits): P
       ),
     );
   return {
-    deadLetters: (filter = {}) => Effect.map(journal.deadLetters(storedFilter(filter, 100)), (rows) => rows.map(letterView)),
+    deadLetters: (filter = {}) =>
+      Effect.map(
+        Effect.zipRight(
+          demandLetterFilter(filter),
+          Effect.suspend(() => journal.deadLetters(storedFilter(filter, 100))),
+        ),
+        (rows) => rows.map(letterView),
+      ),
     deadLetter: (id) =>
       Effect.flatMap(journal.deadLetters({ ids: [id], limit: 1 }), ([row]) => (row === undefined ? Effect.fail(new UnknownDeadLetter({ ids: [id] })) : Effect.succeed(letterView(row)))),
     requeue: (letters, options) => take(letters, false, options),

@@ -9,6 +9,7 @@ import type { Address } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import { checkLimits, defaultLimits, type Limits } from "../domain/limits.ts";
+import { type AllNames, checkNames, said } from "../domain/names.ts";
 import { checkRetention, type Retention } from "../domain/retention.ts";
 import type { JournalOwned } from "../journal/index.ts";
 import { emptyTurn, Journal, JournalError } from "../journal/index.ts";
@@ -62,6 +63,20 @@ export interface LogEntry {
 
 type Machines = EngineOptions["machines"];
 
+export const engineOptionNames: AllNames<EngineOptions> = { machines: true, limits: true, retention: true, build: true, log: true, plugins: true, time: true };
+
+const checkOptions = (options: EngineOptions, limits: Limits): ReadonlyArray<string> => {
+  const { machines, plugins = [], log = () => {}, retention = {} } = options;
+  return [
+    ...checkNames(options, engineOptionNames),
+    ...(Array.isArray(machines) ? [] : [`machines must be a list of machines, got ${said(machines)}`]),
+    ...(Array.isArray(plugins) ? [] : [`plugins must be a list, got ${said(plugins)}`]),
+    ...(typeof log === "function" ? [] : [`log must be a function, got ${said(log)}`]),
+    ...checkLimits(limits).map((problem) => `limits: ${problem}`),
+    ...checkRetention(retention).map((problem) => `retention: ${problem}`),
+  ];
+};
+
 /** Opens an engine over the journal in the context; it is closed with the scope. Needs what the machines' effects need. */
 export const make = <const Given extends Machines>(
   options: EngineOptions & { readonly machines: Given },
@@ -69,7 +84,7 @@ export const make = <const Given extends Machines>(
   Effect.gen(function* () {
     const journal = yield* Journal;
     const limits: Limits = { ...defaultLimits, ...options.limits };
-    const problems = [...checkLimits(limits), ...checkRetention(options.retention ?? {}).map((problem) => `retention: ${problem}`)];
+    const problems = checkOptions(options, limits);
     if (problems.length > 0) return yield* new InvalidOptions({ problems });
     const plugins = options.plugins ?? [];
     const registry = yield* Effect.try({

@@ -1,5 +1,5 @@
 import * as Cause from "effect/Cause";
-import type * as Duration from "effect/Duration";
+import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
@@ -7,6 +7,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime";
 import * as Stream from "effect/Stream";
 import type { AnyStateMachine } from "xstate";
 import type { Address } from "../domain/address.ts";
+import { type AllNames, checkNames, said } from "../domain/names.ts";
 import type { ActorFilter, CountRow, Journal } from "../journal/index.ts";
 import { MemoryJournal, SqliteJournal } from "../journal/index.ts";
 import {
@@ -28,11 +29,12 @@ import {
   type WaitOptions,
   type WrittenBy,
 } from "./engine.ts";
-import { EngineClosed } from "./errors.ts";
+import { EngineClosed, InvalidOptions } from "./errors.ts";
+import { demandActorFilter, notDuration } from "./given.ts";
 import { type ActorHandle, demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineCore } from "./calls.ts";
-import { type EngineOptions, layer } from "./make.ts";
+import { type EngineOptions, engineOptionNames, layer } from "./make.ts";
 import type { ServicesOption } from "./services.ts";
 import type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
 import type { Transition } from "./turn.ts";
@@ -85,8 +87,11 @@ export interface Taskwright {
 export const openEngine = async <const Given extends OpenOptions["machines"]>(
   options: Omit<OpenOptions, "services"> & { readonly machines: Given } & ServicesOption<Given[number]>,
 ): Promise<Taskwright> => {
-  const journal = options.journal ?? (options.database === undefined ? MemoryJournal.layer() : SqliteJournal.layer({ file: options.database }));
-  const runtime = ManagedRuntime.make(layer(options as EngineOptions).pipe(Layer.provide(Layer.merge(journal as Layer.Layer<Journal>, (options.services ?? Layer.empty) as Layer.Layer<never>))));
+  const problems = checkOpenOptions(options);
+  if (problems.length > 0) throw new InvalidOptions({ problems });
+  const { database, journal: given, services = Layer.empty, ...engineOptions } = options as OpenOptions;
+  const journal = given ?? (database === undefined ? MemoryJournal.layer() : SqliteJournal.layer({ file: database }));
+  const runtime = ManagedRuntime.make(layer(engineOptions).pipe(Layer.provide(Layer.merge(journal as Layer.Layer<Journal>, services as Layer.Layer<never>))));
   let closed = false;
   const run = async <A>(effect: Effect.Effect<A, unknown, Engine>): Promise<A> => {
     if (closed) throw new EngineClosed({ detail: "it is closed" });
@@ -104,6 +109,8 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
   const receipt = (call: (settle: (error: unknown, receipt: Receipt | undefined) => void) => void): Promise<Receipt> =>
     new Promise((resolve, reject) => call((error, stored) => (error === undefined ? resolve(stored as Receipt) : reject(error))));
   const close = async (closeOptions?: { readonly grace?: Duration.DurationInput }) => {
+    const grace = closeOptions?.grace;
+    if (grace !== undefined && Duration.decodeUnknown(grace)._tag === "None") throw new InvalidOptions({ problems: [`close, grace: ${notDuration(grace)}`] });
     await Effect.runPromise(core.close(closeOptions));
     closed = true;
     await runtime.dispose();
@@ -125,7 +132,7 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     changes: (changeOptions) => run(core.changes(changeOptions)),
     historyStart: (address) => run(core.historyStart(address)),
     watch: (address) => Stream.toAsyncIterable(core.watch(address)),
-    list: (filter) => run(core.list(filter ?? {})),
+    list: (filter = {}) => run(Effect.zipRight(demandActorFilter(filter), core.list(filter))),
     counts: () => run(core.counts),
     deadLetters: (filter) => run(core.deadLetters(filter)),
     deadLetter: (id) => run(core.deadLetter(id)),
@@ -143,6 +150,19 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     effect: core,
   };
   return taskwright;
+};
+
+const openOptionNames: AllNames<OpenOptions> = { ...engineOptionNames, database: true, journal: true, services: true };
+
+/** What can be said of the options before there is a journal; the rest is looked at when the engine is made. */
+const checkOpenOptions = (options: unknown): ReadonlyArray<string> => {
+  const wrong = checkNames(options, openOptionNames);
+  if (typeof options !== "object" || options === null) return [`openEngine needs options: ${wrong.join()}; { machines, database } are the first two`];
+  const { database, journal } = options as Partial<OpenOptions>;
+  if (!("database" in options)) return wrong;
+  // An unset variable must not make an engine that keeps nothing.
+  if (database === undefined && journal === undefined) return [...wrong, "database is undefined; give the path of a file, or leave the option out for an engine in memory, which keeps nothing"];
+  return database === undefined || (typeof database === "string" && database !== "") ? wrong : [...wrong, `database must be the path of a file, got ${said(database)}`];
 };
 
 const inPromises: Mapping<"promise"> = {

@@ -1,3 +1,4 @@
+import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import type { AnyStateMachine } from "xstate";
 import { activity, activityActions } from "../../machines/activity.ts";
@@ -9,6 +10,7 @@ import type { Early } from "../domain/envelope.ts";
 import type { Address } from "../domain/address.ts";
 import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
+import { type AllNames, checkNames } from "../domain/names.ts";
 import { checkRetention, type Retention } from "../domain/retention.ts";
 import { RetryPolicy } from "../domain/retry.ts";
 import { checkSupervision, defaultSupervision, type Supervision } from "../domain/supervision.ts";
@@ -70,6 +72,25 @@ export type WithinTurn = (info: { readonly address: Address; readonly at: number
 export interface DurableMachine extends MachineOptions {
   readonly machine: AnyStateMachine;
 }
+
+const optionNames: AllNames<DurableMachine> = {
+  machine: true,
+  events: true,
+  input: true,
+  context: true,
+  output: true,
+  emitted: true,
+  supervision: true,
+  activities: true,
+  actions: true,
+  early: true,
+  current: true,
+  migrate: true,
+  retention: true,
+  keptBy: true,
+  within: true,
+};
+const activityNames: AllNames<ActivityOptions> = { retry: true, timeoutMs: true, heartbeatTimeoutMs: true, interruptionsMax: true };
 
 export interface Registered {
   readonly definition: Definition;
@@ -144,11 +165,12 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
   internal(deadLetters, []);
   /** Child machines: each is looked at once, however many parents it has. */
   const logics = new Set<AnyStateMachine>();
-  const visit = (entry: DurableMachine) => {
+  const visit = (entry: DurableMachine, place?: number) => {
     const actions = new Map(Object.entries(entry.actions ?? {}));
     const id = isMachine(entry.machine) ? entry.machine.id : "?";
     const supervision = { ...defaultSupervision, ...entry.supervision };
-    for (const problem of checkSupervision(supervision)) problems.push(`machine "${id}", supervision: ${problem}`);
+    for (const problem of checkNames(entry, optionNames)) problems.push(`machine "${id}": ${problem}`);
+    for (const problem of checkSupervision(entry.supervision ?? {})) problems.push(`machine "${id}", supervision: ${problem}`);
     const wrong = wrongSchemas(id, entry);
     problems.push(...wrong);
     try {
@@ -188,14 +210,14 @@ export const makeRegistry = (entries: ReadonlyArray<AnyStateMachine | DurableMac
       }
     } catch (error) {
       if (!(error instanceof MachineRefused)) throw error;
-      problems.push(error.message);
+      problems.push(error.machine === "?" && place !== undefined ? `machines[${place}]: ${error.problems.join()}` : error.message);
     }
   };
   const given = entries.map((entry) => (isDurable(entry) ? entry.machine : entry));
   given.forEach((machine, index) => {
     if (isMachine(machine) && given.indexOf(machine) < index) problems.push(`the machine "${machine.id}" is listed twice; keep the entry with its options`);
   });
-  for (const entry of entries) visit(isDurable(entry) ? entry : { machine: entry });
+  for (const [place, entry] of entries.entries()) visit(isDurable(entry) ? entry : { machine: entry }, place);
   // A child machine is known by being a source of its parent; a registration of its own only adds options, and went before.
   for (const machine of logics) if (!byLogic.has(machine)) visit({ machine });
   if (problems.length > 0) throw new InvalidOptions({ problems });
@@ -223,12 +245,18 @@ export interface Invoked {
 export const invokedSource = (registry: Registry, { machine, hash, src }: Invoked): Source | undefined =>
   [registry.byHash.get(hash ?? ""), registry.byId.get(machine), ...(registry.versions.get(machine) ?? [])].find((version) => version?.definition.sources.has(src))?.definition.sources.get(src);
 
+const readRetry = Schema.decodeUnknownEither(RetryPolicy, { onExcessProperty: "error", errors: "all" });
+
 const checkActivity = (definition: Definition, name: string, options: ActivityOptions): ReadonlyArray<string> => {
   const where = `machine "${definition.id}", activity "${name}"`;
-  const problems: Array<string> = [];
+  const problems = checkNames(options, activityNames).map((problem) => `${where}: ${problem}`);
+  if (typeof options !== "object" || options === null) return problems;
   const source = definition.sources.get(name);
   if (source === undefined) problems.push(`${where}: the machine has no such actor (it has: ${[...definition.sources.keys()].join(", ") || "none"})`);
-  if (options.retry !== undefined && !Schema.is(RetryPolicy)(options.retry)) problems.push(`${where}: the retry policy is not valid (attemptsMax and backoff { kind, baseMs } are needed)`);
+  const retry = options.retry === undefined ? undefined : readRetry(options.retry);
+  for (const { path, message } of retry?._tag === "Left" ? ParseResult.ArrayFormatter.formatErrorSync(retry.left) : []) {
+    problems.push(`${where}: the retry policy is not valid: ${path.length === 0 ? "" : `${path.join(".")}: `}${message} (attemptsMax and backoff { kind, baseMs } are needed)`);
+  }
   for (const key of ["timeoutMs", "heartbeatTimeoutMs", "interruptionsMax"] as const) {
     const value = options[key];
     if (value !== undefined && !(Number.isFinite(value) && value > 0)) problems.push(`${where}: ${key} must be a positive number`);
