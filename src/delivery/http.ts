@@ -2,6 +2,7 @@ import { Agent as PlainAgent, type IncomingHttpHeaders, validateHeaderName, vali
 import { Agent as SecureAgent } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 import { failureOf } from "../domain/json.ts";
+import { type AllNames, checkNames } from "../domain/names.ts";
 import type { Verdict } from "../domain/outbox.ts";
 import { traceparentIn } from "../domain/traceparent.ts";
 import { InvalidOptions, systemTime, type Time } from "../engine/index.ts";
@@ -182,8 +183,29 @@ export const httpDestination = (options: HttpOptions): Destination => {
 
 type Settings = HttpOptions & typeof defaults;
 
+const optionNames: AllNames<HttpOptions> = {
+  url: true,
+  method: true,
+  body: true,
+  headers: true,
+  secrets: true,
+  recover: true,
+  judge: true,
+  timeoutMs: true,
+  redirectsMax: true,
+  redirectHosts: true,
+  answerBytesMax: true,
+  retryAfterMaxMs: true,
+  connectionsMax: true,
+  keepAliveMs: true,
+  tls: true,
+  allowPrivate: true,
+  lookup: true,
+  time: true,
+};
+
 const problemsOf = (options: HttpOptions, settings: Settings): ReadonlyArray<string> => {
-  const problems: Array<string> = [];
+  const problems = [...checkNames(options, optionNames)];
   const bounded = (name: keyof typeof defaults, least: number) => {
     if (!Number.isSafeInteger(settings[name]) || settings[name] < least) problems.push(`${name} must be a whole number from ${least}, got ${String(settings[name])}`);
   };

@@ -1,7 +1,9 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
+import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { type OutboxContext, outbox as outboxMachine } from "../../machines/outbox.ts";
+import { type AllNames, checkNames, said } from "../domain/names.ts";
 import { actorRef } from "../domain/reference.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
@@ -125,12 +127,25 @@ interface Standing {
   readonly waiters: Set<Waiter>;
 }
 
+const optionNames: AllNames<OutboxOptions> = { destination: true, policy: true };
+const readPolicy = Schema.decodeUnknownEither(OutboxPolicy, { onExcessProperty: "error", errors: "all" });
+
+const problemsOf = (given: OutboxOptions): ReadonlyArray<string> => {
+  if (typeof given === "function") return ["give { destination: … } in place of the function alone"];
+  const wrong = checkNames(given, optionNames);
+  if (typeof given !== "object" || given === null) return wrong;
+  const { destination, policy } = given;
+  const read = readPolicy({ ...defaultOutboxPolicy, ...policy });
+  return [
+    ...wrong,
+    ...(typeof destination === "function" ? [] : [`destination must be a function, got ${said(destination)}`]),
+    ...(read._tag === "Right" ? [] : ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => `${["policy", ...path.map(String)].join(".")}: ${message}`)),
+  ];
+};
+
 /** Outboxes by name, for `openEngine({ plugins: [outboxes] })`. Throws `InvalidOptions` for a policy that can't be. */
 export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): Outboxes => {
-  const problems = Object.entries(options).flatMap(([name, { policy }]) => {
-    const checked = Schema.decodeUnknownEither(OutboxPolicy)({ ...defaultOutboxPolicy, ...policy });
-    return checked._tag === "Left" ? [`outbox "${name}": ${checked.left.message}`] : [];
-  });
+  const problems = Object.entries(options).flatMap(([name, given]) => problemsOf(given).map((problem) => `outbox "${name}": ${problem}`));
   if (problems.length > 0) throw new InvalidOptions({ problems });
   let bound: { readonly engine: Engine; readonly doors: Doors } | undefined;
   const standings = new Map<Address, Standing>();

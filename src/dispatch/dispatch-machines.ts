@@ -8,6 +8,7 @@ import { task, type TaskContext } from "../../machines/task.ts";
 import { worker } from "../../machines/worker.ts";
 import type { FailureArtifact, Work } from "../domain/task.ts";
 import { type ActionInfo, type ActorView, type Doors, type DurableMachine, type Engine, EngineClosed, type Plugin, viewOfStored } from "../engine/index.ts";
+import { demandMachinesOptions } from "./given.ts";
 import { makeFunctionWorkers } from "./function-workers.ts";
 import { inputChecks, type Kinds, withCommands } from "./kinds.ts";
 import type { Resolution } from "./resolve-task.ts";
@@ -35,8 +36,9 @@ export interface DispatchMachines extends Plugin {
   readonly doors: () => Doors;
 }
 
-/** The machines of tasks, assignments, workers and queues, bound to those who carry out what they ask for. */
+/** The machines of tasks, assignments, workers and queues, bound to those who carry out what they ask for. Throws `InvalidOptions`. */
 export const dispatchMachines = (options: DispatchMachinesOptions = {}): DispatchMachines => {
+  demandMachinesOptions(options);
   const kinds = withCommands(options.kinds ?? {});
   const transports: Record<string, WorkerTransport> = {
     function: makeFunctionWorkers(kinds),

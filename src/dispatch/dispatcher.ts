@@ -92,7 +92,8 @@ export type OrderName = "cancel" | "pause" | "resume" | "retryNow" | "reprioriti
 
 /**
  * Matches tasks to workers. It holds no truth: tasks, assignments, workers and queues are actors of the engine.
- * Calls fail with the engine's errors, and with `InvalidTask`, `UnknownTask`, `QueueDraining`.
+ * Calls fail with the engine's errors, and with `InvalidTask`, `UnknownTask`, `QueueDraining`; with `InvalidOptions` for a
+ * filter, an order or rules of a queue that can't be.
  */
 export interface Dispatcher {
   /** One task. */

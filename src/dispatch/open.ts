@@ -8,6 +8,7 @@ import type { ActorView, Taskwright, Transition } from "../engine/index.ts";
 import type { DispatchMachines } from "./dispatch-machines.ts";
 import type { Dispatcher, QueuePolicy, QueueView, TaskChoice, TaskPage, WorkerCard, WorkerView } from "./dispatcher.ts";
 import { WorkerOwned } from "./errors.ts";
+import { demandChoice, demandDispatchOptions, demandListFilter, demandOrder, demandPolicy } from "./given.ts";
 import { commandKind } from "./kinds.ts";
 import { LiveTasks } from "./live-tasks.ts";
 import { all, type LocalWorkers, takeOver } from "./local-workers.ts";
@@ -44,6 +45,7 @@ interface KnownWorker {
  * what stands here is read from their stored transitions (after a restart, from the journal).
  */
 export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachines, options: DispatchOptions = {}): Promise<Dispatcher> => {
+  demandDispatchOptions(options);
   const { time } = dispatch.doors();
   const live = new LiveTasks();
   const matcher = new Matcher(options.slotsMax ?? Number.POSITIVE_INFINITY);
@@ -194,13 +196,19 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     isDraining: (queue) => matcher.queue(queue).state === "draining",
   });
   const { order, preview } = makeOrders(engine);
-  const ordered = (which: TaskChoice, type: OrderEvent["type"], { by, why, ...more }: Order & { readonly [name: string]: unknown }) => order(which, { type, by, why, at: time.now(), ...more });
+  const ordered = async (which: TaskChoice, type: OrderEvent["type"], given: Order & { readonly [name: string]: unknown }) => {
+    demandChoice(which);
+    demandOrder(given);
+    const { by, why, ...more } = given;
+    return order(which, { type, by, why, at: time.now(), ...more });
+  };
 
   // --- what is there already ---------------------------------------------------------------------------------------
   // What moves while the journal is being read is heard afterwards: it is newer than what was read, or the same.
   const early: Array<Transition> = [];
   const stopObserving = engine.observe((transition) => (phase === "opening" ? early.push(transition) : hear(transition)));
   const configure = async (name: string, policy: QueuePolicy, given: SubmitOptions = {}): Promise<void> => {
+    demandPolicy(name, policy);
     const { duplicate } = await engine.start("queue", name, { policy }, given);
     if (duplicate) await engine.send(`queue/${name}`, { type: "CONFIGURE", policy, at: time.now() }, given);
   };
@@ -267,7 +275,9 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       forget();
     }
   };
-  const list: Dispatcher["list"] = async ({ cursor, limit = 100, descending = false, ...filter } = {}): Promise<TaskPage> => {
+  const list: Dispatcher["list"] = async (given = {}): Promise<TaskPage> => {
+    demandListFilter(given);
+    const { cursor, limit = 100, descending = false, ...filter } = given;
     const status = statusOf(filter);
     const tasks: Array<TaskView> = [];
     const pageSize = Math.max(limit, 100);
@@ -282,7 +292,9 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       if (page.length < pageSize) return { tasks, cursor: undefined };
     }
   };
-  const toldQueue = async (name: string, type: "PAUSE" | "RESUME" | "DRAIN", { by, why }: Order): Promise<void> => {
+  const toldQueue = async (name: string, type: "PAUSE" | "RESUME" | "DRAIN", given: Order): Promise<void> => {
+    demandOrder(given);
+    const { by, why } = given;
     await engine.start("queue", name, { policy: {} });
     await engine.send(`queue/${name}`, { type, by, why });
   };
@@ -331,7 +343,10 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     answer: (id, answer, given) => ordered(id, "ANSWER", { ...given, answer }),
     verify: (which, given) => ordered(which, "VERIFY", given),
     reject: (which, given) => ordered(which, "REJECT", given),
-    preview: (name, which, given = {}) => preview(which, { type: orderEvents[name], by: "", why: "", at: time.now(), ...given }),
+    preview: async (name, which, given = {}) => {
+      demandChoice(which);
+      return preview(which, { type: orderEvents[name], by: "", why: "", at: time.now(), ...given });
+    },
     queues: {
       list: async () => {
         const names = new Set([...matcher.queueNames, ...[...live.values()].map(({ queue }) => queue)]);

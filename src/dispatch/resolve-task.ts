@@ -95,7 +95,7 @@ export const resolveTask = (spec: TaskSpec, { kinds, checks, defaults, filesArti
   const merged = <Name extends "retry" | "verification" | "notification" | "budget" | "attributes">(name: Name) => Object.assign({}, ...all.map((layer) => layer[name]).reverse());
   const notification = merged("notification");
   const wrong = [
-    ...("value" in input ? [] : [`input${input.path === "" ? "" : `.${input.path}`}: ${input.detail}`]),
+    ...("value" in input ? [] : [`input${input.path === "" ? "" : `.${input.path}`}: ${input.detail}${spec.kind === undefined ? ` (its kind is "${commandKind}", as no kind was given)` : ""}`]),
     ...(spec.deadline !== undefined && spec.deadline <= now ? ["deadline: has passed already"] : []),
     ...(spec.deadline !== undefined && spec.runAt !== undefined && spec.deadline <= spec.runAt ? ["deadline: is not after runAt"] : []),
     ...(spec.debounce !== undefined && spec.key === undefined ? ["debounce: needs a key, which says what is the same work"] : []),

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type { InPromises, Outboxes } from "../delivery/index.ts";
 import { failureOf } from "../domain/json.ts";
+import { type AllNames, checkNames } from "../domain/names.ts";
 import { type EngineCore, type Engine, type LogEntry, systemTime, type Taskwright, type Time } from "../engine/index.ts";
 import type { Schedules } from "../orchestration/index.ts";
 import { actorsLive } from "./actors.ts";
@@ -89,11 +90,35 @@ const logToStandardError = ({ level, message, data }: LogEntry): void => {
   if (level === "error") console.error(`taskwright: ${message}`, data ?? "");
 };
 
+// A misspelled `tokens` would be none.
+const optionNames: AllNames<ServerOptions> = {
+  engine: true,
+  outboxes: true,
+  dispatcher: true,
+  schedules: true,
+  remoteWorkers: true,
+  tokens: true,
+  authenticate: true,
+  allowedHosts: true,
+  allowedOrigins: true,
+  basePath: true,
+  inspector: true,
+  limits: true,
+  log: true,
+  time: true,
+};
+
 /** Makes the server; it listens nowhere yet. Throws `UnsafeServer` for options that can't be. */
 export const makeServer = (options: ServerOptions): Server => {
+  const wrong = checkNames(options, optionNames);
+  if (wrong.length > 0) throw new UnsafeServer({ problems: wrong.map((problem) => `makeServer: ${problem}`) });
   const limits: ServerLimits = { ...defaultServerLimits, ...options.limits };
   const basePath = (options.basePath ?? "").replace(/\/+$/, "");
-  const problems = [...checkServerLimits(limits), ...(basePath === "" || /^(\/[\w.~-]+)+$/.test(basePath) ? [] : [`basePath must be like "/tasks", got ${JSON.stringify(options.basePath)}`])];
+  const problems = [
+    ...checkNames(options.limits ?? {}, defaultServerLimits).map((problem) => `limits: ${problem}`),
+    ...checkServerLimits(limits),
+    ...(basePath === "" || /^(\/[\w.~-]+)+$/.test(basePath) ? [] : [`basePath must be like "/tasks", got ${JSON.stringify(options.basePath)}`]),
+  ];
   if (problems.length > 0) throw new UnsafeServer({ problems });
   const time = options.time ?? systemTime();
   const log = options.log ?? logToStandardError;

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import { httpDestination, makeOutboxes } from "../../src/delivery/index.ts";
+import { type Dispatcher, dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
+import { InvalidOptions, openEngine, type Taskwright } from "../../src/engine/index.ts";
+import { makeServer } from "../../src/server/index.ts";
+
+const problemsOf = (make: () => unknown): ReadonlyArray<string> => {
+  try {
+    make();
+  } catch (error) {
+    if (error instanceof InvalidOptions || (error as { _tag?: unknown })._tag === "UnsafeServer") return (error as InvalidOptions).problems;
+    throw error;
+  }
+  return [];
+};
+
+describe("dispatch > given > options", () => {
+  test.each<[string, () => unknown, string]>([
+    ["of dispatchMachines", () => dispatchMachines({ kind: {} } as never), 'dispatchMachines: there is no kind (did you mean "kinds"?)'],
+    ["of a kind", () => dispatchMachines({ kinds: { mail: { runs: () => 1 } as never } }), 'kind "mail": there is no runs (did you mean "run"?)'],
+    ["a function in place of a kind", () => dispatchMachines({ kinds: { mail: (() => 1) as never } }), 'kind "mail": give { run: … } in place of the function alone'],
+    ["a run that can't be called", () => dispatchMachines({ kinds: { mail: { run: "send" as never } } }), 'kind "mail": run must be a function, got "send"'],
+    ["of an outbox", () => makeOutboxes({ mail: { destinations: () => {} } as never }), 'outbox "mail": there is no destinations (did you mean "destination"?)'],
+    ["an outbox without a destination", () => makeOutboxes({ mail: {} as never }), 'outbox "mail": destination must be a function, got nothing'],
+    ["a function in place of an outbox", () => makeOutboxes({ mail: (() => {}) as never }), 'outbox "mail": give { destination: … } in place of the function alone'],
+    ["of a policy", () => makeOutboxes({ mail: { destination: () => {}, policy: { retries: 3 } as never } }), "policy.retries: is unexpected"],
+    ["of a destination", () => httpDestination({ url: "https://example.org", timeout: 5 } as never), 'there is no timeout (did you mean "timeoutMs"'],
+    ["of a server", () => makeServer({ token: "secret" } as never), 'makeServer: there is no token (did you mean "tokens"?)'],
+    ["none, of a server", () => makeServer(undefined as never), "makeServer: it must be an object, got nothing"],
+    ["a limit of a server", () => makeServer({ engine: {} as never, limits: { bodyBytes: 5 } as never }), 'limits: there is no bodyBytes (did you mean "bodyBytesMax"?)'],
+  ])("that there are not are refused: %s", (_, make, problem) => {
+    expect(problemsOf(make)).toContainEqual(expect.stringContaining(problem));
+  });
+
+  test.each<[string, object, string]>([
+    ["an option", { slot: 2 }, 'openDispatcher: there is no slot (did you mean "slots"'],
+    ["slots", { functionSlots: "4" }, 'openDispatcher: functionSlots must be a whole number, got "4"'],
+    ["a queue", { queues: { mail: { rate: { tasksMax: 0, perMs: 10 } } } }, 'queue "mail", rate.tasksMax'],
+  ])("of openDispatcher that can't be are refused: %s", async (_, options, message) => {
+    const dispatch = dispatchMachines({});
+    const engine = await openEngine({ machines: [], plugins: [dispatch] });
+    await expect(openDispatcher(engine, dispatch, options as never)).rejects.toMatchObject({ _tag: "InvalidOptions", message: expect.stringContaining(message) });
+    await engine.close();
+  });
+});
+
+describe("dispatch > given > calls", () => {
+  const order = { by: "ada", why: "a test" };
+  const opened = async (): Promise<{ readonly engine: Taskwright; readonly tasks: Dispatcher }> => {
+    const dispatch = dispatchMachines({ kinds: { mail: {} } });
+    const engine = await openEngine({ machines: [], plugins: [dispatch] });
+    return { engine, tasks: await openDispatcher(engine, dispatch) };
+  };
+  test.each<[string, (tasks: Dispatcher) => Promise<unknown>, string]>([
+    ["a misspelled filter, which would be all tasks", (tasks) => tasks.cancel({ knd: "mail" } as never, order), 'there is no knd (did you mean "kind"?)'],
+    ["a state that there is not", (tasks) => tasks.cancel({ state: "runing" as never }, order), 'there is no state "runing"'],
+    ["no filter", (tasks) => tasks.cancel(undefined as never, order), "it must be an object, got nothing"],
+    ["nobody who gives the order", (tasks) => tasks.cancel("1", undefined as never), "an order says who gives it and why"],
+    ["no reason for an order to a queue", (tasks) => tasks.queues.pause("mail", { by: "ada" } as never), "an order says who gives it and why"],
+    ["a preview of a misspelled filter", (tasks) => tasks.preview("cancel", { knd: "mail" } as never), "there is no knd"],
+    ["a misspelled filter of a list", (tasks) => tasks.list({ stat: "done" } as never), 'there is no stat (did you mean "state"'],
+    ["a misspelled rule of a queue", (tasks) => tasks.queues.configure("mail", { slots: 3 } as never), 'queue "mail", slots: is unexpected'],
+    ["a rate at which nothing is ever begun", (tasks) => tasks.queues.configure("mail", { rate: { tasksMax: 0, perMs: 10 } }), 'queue "mail", rate.tasksMax'],
+  ])("refuse %s, and tell nobody", async (_, call, message) => {
+    const { engine, tasks } = await opened();
+    await tasks.submit({ id: "1", kind: "mail" });
+    await expect(call(tasks)).rejects.toMatchObject({ _tag: "InvalidOptions", message: expect.stringContaining(message) });
+    expect((await tasks.get("1"))?.state).toBe("queued");
+    expect(await engine.list({ machine: "queue" })).toEqual([]);
+    await tasks.stop();
+    await engine.close();
+  });
+
+  test("a task without a kind is told which one it has", async () => {
+    const { engine, tasks } = await opened();
+    await expect(tasks.submit({ input: { to: "ada" } } as never)).rejects.toMatchObject({ _tag: "InvalidTask", message: expect.stringContaining('its kind is "command", as no kind was given') });
+    await tasks.stop();
+    await engine.close();
+  });
+});
