@@ -1,3 +1,4 @@
+import type { AnyStateMachine } from "xstate";
 import { type Address, childAddress } from "../domain/address.ts";
 import type { ActorView } from "../engine/index.ts";
 import { reasonWithoutLimit } from "./declared.ts";
@@ -70,6 +71,14 @@ export interface Surroundings {
   readonly graceMs?: number;
 }
 
+const graphs = new WeakMap<AnyStateMachine, Graph>();
+/** Made once: why an actor waits is asked again and again. */
+const knownGraphOf = (machine: AnyStateMachine): Graph => {
+  const graph = graphs.get(machine) ?? graphOf(machine);
+  graphs.set(machine, graph);
+  return graph;
+};
+
 /** A turn that is due is taken within milliseconds; this leaves room for a busy machine. */
 export const graceMs = 5_000;
 /** Children of children are looked at, too, down to here. */
@@ -85,7 +94,7 @@ export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 
   const unknown = (because: string): Waiting => ({ ...known, verdict: "unknown", because, deadlines: deadlinesOf(view, [], [], surroundings) });
   if (entry === undefined) return unknown(`the form of the machine "${machine}" that wrote it is not known here`);
   const chart = optionsOf(entry).machine;
-  const graph = graphOf(chart);
+  const graph = knownGraphOf(chart);
   const nodes = nodesById(graph);
   let active: ReadonlyArray<string>;
   let moves: ReadonlyArray<Move>;

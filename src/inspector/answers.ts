@@ -45,7 +45,11 @@ const stuckMax = 10;
 const actorsTold = 100;
 const entriesTold = 200;
 
-const json = (value: unknown): Response => Response.json(value, { headers: { ...safeHeaders, "cache-control": "no-store" } });
+/** With its length, so that a server sends it with its head and not as a stream. */
+const json = (value: unknown): Response => {
+  const body = Buffer.from(JSON.stringify(value));
+  return new Response(body, { headers: { ...safeHeaders, "content-type": "application/json", "content-length": String(body.length), "cache-control": "no-store" } });
+};
 
 /** Answers one call of the page. */
 export const answer = async (feed: Feed, request: Request, url: URL, path: string, role: Role, by: string): Promise<Response> => {
@@ -73,7 +77,7 @@ export const answer = async (feed: Feed, request: Request, url: URL, path: strin
       case "queues":
         return json(await dispatcherOf(feed).queues.list());
       case "actor":
-        return json(await actorPage(feed, text("address")));
+        return json(await actorPage(feed, text("address"), query.has("after") ? number("after", 0) : undefined));
       case "history":
         return json(await feed.replays.history(text("address"), number("from", 1), limit));
       case "moment":
@@ -262,7 +266,7 @@ const childLines = async ({ source }: Feed, view: ActorView): Promise<ReadonlyAr
   );
 };
 
-const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
+const actorPage = async (feed: Feed, address: string, after: number | undefined): Promise<ActorPage> => {
   const { source, charts } = feed;
   const view = (await source.actor(address)) ?? refuse(404, "unknown_actor", `there is no actor "${address}"`);
   const drawn = await charts.of(view.hash);
@@ -270,7 +274,7 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
   const children = await childLines(feed, view);
   const entry = feed.machineOf(view);
   const moves = entry === undefined ? [] : safely(() => movesOf(entry, view));
-  const parked = await source.parkedAs?.(address);
+  const parked = source.parkedAs?.(view);
   const { verdict, reasons } =
     parked === undefined
       ? waitingOf(view, { now: feed.time.now(), machineOf: feed.machineOf, childrenOf: await familyOf(source, view) })
@@ -281,7 +285,8 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
   const start = await source.historyStart(address);
   const due = view.status === "active" ? dueOf(view.timers) : undefined;
   const { machine, hash, version, status, seq, at, createdAt, context, tags, output, error, timers } = view;
-  return clean(feed, {
+  const way = after === undefined ? {} : { way: (await feed.replays.history(address, Math.max(after + 1, seq - linesMax + 1), linesMax)).entries };
+  const page = clean(feed, {
     address,
     machine,
     hash,
@@ -309,6 +314,7 @@ const actorPage = async (feed: Feed, address: string): Promise<ActorPage> => {
     replayable: charts.forms.of(hash) !== undefined,
     isDrawn: drawn !== undefined,
   });
+  return { ...page, ...way };
 };
 
 /** A state that can't be read has no moves; why it waits says so. */

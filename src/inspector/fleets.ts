@@ -3,8 +3,9 @@ import { breath } from "./breath.ts";
 import type { ActorView, Time } from "../engine/index.ts";
 import type { Drawn } from "./charts.ts";
 import type { Source, Told } from "./source.ts";
-import { shortOfText, textOfValue, valueOfText } from "./state-value.ts";
-import type { ActorLine, ActorList, Dwell, Fleet, Stand } from "./wire.ts";
+import { FleetCount, type Place } from "./fleet-count.ts";
+import { shortOfText, valueOfText } from "./state-value.ts";
+import type { ActorLine, ActorList, Fleet, Stand } from "./wire.ts";
 
 /** Actors of which the place is known at a time; beyond it the oldest that have ended are left out. */
 const actorsMax = 300_000;
@@ -13,14 +14,12 @@ const page = 500;
 interface Standing {
   readonly address: string;
   readonly machine: string;
-  hash: string;
+  place: Place;
   status: string;
-  /** The state value: a name, or JSON. */
-  value: string;
   seq: number;
   at: number;
   readonly createdAt: number;
-  /** Since when it stands in `value`; 0: since before anybody watched. */
+  /** Since when it stands at its place; 0: since before anybody watched. */
   since: number;
   due: number | undefined;
   /** The machine threw on one of its deadlines. */
@@ -29,16 +28,10 @@ interface Standing {
   awaits: ReadonlyArray<string>;
 }
 
-interface Count {
-  readonly hash: string;
-  /** Moves of its actors, ever: whoever knows it knows whether there is news. */
-  revision: number;
-  readonly values: Map<string, number>;
-  readonly statuses: Map<string, number>;
-  readonly edges: Map<string, { taken: number }>;
-  /** The same, by the machine's own transitions: each is looked for once. */
-  readonly ways: WeakMap<object, { taken: number }>;
-  readonly dwell: Map<string, { count: number; sum: number; max: number }>;
+/** Stored transitions of one second. */
+interface Second {
+  readonly second: number;
+  count: number;
 }
 
 export interface ListQuery {
@@ -60,7 +53,7 @@ export interface ListQuery {
  */
 export class Fleets {
   readonly #actors = new Map<string, Standing>();
-  readonly #counts = new Map<string, Count>();
+  readonly #counts = new Map<string, FleetCount>();
   readonly #source: Source;
   readonly #time: Time;
   readonly #drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined;
@@ -71,9 +64,11 @@ export class Fleets {
   #sorted: { readonly key: string; readonly revision: number; readonly at: number; readonly lines: ReadonlyArray<Standing> } | undefined;
   isComplete = false;
   transitions = 0;
-  /** Stored transitions per second: a second each, the present one last. */
-  readonly #seconds: Array<{ second: number; count: number }> = [];
-  readonly #forms = new WeakMap<object, Drawn>();
+  /** The last minute, as far as something moved; the present second last. */
+  readonly #seconds: Array<Second> = [];
+  /** What `at` the present second was found for: transitions of one turn have the same. */
+  #secondFor: number | undefined;
+  readonly #forms = new WeakMap<object, { readonly drawn: Drawn; readonly count: FleetCount }>();
   onMove: ((address: string) => void) | undefined;
 
   constructor(source: Source, time: Time, drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined) {
@@ -101,10 +96,7 @@ export class Fleets {
     this.#stop = undefined;
     this.isComplete = false;
     this.#actors.clear();
-    for (const count of this.#counts.values()) {
-      count.values.clear();
-      count.statuses.clear();
-    }
+    for (const count of this.#counts.values()) count.clear();
   }
 
   async #read(): Promise<void> {
@@ -128,72 +120,65 @@ export class Fleets {
   #see(actor: ActorView): void {
     const before = this.#actors.get(actor.address);
     if (before !== undefined && before.seq >= actor.seq) return;
-    this.#tick(actor.seq - (before?.seq ?? 0));
+    this.#tick(actor.at, actor.seq - (before?.seq ?? 0));
     this.#place(actor, actor.at);
     this.onMove?.(actor.address);
   }
 
   #place({ address, machine, hash, status, value, timers, children, seq, at, createdAt }: ActorView, since: number): void {
-    this.#move(this.#countOf(hash), address, machine, status, textOfValue(value), seq, at, createdAt, since, timers, children);
+    const count = this.#countOf(hash);
+    this.#move(count, count.placeOf(value), address, machine, status, seq, at, createdAt, since, timers, children);
   }
 
   /** Called for each stored transition, on the engine's own time: what can be found out later is not found out here. */
   #hear({ address, machine, seq, at, status, state, step, event }: Told): void {
-    const drawn = this.#formOf(machine, state.snapshot);
-    this.#tick(1);
-    if (drawn === undefined) return;
-    const { hash } = drawn.graph;
-    const count = this.#countOf(hash);
-    this.#move(count, address, machine, status, textOfValue(state.snapshot.value), seq, at, at, at, state.timers, state.children);
-    if (step !== undefined && event.type !== "taskwright.start")
-      for (const { _transitions } of step.microsteps)
-        for (const raw of _transitions) {
-          let way = count.ways.get(raw);
-          if (way === undefined) {
-            const id = drawn.edgeOfStep(raw);
-            way = (id === undefined ? undefined : count.edges.get(id)) ?? { taken: 0 };
-            if (id !== undefined) count.edges.set(id, way);
-            count.ways.set(raw, way);
-          }
-          way.taken++;
-        }
+    this.#tick(at, 1);
+    const { snapshot, timers, children } = state;
+    const form = this.#formOf(machine, (snapshot as unknown as { readonly machine: { readonly version?: string } }).machine);
+    if (form === undefined) return;
+    const { count, drawn } = form;
+    this.#move(count, count.placeOf(snapshot.value), address, machine, status, seq, at, at, at, timers, children);
+    if (step !== undefined && event.type !== "taskwright.start") count.take(step, drawn);
     this.onMove?.(address);
   }
 
-  #formOf(machine: string, snapshot: Told["state"]["snapshot"]): Drawn | undefined {
-    const logic = (snapshot as unknown as { readonly machine: { readonly version?: string } }).machine;
-    let drawn = this.#forms.get(logic);
-    if (drawn === undefined) {
-      drawn = this.#drawn(machine, logic.version, undefined);
-      if (drawn !== undefined) this.#forms.set(logic, drawn);
+  #formOf(machine: string, logic: { readonly version?: string }) {
+    let form = this.#forms.get(logic);
+    if (form === undefined) {
+      const drawn = this.#drawn(machine, logic.version, undefined);
+      if (drawn === undefined) return undefined;
+      form = { drawn, count: this.#countOf(drawn.graph.hash) };
+      this.#forms.set(logic, form);
     }
-    return drawn;
+    return form;
   }
 
-  #tick(count: number): void {
+  #tick(at: number, count: number): void {
     this.transitions += count;
-    const second = Math.floor(this.#time.now() / 1_000);
-    const last = this.#seconds.at(-1);
-    if (last?.second === second) last.count += count;
-    else this.#seconds.push({ second, count });
-    if (this.#seconds.length > 60) this.#seconds.shift();
+    if (this.#secondFor !== at) {
+      this.#secondFor = at;
+      const second = Math.floor(this.#time.now() / 1_000);
+      if (this.#seconds.at(-1)?.second !== second) this.#seconds.push({ second, count: 0 });
+      if (this.#seconds.length > 60) this.#seconds.shift();
+    }
+    (this.#seconds[this.#seconds.length - 1] as Second).count += count;
   }
 
-  #countOf(hash: string): Count {
+  #countOf(hash: string): FleetCount {
     let count = this.#counts.get(hash);
     if (count === undefined) {
-      count = { hash, revision: 0, values: new Map(), statuses: new Map(), edges: new Map(), ways: new WeakMap(), dwell: new Map() };
+      count = new FleetCount(hash);
       this.#counts.set(hash, count);
     }
     return count;
   }
 
   #move(
-    count: Count,
+    count: FleetCount,
+    place: Place,
     address: string,
     machine: string,
     status: string,
-    value: string,
     seq: number,
     at: number,
     createdAt: number,
@@ -201,51 +186,48 @@ export class Fleets {
     timers: ActorView["timers"],
     children: ActorView["children"],
   ): void {
-    const { hash } = count;
     let due: number | undefined;
     let isHeld = false;
-    if (status === "active")
+    let awaits = none;
+    if (status === "active") {
       for (const id in timers) {
         const timer = timers[id] as NonNullable<typeof timers>[string];
         if (timer.held === true) isHeld = true;
         else if (due === undefined || timer.due < due) due = timer.due;
       }
-    const awaits = status === "active" ? awaitedOf(children) : none;
-    const known = this.#actors.get(address);
+      awaits = awaitedOf(children);
+    }
     this.#revision++;
     count.revision++;
+    const known = this.#actors.get(address);
     if (known === undefined) {
       if (this.#actors.size >= actorsMax) this.#forget();
-      this.#actors.set(address, { address, machine, hash, status, value, seq, at, createdAt, since, due, isHeld, awaits });
-      add(count.values, value, 1);
+      this.#actors.set(address, { address, machine, place, status, seq, at, createdAt, since, due, isHeld, awaits });
+      count.isSeen = true;
+      place.actors++;
       add(count.statuses, status, 1);
       return;
     }
-    if (known.value !== value || known.hash !== hash) {
-      const before = known.hash === hash ? count : this.#countOf(known.hash);
-      if (before !== count) before.revision++;
-      add(before.values, known.value, -1);
-      add(count.values, value, 1);
+    const { place: before, status: statusBefore } = known;
+    if (before !== place) {
+      before.actors--;
+      place.actors++;
       if (known.since > 0) {
-        let dwell = before.dwell.get(known.value);
-        if (dwell === undefined) {
-          dwell = { count: 0, sum: 0, max: 0 };
-          before.dwell.set(known.value, dwell);
-        }
         const ms = at - known.since;
-        dwell.count++;
-        dwell.sum += ms;
-        if (ms > dwell.max) dwell.max = ms;
+        before.stays++;
+        before.stayed += ms;
+        if (ms > before.longest) before.longest = ms;
       }
       known.since = since;
+      known.place = place;
     }
-    if (known.status !== status || known.hash !== hash) {
-      add(this.#countOf(known.hash).statuses, known.status, -1);
+    if (statusBefore !== status || before.fleet !== count) {
+      add(before.fleet.statuses, statusBefore, -1);
       add(count.statuses, status, 1);
+      before.fleet.revision++;
+      count.isSeen = true;
+      known.status = status;
     }
-    known.hash = hash;
-    known.status = status;
-    known.value = value;
     known.seq = seq;
     known.at = at;
     known.due = due;
@@ -272,18 +254,23 @@ export class Fleets {
   stand(address: string): Stand | undefined {
     const standing = this.#actors.get(address);
     if (standing === undefined) return undefined;
-    const { seq, value, machine, hash } = standing;
-    return { seq, state: shortOfText(value), active: this.#drawn(machine, undefined, hash)?.activeOf(valueOfText(value)) ?? [] };
+    const { seq, place, machine } = standing;
+    return { seq, state: shortOfText(place.text), active: this.#drawn(machine, undefined, place.fleet.hash)?.activeOf(valueOfText(place.text)) ?? [] };
   }
 
   get rate(): ReadonlyArray<number> {
-    const now = Math.floor(this.#time.now() / 1_000);
-    const counts = new Map(this.#seconds.map(({ second, count }) => [second, count]));
-    return Array.from({ length: 60 }, (_, index) => counts.get(now - 59 + index) ?? 0);
+    // A turn of the same moment may follow in another second.
+    this.#secondFor = undefined;
+    const first = Math.floor(this.#time.now() / 1_000) - 59;
+    const rate = new Array<number>(60).fill(0);
+    for (const { second, count } of this.#seconds) if (second >= first && second < first + 60) rate[second - first] = count;
+    return rate;
   }
 
   get hashes(): ReadonlyArray<string> {
-    return [...this.#counts.values()].filter(({ values, edges }) => values.size > 0 || edges.size > 0).map(({ hash }) => hash);
+    const found: Array<string> = [];
+    for (const { isSeen, hash } of this.#counts.values()) if (isSeen) found.push(hash);
+    return found;
   }
 
   /** Greater with each move of an actor of this form. */
@@ -292,37 +279,12 @@ export class Fleets {
   }
 
   machineOf(hash: string): string | undefined {
-    for (const standing of this.#actors.values()) if (standing.hash === hash) return standing.machine;
+    for (const { place, machine } of this.#actors.values()) if (place.fleet.hash === hash) return machine;
     return undefined;
   }
 
   fleet(hash: string, drawn: Drawn | undefined): Fleet {
-    const { values, statuses, edges, dwell } = this.#countOf(hash);
-    const states: Record<string, number> = {};
-    const dwells: Record<string, Dwell> = {};
-    let total = 0;
-    for (const [value, number] of values) {
-      total += number;
-      for (const id of drawn?.activeOf(valueOfText(value)) ?? []) states[id] = (states[id] ?? 0) + number;
-    }
-    for (const [value, { count, sum, max }] of dwell) {
-      for (const id of drawn?.activeOf(valueOfText(value)).slice(1) ?? []) {
-        const before = dwells[id] ?? { count: 0, mean: 0, max: 0 };
-        const all = before.count + count;
-        dwells[id] = { count: all, mean: (before.mean * before.count + sum) / all, max: Math.max(before.max, max) };
-      }
-    }
-    const plain = (map: ReadonlyMap<string, number>) => Object.fromEntries([...map].filter(([, number]) => number > 0));
-    return {
-      hash,
-      states,
-      statuses: plain(statuses),
-      edges: Object.fromEntries([...edges].map(([id, { taken }]) => [id, taken])),
-      dwell: dwells,
-      total,
-      since: this.#since,
-      complete: this.isComplete,
-    };
+    return { ...this.#countOf(hash).read(drawn), since: this.#since, complete: this.isComplete };
   }
 
   list(query: ListQuery): ActorList {
@@ -347,7 +309,7 @@ export class Fleets {
     for (const actor of looked) {
       if (machine !== undefined && actor.machine !== machine) continue;
       if (status !== undefined && actor.status !== status) continue;
-      if (state !== undefined && shortOfText(actor.value) !== state) continue;
+      if (state !== undefined && shortOfText(actor.place.text) !== state) continue;
       if (wanted !== "" && !actor.address.toLowerCase().includes(wanted)) continue;
       found.push(actor);
     }
@@ -358,7 +320,7 @@ export class Fleets {
         : sort === "due"
           ? (left, right) => (left.due ?? Number.MAX_VALUE) - (right.due ?? Number.MAX_VALUE)
           : sort === "state"
-            ? (left, right) => (left.value < right.value ? -1 : left.value > right.value ? 1 : 0)
+            ? (left, right) => (left.place.text < right.place.text ? -1 : left.place.text > right.place.text ? 1 : 0)
             : (left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0);
     return found.sort((left, right) => sign * by(left, right));
   }
@@ -378,17 +340,17 @@ export class Fleets {
 
 const none: ReadonlyArray<string> = [];
 const awaitedOf = (children: ActorView["children"]): ReadonlyArray<string> => {
-  const found: Array<string> = [];
-  for (const id in children) if (children[id]?.ended !== true) found.push(id);
-  return found.length === 0 ? none : found;
+  let found: Array<string> | undefined;
+  for (const id in children) if (children[id]?.ended !== true) (found ??= []).push(id);
+  return found ?? none;
 };
 
-const lineOf = ({ address, machine, hash, status, value, seq, at, createdAt, due }: Standing): ActorLine => ({
+const lineOf = ({ address, machine, place, status, seq, at, createdAt, due }: Standing): ActorLine => ({
   address,
   machine,
-  hash,
+  hash: place.fleet.hash,
   status,
-  state: shortOfText(value),
+  state: shortOfText(place.text),
   seq,
   at,
   createdAt,

@@ -4,8 +4,8 @@ import type { Fleets } from "./fleets.ts";
 import type { Source } from "./source.ts";
 import type { Frame } from "./wire.ts";
 
-/** The shortest time between two frames. */
-const frameMs = 100;
+/** The shortest time between two frames: what is shown is older by that at most, and each costs the engine something. */
+const frameMs = 150;
 /** A sign of life for what stands between, while nothing moves. */
 const silenceMs = 15_000;
 /** Pages that hear of changes at a time. */
@@ -33,6 +33,8 @@ export class Frames {
   readonly #source: Source;
   readonly #time: Time;
   #watched: ReadonlySet<string> = new Set();
+  /** Somebody wants frames, and not only to know that the feed is there. */
+  #isHeard = false;
   readonly #encoder = new TextEncoder();
   #cancel: (() => void) | undefined;
   #silence: (() => void) | undefined;
@@ -50,7 +52,10 @@ export class Frames {
     return this.#subscribers.size;
   }
 
-  /** A stream of frames about these forms and actors; nothing where there are too many pages already. */
+  /**
+   * A stream of frames about these forms (`*`: all) and actors, and of signs of life alone where there are none of either.
+   * Nothing where there are too many pages already.
+   */
   subscribe(hashes: ReadonlyArray<string>, actors: ReadonlyArray<string>, left: () => void): ReadableStream<Uint8Array> | undefined {
     if (this.#subscribers.size >= subscribersMax) return undefined;
     let subscriber: Subscriber;
@@ -59,14 +64,14 @@ export class Frames {
         start: (controller) => {
           subscriber = { hashes: new Set(hashes), actors: new Set(actors), told: new Map(), actorsMoved: new Set(), transitions: this.#fleets.transitions, controller };
           this.#subscribers.add(subscriber);
-          this.#watched = new Set([...this.#subscribers].flatMap((one) => [...one.actors]));
+          this.#listen();
           this.#keepAlive();
           controller.enqueue(this.#encoder.encode(":\n\n"));
-          this.#arm(0);
+          if (this.#isHeard) this.#arm(0);
         },
         cancel: () => {
           this.#subscribers.delete(subscriber);
-          this.#watched = new Set([...this.#subscribers].flatMap((one) => [...one.actors]));
+          this.#listen();
           if (this.#subscribers.size === 0) {
             this.#silence?.();
             this.#silence = undefined;
@@ -86,12 +91,20 @@ export class Frames {
     this.#silence = undefined;
     for (const { controller } of this.#subscribers) controller.close();
     this.#subscribers.clear();
+    this.#listen();
   }
 
+  #listen(): void {
+    const all = [...this.#subscribers];
+    this.#watched = new Set(all.flatMap(({ actors }) => [...actors]));
+    this.#isHeard = all.some(isListening);
+  }
+
+  /** Called for each stored transition. */
   #moved(address: string): void {
-    if (this.#subscribers.size === 0) return;
+    if (!this.#isHeard) return;
     if (this.#watched.has(address)) for (const { actors, actorsMoved } of this.#subscribers) if (actors.has(address)) actorsMoved.add(address);
-    this.#arm(frameMs);
+    if (this.#cancel === undefined) this.#arm(frameMs);
   }
 
   #arm(wait: number): void {
@@ -101,7 +114,7 @@ export class Frames {
       this.#cancel = undefined;
       this.#last = this.#time.now();
       let isLate = false;
-      for (const subscriber of this.#subscribers) if (!this.#tell(subscriber)) isLate = true;
+      for (const subscriber of this.#subscribers) if (isListening(subscriber) && !this.#tell(subscriber)) isLate = true;
       if (isLate) this.#arm(frameMs);
     });
   }
@@ -111,7 +124,8 @@ export class Frames {
     const { controller, hashes, told, actorsMoved } = subscriber;
     const transitions = this.#fleets.transitions - subscriber.transitions;
     const moved = [...(hashes.has("*") ? this.#fleets.hashes : hashes)].filter((hash) => told.get(hash) !== this.#fleets.revisionOf(hash));
-    if (transitions === 0 && moved.length === 0 && actorsMoved.size === 0) return true;
+    const isNews = actorsMoved.size > 0 || (hashes.size > 0 && (transitions > 0 || moved.length > 0));
+    if (!isNews) return true;
     if ((controller.desiredSize ?? 0) <= 0) return false;
     const fleets = moved.map((hash) => this.#fleets.fleet(hash, this.#charts.peek(hash)));
     const actors = Object.fromEntries(
@@ -120,7 +134,7 @@ export class Frames {
         return stand === undefined ? [] : [[address, stand] as const];
       }),
     );
-    const frame: Frame = { at: this.#time.now(), transitions, rate: this.#fleets.rate, fleets, actors, engine: this.#source.engine().state };
+    const frame: Frame = { at: this.#time.now(), transitions, ...(hashes.has("*") ? { rate: this.#fleets.rate } : {}), fleets, actors, engine: this.#source.engine().state };
     for (const hash of moved) told.set(hash, this.#fleets.revisionOf(hash));
     actorsMoved.clear();
     subscriber.transitions += transitions;
@@ -140,3 +154,5 @@ export class Frames {
     again();
   }
 }
+
+const isListening = ({ hashes, actors }: Subscriber): boolean => hashes.size > 0 || actors.size > 0;

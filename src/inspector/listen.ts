@@ -1,7 +1,5 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
-import type { ReadableStream as WebStream } from "node:stream/web";
 import type { Inspector } from "./inspector.ts";
 
 /** The largest body that is read: an event, or the ids of a bulk action. Bytes. */
@@ -24,20 +22,11 @@ export const listenOnLoopback = (inspector: Inspector, port = 0): Promise<Listen
       return;
     }
     const gone = new AbortController();
-    outgoing.on("close", () => gone.abort());
+    // Only one that is cut: to abort what was answered costs as much as a small answer.
+    outgoing.once("close", () => void (outgoing.writableFinished || gone.abort()));
     void (async () => {
       try {
-        const response = await inspector.fetch(await requestOf(incoming, host, gone.signal));
-        outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-        // A stream of changes is open before anything changed.
-        outgoing.flushHeaders();
-        if (response.body === null) outgoing.end();
-        else {
-          const body = Readable.fromWeb(response.body as WebStream<Uint8Array>);
-          body.on("error", () => outgoing.destroy());
-          outgoing.on("close", () => body.destroy());
-          body.pipe(outgoing);
-        }
+        await write(await inspector.fetch(await requestOf(incoming, host, gone.signal)), outgoing, gone.signal);
       } catch {
         if (!outgoing.headersSent) outgoing.writeHead(400).end("this can't be read\n");
         else outgoing.destroy();
@@ -56,6 +45,31 @@ const closed = (server: Server, inspector: Inspector): Promise<void> =>
     server.close(() => resolve());
     server.closeAllConnections();
   });
+
+const write = async ({ status, headers, body }: Response, outgoing: ServerResponse, signal: AbortSignal): Promise<void> => {
+  outgoing.writeHead(status, Object.fromEntries(headers));
+  if (body === null) return void outgoing.end();
+  const reader = body.getReader();
+  signal.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
+  if (headers.has("content-length")) {
+    // Its length is known: head and body go out together.
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) outgoing.write(piece.value);
+    return void outgoing.end();
+  }
+  // A stream of changes is open before anything changed.
+  outgoing.flushHeaders();
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    if (outgoing.write(piece.value) || outgoing.destroyed) continue;
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        outgoing.off("drain", go).off("close", go);
+        resolve();
+      };
+      outgoing.on("drain", go).on("close", go);
+    });
+  }
+  outgoing.end();
+};
 
 const requestOf = async (incoming: IncomingMessage, host: string, signal: AbortSignal): Promise<Request> => {
   const { method = "GET", url = "/", headers } = incoming;

@@ -25,8 +25,8 @@ export interface Source {
   readonly follow: (told: (transition: Told) => void, moved: (actor: ActorView) => void) => () => void;
   /** Actors that no registered machine may go on with: the first of them. Reads every stored actor. */
   readonly parked?: (limit: number) => Promise<ReadonlyArray<ParkedActor>>;
-  /** Why this one is parked, if it is. */
-  readonly parkedAs?: (address: string) => Promise<ActorParked | undefined>;
+  /** Why this one is parked, if it is: known since it was read by `actor`. */
+  readonly parkedAs?: (actor: ActorView) => ActorParked | undefined;
   /** Tasks, workers and queues. */
   readonly dispatcher?: Dispatcher;
   readonly outboxes?: () => Promise<ReadonlyArray<OutboxLine>>;

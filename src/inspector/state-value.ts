@@ -1,20 +1,18 @@
 import { stateText } from "./charts.ts";
 
 /** A way through the values that were seen: the keys of an object, one after another. */
-interface Way {
-  readonly next: Map<string, Way>;
-  down?: Way;
-  up?: Way;
-  text?: string;
+interface Way<A> {
+  readonly next: Map<string, Way<A>>;
+  down?: Way<A>;
+  up?: Way<A>;
+  end?: A;
 }
 
-/** Values that are known at a time: of a machine with many regions there may be any number. */
+/** Values whose way is known at a time: of a machine with many regions there may be any number. */
 const knownMax = 10_000;
-const newWay = (): Way => ({ next: new Map() });
-let root = newWay();
-let known = 0;
+const newWay = <A>(): Way<A> => ({ next: new Map() });
 
-const along = (way: Way, key: string): Way => {
+const along = <A>(way: Way<A>, key: string): Way<A> => {
   let next = way.next.get(key);
   if (next === undefined) {
     next = newWay();
@@ -23,7 +21,7 @@ const along = (way: Way, key: string): Way => {
   return next;
 };
 
-const through = (from: Way, value: Readonly<Record<string, unknown>>): Way => {
+const through = <A>(from: Way<A>, value: Readonly<Record<string, unknown>>): Way<A> => {
   let way = from;
   for (const key in value) {
     const inner = value[key];
@@ -39,19 +37,44 @@ const through = (from: Way, value: Readonly<Record<string, unknown>>): Way => {
   return way;
 };
 
-/** A state value as text: a name, or JSON. Each value is written once, and found again without being written: it is asked for with each transition. */
-export const textOfValue = (value: unknown): string => {
-  if (typeof value !== "object" || value === null) return String(value);
-  const end = through(root, value as Readonly<Record<string, unknown>>);
-  if (end.text === undefined) {
-    end.text = JSON.stringify(value);
-    if (++known > knownMax) {
-      root = newWay();
-      known = 0;
-    }
+/** Something for each state value. A value is written once, and found again without being written: it is asked for with each transition. */
+export class ByStateValue<A> {
+  readonly #byText = new Map<string, A>();
+  readonly #make: (text: string) => A;
+  #root = newWay<A>();
+  #known = 0;
+
+  /** `make` is given the value as text: a name, or JSON. */
+  constructor(make: (text: string) => A) {
+    this.#make = make;
   }
-  return end.text;
-};
+
+  of(value: unknown): A {
+    if (typeof value !== "object" || value === null) return this.#of(String(value));
+    const way = through(this.#root, value as Readonly<Record<string, unknown>>);
+    if (way.end === undefined) {
+      way.end = this.#of(JSON.stringify(value));
+      if (++this.#known > knownMax) {
+        this.#root = newWay();
+        this.#known = 0;
+      }
+    }
+    return way.end as A;
+  }
+
+  #of(text: string): A {
+    let found = this.#byText.get(text);
+    if (found === undefined) {
+      found = this.#make(text);
+      this.#byText.set(text, found);
+    }
+    return found;
+  }
+
+  get all(): Iterable<A> {
+    return this.#byText.values();
+  }
+}
 
 export const valueOfText = (text: string): unknown => (text.startsWith("{") ? JSON.parse(text) : text);
 

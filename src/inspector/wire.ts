@@ -108,6 +108,8 @@ export interface ActorPage extends ActorLine {
   readonly isDrawn: boolean;
   /** Where it is a task of a dispatcher. */
   readonly task?: TaskPart;
+  /** Where the page says which entry it knows: those after it, of very many the latest. */
+  readonly way?: ReadonlyArray<Entry>;
 }
 
 /** Something that can be told to the actor now. */
@@ -302,7 +304,8 @@ export interface Frame {
   readonly at: number;
   /** Transitions since the frame before, whoever moved. */
   readonly transitions: number;
-  readonly rate: ReadonlyArray<number>;
+  /** As in the overview, for who watches all machines. */
+  readonly rate?: ReadonlyArray<number>;
   /** Of the machines that the subscriber watches. */
   readonly fleets: ReadonlyArray<Fleet>;
   /** The watched actors that moved, and where they stand now. */

@@ -88,6 +88,29 @@ describe("inspector > feed", () => {
     await reader.cancel();
   });
 
+  it("sends no frames to who only wants to know that the feed is there", async () => {
+    const { machines } = await ask<Overview>("overview");
+    const hash = machines.find(({ machine }) => machine === "counter")?.hash;
+    const readerOf = async (hashes: string) => ((await stage.inspector.fetch(at(`api/events?hashes=${hashes}`))).body as ReadableStream<Uint8Array>).getReader();
+    const [silent, told] = [await readerOf(""), await readerOf(`${hash}`)];
+    const text = async (reader: typeof silent) => new TextDecoder().decode((await reader.read()).value);
+    expect([await text(silent), await text(told)]).toEqual([":\n\n", ":\n\n"]);
+    const next = text(silent);
+    await stage.engine.send("counter/1", { type: "TICK" });
+    expect(await text(told)).toMatch(/^data: /);
+    expect(await Promise.race([next, Promise.resolve("nothing")])).toBe("nothing");
+    await Promise.all([silent.cancel(), told.cancel()]);
+  });
+
+  it("tells with an actor what its page does not know of its way", async () => {
+    await stage.engine.send("counter/1", { type: "TICK" });
+    const { seq } = await stage.engine.snapshot("counter/1");
+    const { entries } = await ask<History>(`history?address=counter/1&from=${seq - 1}`);
+    expect((await ask<ActorPage>(`actor?address=counter/1&after=${seq - 2}`)).way).toEqual(entries);
+    expect((await ask<ActorPage>(`actor?address=counter/1&after=${seq}`)).way).toEqual([]);
+    expect((await ask<ActorPage>("actor?address=counter/1")).way).toBeUndefined();
+  });
+
   it("steps a history again, and goes on where it grows", async () => {
     const first = await ask<History>("history?address=counter/1&from=1&limit=1000");
     await stage.engine.send("counter/1", { type: "TICK" });

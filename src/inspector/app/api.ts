@@ -38,13 +38,16 @@ export interface Loaded<A> {
   readonly again: () => void;
 }
 
-/** What the feed answers, asked again when the question changes or somebody calls `again`. The last answer stays until the next one is there. */
-export const useFeed = <A>(path: string, params: Params, enabled = true): Loaded<A> => {
+/**
+ * What the feed answers, asked again when the question changes or somebody calls `again`. The last answer stays until the
+ * next one is there. `known`: what a question says besides, as it is when it is asked; no reason to ask.
+ */
+export const useFeed = <A>(path: string, params: Params, enabled = true, known: Params = {}): Loaded<A> => {
   const question = addressOf(path, params);
   const [answer, setAnswer] = useState<{ readonly question: string; readonly value: A | undefined; readonly error: string | undefined }>();
   const [turn, setTurn] = useState(0);
   const latest = useRef({ path, params });
-  latest.current = { path, params };
+  latest.current = { path, params: { ...params, ...known } };
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked anew for another question and each further turn
   useEffect(() => {
     if (!enabled) return;

@@ -13,7 +13,7 @@ const reader = setup({
   actions: { read: () => {} },
   guards: { isBehind: stateIn({ resting: "behind" }) },
   // Where it stands the frames tell meanwhile.
-  delays: { rest: 500 },
+  delays: { rest: 1_000 },
 }).createMachine({
   id: "reader",
   version: "1",

@@ -21,28 +21,30 @@ const tabs = [
   ["time", "Time travel"],
 ] as const;
 
+const none: ReadonlyArray<string> = [];
+
 /** Edges of the path that are read; of longer histories the latest. */
 const pathMax = 1_000;
 
 /** One actor: where it stands, how it came there, what it waits for, what can be told to it. */
 export const ActorView = ({ address, tab, query, role }: { readonly address: string; readonly tab: string; readonly query: URLSearchParams; readonly role: Role }) => {
-  const { value: actor, error, again } = useFeed<ActorPage>("actor", { address });
+  const [way, setWay] = useState<ReadonlyArray<Entry>>([]);
+  const { value: actor, error, again } = useFeed<ActorPage>("actor", { address }, true, { after: tab === "now" ? way.at(-1)?.seq : undefined });
   const [last, setLast] = useState<ActorPage>();
-  if (actor !== undefined && actor !== last) setLast(actor);
+  if (actor !== undefined && actor !== last) {
+    setLast(actor);
+    if (actor.way !== undefined) setWay(joined(way, actor.way));
+  }
   const shown = actor ?? (last?.address === address ? last : undefined);
   const hash = shown?.hash ?? "";
   const [stand, setStand] = useState<Stand>();
   const moved = useRested(again);
-  useLive(
-    useMemo(() => [hash], [hash]),
-    address,
-    ({ actors }) => {
-      const to = actors[address];
-      if (to === undefined) return;
-      setStand(to);
-      moved();
-    },
-  );
+  useLive(none, address, ({ actors }) => {
+    const to = actors[address];
+    if (to === undefined) return;
+    setStand(to);
+    moved();
+  });
   const chart = useFeed<ChartAnswer>("chart", { hash }, shown?.isDrawn === true).value;
   if (error !== undefined && shown === undefined) return <Problem text={error} />;
   if (shown === undefined) return <Empty>Reading…</Empty>;
@@ -85,40 +87,50 @@ export const ActorView = ({ address, tab, query, role }: { readonly address: str
       ) : tab === "time" ? (
         <TimeTravel key={address} actor={ahead} last={present} query={query} />
       ) : (
-        <Now actor={ahead} read={shown.seq} chart={chart} role={role} again={again} />
+        <Now actor={ahead} read={shown.seq} way={way} onWay={setWay} chart={chart} role={role} again={again} />
       )}
     </>
   );
 };
 
-/** The latest entries of a history. What is known is not asked for again. */
-const useWay = (address: string, seq: number): ReadonlyArray<Entry> => {
-  const [way, setWay] = useState<{ readonly address: string; readonly entries: ReadonlyArray<Entry> }>({ address, entries: [] });
-  const known = way.address === address ? way.entries : [];
-  const next = Math.max((known.at(-1)?.seq ?? 0) + 1, seq - pathMax + 1, 1);
-  const asked = useRef("");
-  useEffect(() => {
-    // One question at a time: an actor that moves all the time is still read.
-    if (next > seq || asked.current === address) return;
-    asked.current = address;
-    get<History>("history", { address, from: next, limit: pathMax })
-      .then(({ entries }) => {
-        if (asked.current !== address) return;
-        const first = entries[0]?.seq ?? 0;
-        setWay((before) => ({ address, entries: [...(before.address === address ? before.entries.filter((entry) => entry.seq < first) : []), ...entries].slice(-pathMax) }));
-      })
-      .catch(() => {})
-      .finally(() => {
-        if (asked.current === address) asked.current = "";
-      });
-  }, [address, next, seq]);
-  return known;
+const joined = (way: ReadonlyArray<Entry>, entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> => {
+  const first = entries[0]?.seq;
+  return first === undefined ? way : [...way.filter(({ seq }) => seq < first), ...entries].slice(-pathMax);
 };
 
-/** `read`: the entry up to which it was read; where it stands may be ahead of that. */
-const Now = ({ actor, read, chart, role, again }: { readonly actor: ActorPage; readonly read: number; readonly chart: ChartAnswer | undefined; readonly role: Role; readonly again: () => void }) => {
+type OnWay = (change: (way: ReadonlyArray<Entry>) => ReadonlyArray<Entry>) => void;
+
+/** Reads the latest entries of a history that did not come with the actor: the first time, all of them. */
+const useWay = (address: string, seq: number, way: ReadonlyArray<Entry>, onWay: OnWay): void => {
+  const next = Math.max((way.at(-1)?.seq ?? 0) + 1, seq - pathMax + 1, 1);
+  const isAsked = useRef(false);
+  useEffect(() => {
+    // One question at a time: an actor that moves all the time is still read.
+    if (next > seq || isAsked.current) return;
+    isAsked.current = true;
+    get<History>("history", { address, from: next, limit: pathMax })
+      .then(({ entries }) => onWay((before) => joined(before, entries)))
+      .catch(() => {})
+      .finally(() => {
+        isAsked.current = false;
+      });
+  }, [address, next, seq, onWay]);
+};
+
+interface NowProps {
+  readonly actor: ActorPage;
+  /** The entry up to which it was read; where it stands may be ahead of that. */
+  readonly read: number;
+  readonly way: ReadonlyArray<Entry>;
+  readonly onWay: OnWay;
+  readonly chart: ChartAnswer | undefined;
+  readonly role: Role;
+  readonly again: () => void;
+}
+
+const Now = ({ actor, read, way: path, onWay, chart, role, again }: NowProps) => {
   const now = useNow();
-  const path = useWay(actor.address, read);
+  useWay(actor.address, read, path, onWay);
   const [isCovered, setCovered] = useState(false);
   const second = Math.floor(now / 1_000);
   // biome-ignore lint/correctness/useExhaustiveDependencies: timers count down by the second
