@@ -57,6 +57,6 @@ const isWorkedWith = (owner: OwnerRow | undefined, now: number): owner is OwnerR
 export const ownerText = (owner: OwnerRow | undefined, now: number): string =>
   isWorkedWith(owner, now)
     ? `process ${owner.pid} on ${owner.host} works with this journal since ${timeText(owner.since)}`
-    : "no engine works with this journal at the moment; run the task file again to go on";
+    : "no engine works with this journal at the moment; to go on, start the program that has it, or run its task file again";
 
 export const timeText = (at: number): string => new Date(at).toISOString().replace("T", " ");

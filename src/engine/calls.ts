@@ -181,10 +181,10 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       return yield* Effect.try({ try: () => viewOfRow(row), catch: (error) => error as ActorParked });
     });
   /** Fails after `ms` of the engine's own time. */
-  const orTimedOut = <A, E, R>(effect: Effect.Effect<A, E, R>, address: Address, what: string, ms: number | undefined): Effect.Effect<A, E | TimedOut, R> => {
+  const orTimedOut = <A, E, R>(effect: Effect.Effect<A, E, R>, address: Address, what: () => string, ms: number | undefined): Effect.Effect<A, E | TimedOut, R> => {
     if (ms === undefined || !Number.isFinite(ms)) return effect;
     const over = Effect.async<never, TimedOut>((resume) => {
-      const cancel = time.wakeAt(time.now() + ms, () => resume(new TimedOut({ address, what, ms })));
+      const cancel = time.wakeAt(time.now() + ms, () => resume(new TimedOut({ address, what: what(), ms })));
       return Effect.sync(cancel);
     });
     return Effect.raceFirst(effect, over);
@@ -235,7 +235,9 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
             replyTo,
           );
         });
-        return orTimedOut(Effect.raceFirst(answer, untilClosed), address, `"${event.type}" was not answered`, ms).pipe(Effect.ensuring(Effect.sync(() => audience.asking.delete(replyTo.address))));
+        return orTimedOut(Effect.raceFirst(answer, untilClosed), address, () => `"${event.type}" was not answered`, ms).pipe(
+          Effect.ensuring(Effect.sync(() => audience.asking.delete(replyTo.address))),
+        );
       }),
     can: (address, event) =>
       Effect.gen(function* () {
@@ -256,8 +258,10 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     waitFor: (address, predicate, waitOptions) =>
       Effect.flatMap(Effect.zipRight(waiter, timeoutOf(address, waitOptions, callNames.waitFor)), (ms) => {
         let stop = () => {};
+        let last: ActorView | undefined;
         const satisfied = Effect.async<ActorView, SendError | JournalError>((resume) => {
           const look = (view: ActorView) => {
+            last = view;
             try {
               if (predicate(view)) resume(Effect.succeed(view));
             } catch (error) {
@@ -267,7 +271,12 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
           stop = audience.watch(address, (actor) => look(copyOf(actor)));
           Effect.runCallback(snapshot(address), { onExit: (exit) => (exit._tag === "Success" ? look(exit.value) : resume(exit)) });
         });
-        return orTimedOut(Effect.raceFirst(satisfied, untilClosed), address, "the awaited state was not reached", ms).pipe(Effect.ensuring(Effect.sync(() => stop())));
+        return orTimedOut(
+          Effect.raceFirst(satisfied, untilClosed),
+          address,
+          () => `the awaited state was not reached${last === undefined ? "" : ` (it stands in ${JSON.stringify(last.value)})`}`,
+          ms,
+        ).pipe(Effect.ensuring(Effect.sync(() => stop())));
       }),
     history: (address, { after = 0, limit = 1_000 } = {}) =>
       Effect.map(journal.history(address, after, limit), (rows) =>

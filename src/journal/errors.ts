@@ -43,7 +43,12 @@ const reasons = {
   /** The path no longer leads to the file that was opened. */
   replaced: { code: "journal_replaced", status: 409, retryable: false, remedy: "stop this engine, see which file is the right one, and open that" },
   corrupt: { code: "journal_corrupt", status: 500, retryable: false, remedy: "restore the database from a backup; nothing is written to a damaged one" },
-  driver: { code: "journal_driver", status: 500, retryable: false, remedy: "install better-sqlite3 for this Node version, or use Node 22.13 or newer" },
+  driver: {
+    code: "journal_driver",
+    status: 500,
+    retryable: false,
+    remedy: "install better-sqlite3 for this Node version and let its install script run (npm install-scripts approve better-sqlite3, pnpm approve-builds), or use Node 22.13 or newer",
+  },
   failed: { code: "journal_failed", status: 503, retryable: true, remedy: "see the cause" },
 } as const;
 

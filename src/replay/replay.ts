@@ -114,7 +114,7 @@ const replayed = (history: History, stepper: Stepper, { to = Number.POSITIVE_INF
 const differenceOf = (history: History, stepped: Stepped, wrong: Wrong | undefined): Difference => {
   const { seq, event } = stepped.entry;
   const writer = writerOf(history, seq);
-  const { what, detail } = wrong ?? { what: "form" as const, detail: `machine "${history.machine}" in the form ${writer} was not given` };
+  const { what, detail } = wrong ?? { what: "form" as const, detail: `machine "${history.machine}" in the form ${writer} was not given; give the program that wrote it with --machines` };
   return { seq, event: event.type, what, detail, ...explain(history, stepped, writer) };
 };
 

@@ -111,7 +111,8 @@ export class UnknownPath extends Schema.TaggedError<UnknownPath>()("UnknownPath"
   readonly status = 404;
   readonly retryable = false;
   override get message() {
-    return `there is no ${this.method} ${this.path}; /openapi.json lists what there is`;
+    const hint = /^\/v1\/actors\/[^/]+\/[^/]+/.test(this.path) ? "; an address is one segment of a path: /v1/actors/order%2F42" : "";
+    return `there is no ${this.method} ${this.path}${hint}; /openapi.json lists what there is`;
   }
 }
 

@@ -87,6 +87,19 @@ describe("engine > given > calls", () => {
   });
 });
 
+describe("engine > given > time-outs", () => {
+  test("say where the actor stood", async () => {
+    const engine = await openEngine({ machines: [counter], log: () => {} });
+    await engine.start("counter", "1");
+    const { value } = await engine.snapshot("counter/1");
+    await expect(engine.waitFor("counter/1", () => false, { timeout: 5 })).rejects.toMatchObject({
+      _tag: "TimedOut",
+      what: `the awaited state was not reached (it stands in ${JSON.stringify(value)})`,
+    });
+    await engine.close();
+  });
+});
+
 describe("domain > names", () => {
   test("a name that an object has from elsewhere is none of its own", () => {
     expect(checkNames({ toString: 1, a: 1 }, { a: true })).toEqual(["there is no toString (there are: a)"]);

@@ -41,7 +41,7 @@ describe("journal > driver", () => {
   it("fails with all reasons and the remedy when there is none", async () => {
     const result = await chosen("auto", { nodeMajor: 20, betterSqlite3: broken("no binary"), nodeSqlite: broken("no built-in") });
     expect(result).toMatchObject({ left: { _tag: "JournalError", reason: "driver", code: "journal_driver", where: "a.db" } });
-    expect(result._tag === "Left" && result.left.message).toMatch(/no binary; no built-in.*install better-sqlite3 for this Node version, or use Node 22\.13/);
+    expect(result._tag === "Left" && result.left.message).toMatch(/no binary; no built-in.*install better-sqlite3 for this Node version and let its install script run.*, or use Node 22\.13/);
   });
 
   it("loads on this Node", async () => {

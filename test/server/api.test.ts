@@ -137,6 +137,7 @@ describe("server > problems", () => {
     expect(await ask("POST", "/v1/actors", { body: "{" })).toMatchObject({ status: 400, body: { detail: "the body is no JSON" } });
     expect(await ask("POST", "/v1/actors", { body: "a=b", headers: { "content-type": "application/x-www-form-urlencoded" } })).toMatchObject({ status: 415, body: { code: "unsupported_body" } });
     expect(await ask("GET", "/v1/nothing")).toMatchObject({ status: 404, body: { code: "unknown_path" } });
+    expect(await ask("GET", "/v1/actors/order/1")).toMatchObject({ status: 404, body: { code: "unknown_path", detail: expect.stringContaining("/v1/actors/order%2F42") } });
     expect(await ask("DELETE", "/v1/actors")).toMatchObject({ status: 405, body: { code: "method_not_allowed", data: { allowed: ["POST", "GET"] } } });
   });
 
