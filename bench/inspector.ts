@@ -198,8 +198,12 @@ export const inspector = async ({ pacedSeconds, seconds, blocks }: InspectorBenc
       await fleet.flooded(warmUp);
       figures.push(
         { name: `inspector.${view.name}.throughput`, value: throughput, unit: "of the events per processor second where no page looks" },
-        { name: `inspector.${view.name}.throughput.low`, value: low, unit: `of them at least, with 95 % confidence, by ${blocks} blocks` },
-        { name: `inspector.${view.name}.throughput.high`, value: high, unit: "of them at most" },
+        ...(blocks < blocksMin
+          ? []
+          : [
+              { name: `inspector.${view.name}.throughput.low`, value: low, unit: `of them at least, with 95 % confidence, by ${blocks} blocks` },
+              { name: `inspector.${view.name}.throughput.high`, value: high, unit: "of them at most" },
+            ]),
         { name: `inspector.${view.name}.throughput.clock`, value: median(clock), unit: "of the events/s where no page looks" },
         { name: `inspector.${view.name}.feed`, value: (await fleet.profiled(2)) * 100, unit: "% of the engine's processor time, as many events as go" },
       );

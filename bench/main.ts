@@ -12,7 +12,7 @@ const suites: Readonly<Record<string, (quick: boolean) => Promise<ReadonlyArray<
   http: (quick) => http(quick ? { singles: 500, bulks: 10, alone: 50 } : { singles: 10_000, bulks: 200, alone: 1_000 }),
   // Loaded where it is asked for: it brings a browser.
   inspector: async (quick) => [
-    ...(await (await import("./inspector.ts")).inspector(quick ? { pacedSeconds: 2, seconds: 0.3, blocks: 3 } : { pacedSeconds: 4, seconds: 0.4, blocks: 16 })),
+    ...(await (await import("./inspector.ts")).inspector(quick ? { pacedSeconds: 1, seconds: 0.2, blocks: 1 } : { pacedSeconds: 4, seconds: 0.4, blocks: 16 })),
     ...(await (await import("./inspector-scale.ts")).inspectorScale(quick ? { actors: 10_000, entries: 1_000 } : { actors: 100_000, entries: 10_000 })),
   ],
   dispatch: async (quick) => dispatch(quick ? 20_000 : 200_000),
