@@ -239,7 +239,7 @@ export class SimEndpoint {
     work.isAccepted = true;
     world.trace(`${this.owner} begins ${work.message}`);
     world.checker.brokerBook.begun(work.message, this.id);
-    world.later(undefined, world.source.whole("handleMs", 0, 500), () => this.#goOn(assignment));
+    world.later(undefined, world.source.whole("handleMs", 0, 120), () => this.#goOn(assignment));
   }
 
   #failed(assignment: string, work: Work, wire: Wire, tag: string): void {

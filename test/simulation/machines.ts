@@ -1,4 +1,4 @@
-import { assign, cancel, type EventObject, enqueueActions, fromCallback, fromPromise, sendTo, setup } from "xstate";
+import { assign, cancel, type EventObject, enqueueActions, fromCallback, fromPromise, sendParent, sendTo, setup } from "xstate";
 import { actorRef } from "../../src/domain/reference.ts";
 
 /*
@@ -82,13 +82,16 @@ export const alarm = setup({
   },
 });
 
-/** Signed after a while. */
-export const slip = setup({ types: { output: {} as { readonly signed: boolean } } }).createMachine({
+/** Signed after a while. A loud one calls its parcel back at the very moment at which it ends. */
+export const slip = setup({
+  types: { input: {} as { readonly loud: boolean }, context: {} as { readonly loud: boolean }, output: {} as { readonly signed: boolean } },
+  guards: { isLoud: ({ context }) => context.loud },
+}).createMachine({
   id: "slip",
   version: "1",
-  context: {},
+  context: ({ input }) => ({ loud: input.loud }),
   initial: "open",
-  states: { open: { after: { 700: "signed" } }, signed: { type: "final" } },
+  states: { open: { after: { 700: [{ guard: "isLoud", target: "signed", actions: sendParent({ type: "RECALL", op: "slip" }) }, { target: "signed" }] } }, signed: { type: "final" } },
   output: { signed: true },
 });
 
@@ -106,7 +109,7 @@ export const parcel = setup({
   on: { RECALL: { guard: "mayBeRecalled", target: ".carried", actions: "recall" } },
   states: {
     carried: { invoke: { id: "carry", src: "carry", onDone: { target: "signing", actions: "keep" }, onError: "lost" }, on: { GIVE_UP: "lost" } },
-    signing: { invoke: { id: "slip", src: "slip", onDone: "delivered" } },
+    signing: { invoke: { id: "slip", src: "slip", input: ({ context }) => ({ loud: context.recalls === 1 }), onDone: "delivered" } },
     delivered: { type: "final", entry: { type: "record", params: { op: "delivered" } } },
     lost: { type: "final" },
   },

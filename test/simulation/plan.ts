@@ -32,7 +32,7 @@ const sqliteEvery = 20;
 export const planOf = (source: Source): Plan => {
   const broker = brokerPlanOf(source);
   // What happens between endpoints takes steps too.
-  const more = broker === undefined ? 0 : 500;
+  const more = broker === undefined ? 0 : 600;
   return {
     rates: drawRates(source),
     store: source.seed % sqliteEvery === 7 ? "sqlite" : "memory",
