@@ -68,7 +68,7 @@ export {
   type InProcessConnection,
   inProcess,
   InvalidMessage,
-  listen,
+  listenForEndpoints,
   type LocalServer,
   makeBrokerInPromises as makeBroker,
   type Memory,

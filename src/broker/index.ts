@@ -21,5 +21,5 @@ export { makeBroker } from "./make.ts";
 export { BrokerPolicy, defaultBrokerPolicy } from "./policy.ts";
 export { type BrokerInPromises, makeBroker as makeBrokerInPromises, type SessionInPromises } from "./promises.ts";
 export { connectEndpoint, type EndpointClient, type EndpointOptions, type Handling } from "./client.ts";
-export { listen, type LocalServer } from "./local-server.ts";
+export { listenForEndpoints, type LocalServer } from "./local-server.ts";
 export { fileMemory, type Memory, type Remembered } from "./memory.ts";

@@ -94,7 +94,7 @@ const serve = (broker: Broker, socket: Socket): void => {
  * Takes endpoints over a local socket (`{ path }`) or a port of this host (`{ port: 0, host: "127.0.0.1" }`), one JSON
  * value per line. It asks nobody who they are: whoever reaches the socket may attach.
  */
-export const listen = (broker: Broker, where: Pick<ListenOptions, "path" | "port" | "host">): Promise<LocalServer> =>
+export const listenForEndpoints = (broker: Broker, where: Pick<ListenOptions, "path" | "port" | "host">): Promise<LocalServer> =>
   new Promise((resolve, reject) => {
     const sockets = new Set<Socket>();
     const server: Server = createServer((socket) => {

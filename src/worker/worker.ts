@@ -3,6 +3,7 @@ import { link } from "../../machines/link.ts";
 import type { AttemptMessage, FromServer, OfferMessage, Registration } from "../domain/worker-message.ts";
 import type { TaskReceipt, Usage } from "../domain/task.ts";
 import { type Connect, type Connection, type Fetch, overPolls, overWebSocket, type WebSocketConstructor } from "./connection.ts";
+import { demandOptions } from "./given.ts";
 import { Asked, EndedAs, failureOf, type Work, type WorkFunction } from "./work.ts";
 
 export interface RemoteWorkerOptions {
@@ -54,9 +55,10 @@ const latestOnly = new Set<AttemptMessage["type"]>(["alive", "progress", "usage"
 /**
  * A worker in another process, or in a browser. It keeps what it has to say until the server has stored it, and
  * begins a task only when the server has stored that it may: so a broken connection loses nothing and does nothing
- * twice. When it connects, waits and gives up stands in `machines/link.ts`.
+ * twice. When it connects, waits and gives up stands in `machines/link.ts`. Throws `InvalidWorkerOptions`.
  */
 export const startWorker = (options: RemoteWorkerOptions): RemoteWorker => {
+  demandOptions(options);
   const { url, token, id, kinds, slots = 1, heartbeatMs = 10_000, pollMs = 25_000 } = options;
   const owner = globalThis.crypto.randomUUID();
   const runs = new Map<string, Run>();

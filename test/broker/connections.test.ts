@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Broker, type Connection, connectEndpoint, listen, type LocalServer } from "../../src/broker/index.ts";
+import { type Broker, type Connection, connectEndpoint, listenForEndpoints, type LocalServer } from "../../src/broker/index.ts";
 
 const standing = { state: "accepted", sequence: 1 } as const;
 
@@ -41,7 +41,7 @@ describe("broker > connections", () => {
     for (const server of servers.splice(0)) await server.close();
   });
   const open = async (broker: Broker): Promise<Socket> => {
-    const server = await listen(broker, { port: 0, host: "127.0.0.1" });
+    const server = await listenForEndpoints(broker, { port: 0, host: "127.0.0.1" });
     servers.push(server);
     const socket = connect(Number(server.address), "127.0.0.1");
     socket.on("error", () => {});

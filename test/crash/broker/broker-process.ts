@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect";
 import { closeSync, fsyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
-import { listen, makeBroker } from "../../../src/broker/index.ts";
+import { listenForEndpoints, makeBroker } from "../../../src/broker/index.ts";
 import { makeOutboxes } from "../../../src/delivery/index.ts";
 import { openEngine } from "../../../src/engine/index.ts";
 import { policy } from "./policy.ts";
@@ -32,7 +32,7 @@ const outboxes = makeOutboxes({
 await openEngine({ machines: [], plugins: [outboxes, broker], database: join(folder, "broker.db") });
 const path = join(folder, "broker.sock");
 rmSync(path, { force: true });
-await listen(broker, { path });
+await listenForEndpoints(broker, { path });
 say({ opened: process.pid });
 
 const tag = (error: unknown) => String((error as { readonly _tag?: unknown })._tag ?? error);
