@@ -23,7 +23,7 @@ const throughputMin = 0.95;
 /** Of fewer blocks the median says too little. */
 const blocksMin = 10;
 /** Until a page that turned to a view does what it does all the time. Seconds. */
-const warmUp = 0.2;
+const warmUp = 0.4;
 
 interface Fleet extends Orders {
   readonly url: string;
@@ -92,14 +92,16 @@ const viewsOf = ({ hash }: Fleet): ReadonlyArray<View> => [
   { name: "actor", place: "actor/parcel%2F1/now", shown: ".state.active" },
 ];
 
-/** Shows a view, in a page that has the inspector of a fleet already. */
-const look = async (page: Page, { place, shown }: View): Promise<void> => {
-  await page.evaluate(`location.hash = ${JSON.stringify(`#/${place}`)}`);
+/** Shows a view of a fleet. */
+const look = async (page: Page, { url }: Fleet, { place, shown }: View): Promise<void> => {
+  await page.goto(`${url}#/${place}`);
   await page.locator(shown).first().waitFor();
 };
 
-/** A view of which no frame tells anything. */
-const elsewhere: View = { name: "elsewhere", place: "letters", shown: ".empty" };
+/** Nobody looks: the inspector of the fleet that it showed hears nothing of its engine any more. */
+const lookAway = async (page: Page): Promise<void> => {
+  await page.goto("about:blank");
+};
 
 interface Watch {
   readonly fleet: Fleet;
@@ -119,8 +121,8 @@ const blocksOf = async (first: Watch, second: Watch, view: View, { blocks, secon
     const logs = { processor: 0, clock: 0 };
     for (const one of [first, second, second, first]) {
       if (at !== one) {
-        await look(one === first ? second.page : first.page, elsewhere);
-        await look(one.page, view);
+        await lookAway(one === first ? second.page : first.page);
+        await look(one.page, one.fleet, view);
         at = one;
         await both(warmUp);
       }
@@ -156,19 +158,14 @@ export const inspector = async ({ pacedSeconds, seconds, blocks }: InspectorBenc
   try {
     const opened = await openBrowser();
     browser = opened;
-    const open = async (url: string) => {
-      const page = await opened.newPage({ viewport: { width: 1440, height: 900 } });
-      await page.goto(`${url}#/${elsewhere.place}`);
-      await page.locator(elsewhere.shown).first().waitFor();
-      return page;
-    };
+    const open = () => opened.newPage({ viewport: { width: 1440, height: 900 } });
     const alone = await fleet.paced(pacedSeconds);
     figures.push({ name: "inspector.engine.alone", value: (alone.processor / alone.clock) * 100, unit: "% of a core, 1,000 events/s and no page" });
-    const page = await open(fleet.url);
+    const page = await open();
     const [own, all] = [await page.context().newCDPSession(page), await opened.newBrowserCDPSession()];
     await own.send("Performance.enable");
     for (const view of viewsOf(fleet)) {
-      await look(page, view);
+      await look(page, fleet, view);
       await fleet.paced(1);
       const before = await usedBy(own, all);
       const { processor, clock } = await fleet.paced(pacedSeconds);
@@ -185,7 +182,7 @@ export const inspector = async ({ pacedSeconds, seconds, blocks }: InspectorBenc
     await own.detach();
     const [watched, beside] = [
       { fleet, page },
-      { fleet: other, page: await open(other.url) },
+      { fleet: other, page: await open() },
     ];
     await Promise.all([fleet.flooded(2), other.flooded(2)]);
     for (const view of viewsOf(fleet)) {
@@ -193,8 +190,8 @@ export const inspector = async ({ pacedSeconds, seconds, blocks }: InspectorBenc
       const [processor, clock] = [ratios.map((ratio) => ratio.processor), ratios.map((ratio) => ratio.clock)];
       const throughput = median(processor);
       const [low, high] = intervalOf(processor);
-      await look(beside.page, elsewhere);
-      await look(page, view);
+      await lookAway(beside.page);
+      await look(page, fleet, view);
       await fleet.flooded(warmUp);
       figures.push(
         { name: `inspector.${view.name}.throughput`, value: throughput, unit: "of the events per processor second where no page looks" },
@@ -213,7 +210,7 @@ export const inspector = async ({ pacedSeconds, seconds, blocks }: InspectorBenc
         else console.error(`${text}, or not: too much else runs here to tell`);
       }
     }
-    await look(page, elsewhere);
+    await lookAway(page);
     const { events, clock } = await fleet.flooded(2);
     figures.push({ name: "inspector.flood", value: events / clock, unit: "events/s, as many as go, and no page" });
     for (const text of wrong) console.error(text);
