@@ -18,7 +18,7 @@ export interface Retention {
 /** Says in words what is wrong with a retention. */
 export const checkRetention = (retention: Retention): ReadonlyArray<string> => {
   const wrong = [...checkNames(retention, names)];
-  if (typeof retention !== "object") return wrong;
+  if (typeof retention !== "object" || retention === null) return wrong;
   for (const [name, value] of Object.entries(retention)) {
     if (Object.hasOwn(names, name) && value !== undefined && (!Number.isSafeInteger(value) || value < 0)) wrong.push(`${name} must be a whole number, at least 0, got ${String(value)}`);
   }

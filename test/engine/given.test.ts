@@ -29,6 +29,7 @@ describe("engine > given > options", () => {
     ["supervision by a word", { machines: [{ machine: counter, supervision: "restart" }] }, 'supervision: it must be an object, got "restart"'],
     ["a misspelled field of supervision", { machines: [{ machine: counter, supervision: { strategie: "stop" } }] }, "there is no strategie"],
     ["retention by a word", { machines: [counter], retention: "30 days" }, 'retention: it must be an object, got "30 days"'],
+    ["retention by nothing", { machines: [counter], retention: null }, "retention: it must be an object, got null"],
     ["a misspelled option of an activity", withJob({ retries: 3 }), 'machine "job", activity "work": there is no retries'],
     ["a misspelled field of a back-off", withJob({ retry: { attemptsMax: 3, backoff: { kind: "fixed", baseMs: 1, maxMs: 5 } } }), "backoff.maxMs: is unexpected"],
     ["what is no machine, by its place", { machines: [counter, { id: "x" }] }, "machines[1]: this is not an XState machine, but an object"],
