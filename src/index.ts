@@ -138,6 +138,7 @@ export {
   type HistoryStart,
   InvalidAddress,
   InvalidEvent,
+  KeyReused,
   InvalidOptions,
   type LetterChoice,
   type LetterError,

@@ -9,7 +9,7 @@ import { commandKind, type Kinds } from "./kinds.ts";
 import type { TaskSpec } from "./task-spec.ts";
 
 /** What holds for tasks that don't say otherwise. Times in milliseconds. */
-export interface TaskDefaults extends Omit<Partial<TaskSpec>, "id" | "kind" | "input" | "key" | "needs" | "whenNeedFails" | "runAt" | "deadline" | "traceparent"> {
+export interface TaskDefaults extends Omit<Partial<TaskSpec>, "id" | "kind" | "input" | "key" | "needs" | "whenNeedFails" | "runAt" | "deadline" | "traceparent" | "request"> {
   /** How often the worker of a task may be lost under it before the task itself counts as the cause. */
   readonly lossesMax?: number;
 }
@@ -70,6 +70,7 @@ const Spec = Schema.Struct({
   tags: may(Schema.Array(Word)),
   attributes: may(Schema.Record({ key: Word, value: Schema.Union(Schema.String, Schema.Finite, Schema.Boolean) })),
   traceparent: may(Schema.String.pipe(Schema.filter((text) => isTraceparent(text) || 'must be like "00-<32 hex digits>-<16 hex digits>-01" (W3C Trace Context)'))),
+  request: may(Word),
 });
 const decode = Schema.decodeUnknownEither(Spec, { errors: "all", onExcessProperty: "error" });
 
@@ -136,6 +137,7 @@ export const resolveTask = (spec: TaskSpec, { kinds, checks, defaults, filesArti
       tags: first("tags") ?? [],
       attributes: merged("attributes"),
       ...(spec.traceparent === undefined ? {} : { traceparent: spec.traceparent }),
+      ...(spec.request === undefined ? {} : { request: spec.request }),
     },
   };
 };

@@ -49,6 +49,8 @@ export interface TaskSpec {
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   /** The span that it belongs to, as W3C Trace Context writes it. It goes with the task to its workers and deliveries. */
   readonly traceparent?: string;
+  /** Fingerprint of the request that submits it, where that has a key: what is submitted twice is compared by it. */
+  readonly request?: string;
 }
 
 export { endedStates, type TaskState, taskStates } from "../domain/task.ts";

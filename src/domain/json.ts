@@ -94,6 +94,16 @@ export const normalize = (value: unknown, known: unknown, options: NormalizeOpti
 
 const join = (path: string, key: string) => (path === "" ? key : `${path}.${key}`);
 
+/** The same with the keys of all records in order: values that say the same have the same text as JSON then. */
+export const ordered = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(ordered);
+  const record = value as Readonly<Record<string, unknown>>;
+  const sorted: Record<string, unknown> = {};
+  for (const key of Object.keys(record).sort()) sorted[key] = ordered(record[key]);
+  return sorted;
+};
+
 /** What needs no second look; a number may be NaN, infinite or -0. */
 const isLeaf = (value: unknown): boolean => typeof value === "string" || value === null || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value) && value !== 0);
 

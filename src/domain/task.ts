@@ -165,6 +165,7 @@ export interface TaskEnvelope {
   readonly tags: ReadonlyArray<string>;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   readonly traceparent?: string;
+  readonly request?: string;
 }
 
 /** What a worker is given of a task for one attempt. */

@@ -17,6 +17,7 @@ import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, ty
 import { callNames, demandMigrateOptions, demandNames, timeoutOf } from "./given.ts";
 import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
 import { admit, admitEvent, type Delivery, nameOf, type Receipt } from "./intake.ts";
+import { keyed } from "./request.ts";
 import { makeLetterCalls } from "./letter-calls.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Loop } from "./loop.ts";
@@ -133,15 +134,16 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
   const postSend = (address: Address, event: SentEvent, sendOptions: SendOptions | undefined, settle: Settle, replyTo?: ActorReference): void => {
     try {
       demandNames(address, sendOptions, replyTo === undefined ? callNames.send : callNames.ask);
-      const { key, by } = sendOptions ?? {};
+      const { key, by, exact } = sendOptions ?? {};
       const from = nameOf(address, by);
       const wrong = key === undefined ? undefined : wrongKey(key);
       if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
       const { value, json } = admitted(address, event);
-      if (replyTo === undefined) loop.post({ to: address, event: value, json, from, key, settle });
+      const request = key === undefined ? undefined : keyed(value, exact);
+      if (replyTo === undefined) loop.post({ to: address, event: value, json, from, key, request, settle });
       else {
         const told = { ...value, replyTo };
-        loop.post({ to: address, event: told, json: JSON.stringify(told), from, key, settle });
+        loop.post({ to: address, event: told, json: JSON.stringify(told), from, key, request, settle });
       }
     } catch (error) {
       settle(refused(error), undefined);

@@ -130,8 +130,10 @@ export interface StartOptions {
   readonly by?: string;
 }
 export interface SendOptions extends StartOptions {
-  /** An idempotency key: the same key for the same actor is handled once; the later call gets the first receipt. */
+  /** An idempotency key: the same key for the same actor is handled once; the later call gets the first receipt. With an event of another type it fails with `KeyReused`. */
   readonly key?: string;
+  /** With a key: not only the type, the whole event must be that of the first call, its fields in any order. Default false: what is made anew for each try may differ. */
+  readonly exact?: boolean;
 }
 export interface AskOptions extends SendOptions {
   readonly timeout?: Duration.DurationInput;

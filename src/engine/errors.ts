@@ -66,6 +66,28 @@ export class ActorFailed extends Schema.TaggedError<ActorFailed>()("ActorFailed"
   }
 }
 
+/** The idempotency key was given with another event (or other tasks) before. Nothing was stored. */
+export class KeyReused extends Schema.TaggedError<KeyReused>()("KeyReused", {
+  address: Schema.String,
+  key: Schema.String,
+  event: Schema.String,
+  /** The type of the event that the key was first given with. */
+  first: Schema.String,
+  /** The entry of the actor's history that has it. */
+  seq: Schema.Number,
+}) {
+  readonly code = "key_reused";
+  readonly status = 422;
+  readonly retryable = false;
+  override get message() {
+    const key = `the key ${JSON.stringify(this.key)} was given with`;
+    if (this.event === "taskwright.start")
+      return `${key} another submission, which made "${this.address}"; nothing of this one is stored: give each submission a key of its own, and repeat one as it was`;
+    const first = this.first === this.event ? `another "${this.first}"` : `"${this.first}"`;
+    return `${key} ${first} for "${this.address}" (entry ${this.seq} of its history); this "${this.event}" is not stored: give each event a key of its own, and repeat one as it was`;
+  }
+}
+
 /** No registered machine may go on with what is stored of this actor. Its row is left as it is. */
 export class ActorParked extends Schema.TaggedError<ActorParked>()("ActorParked", {
   address: Schema.String,
@@ -200,6 +222,7 @@ export type SendError =
   | ActorFailed
   | ActorParked
   | EventRefused
+  | KeyReused
   | HistoryFull
   | EngineBusy
   | EngineDegraded

@@ -12,8 +12,8 @@ import type { MigrateOptions } from "./migration.ts";
  * filter everything.
  */
 const startNames: AllNames<StartOptions> = { by: true };
-const sendNames: AllNames<SendOptions> = { key: true, by: true };
-const askNames: AllNames<AskOptions> = { key: true, by: true, timeout: true };
+const sendNames: AllNames<SendOptions> = { key: true, by: true, exact: true };
+const askNames: AllNames<AskOptions> = { key: true, by: true, exact: true, timeout: true };
 const waitNames: AllNames<WaitOptions> = { timeout: true };
 export const callNames = { start: startNames, send: sendNames, ask: askNames, waitFor: waitNames };
 

@@ -1,5 +1,6 @@
 export type { EngineCore } from "./calls.ts";
 export { viewOfStored } from "./view.ts";
+export { requestOf } from "./request.ts";
 export { hashOf } from "./resident.ts";
 export { type Move, moveTo, read as readRow, writerOf } from "./versions.ts";
 export { type ActivityInfo, type AttemptTrace, currentActivity } from "./activities.ts";
@@ -43,6 +44,7 @@ export {
   InvalidAddress,
   InvalidEvent,
   InvalidOptions,
+  KeyReused,
   PayloadTooLarge,
   PoisonEvent,
   type SendError,

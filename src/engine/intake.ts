@@ -29,6 +29,8 @@ export interface Delivery {
   /** An address, or empty for the host. */
   readonly from: string;
   readonly key?: string | undefined;
+  /** What the key is stored with, to tell a repetition from another event. */
+  readonly request?: string | undefined;
   /** Set where the actor must be made if it does not exist. */
   readonly create?: Creation | undefined;
   /** The mailbox row that this came from. */

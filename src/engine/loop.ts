@@ -6,12 +6,13 @@ import type { EngineEvent } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { JournalError, type JournalFenced } from "../journal/index.ts";
-import type { DeadLetterRow, Journal, Turn as StoredTurn } from "../journal/index.ts";
+import type { DeadLetterRow, Journal, KeyRow, Turn as StoredTurn } from "../journal/index.ts";
 import type { Careful, Share } from "./careful.ts";
 import { letterOf, type OwedEffect } from "./effects.ts";
-import { ActorFailed, ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
+import { ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
 import { failpoint } from "./failpoint.ts";
-import { type Delivery, endAfter, envelopeOf, type Receipt, type TakenLetter } from "./intake.ts";
+import { type Delivery, endAfter, envelopeOf, type TakenLetter } from "./intake.ts";
+import { repeated } from "./request.ts";
 import { dropped, type LetterRoom, owedAgain, requeued, withNotes } from "./letters.ts";
 import type { EngineState } from "./lifecycle.ts";
 import { migrateNow } from "./migration.ts";
@@ -352,24 +353,22 @@ export class Loop {
     for (const address of addresses) if (!found.has(address)) turn.absent.add(address);
   });
 
-  /** Receipts of earlier calls with the same idempotency keys. */
+  /** What became of earlier calls with the same idempotency keys. */
   readonly #known = Effect.fnUntraced(function* (this: Loop, batch: ReadonlyArray<Delivery>, now: number) {
     const wanted = batch.flatMap((delivery) => (delivery.key === undefined ? [] : [{ address: delivery.to, key: delivery.key }]));
-    const known = new Map<string, Receipt>();
+    const known = new Map<string, KeyRow>();
     if (wanted.length === 0) return known;
     const forgotten = now - this.#options.limits.keyRetentionMs;
-    for (const { address, key, seq, at, outcome } of yield* this.#options.journal.keys(wanted)) if (at >= forgotten) known.set(`${address}\n${key}`, { address, seq, at, outcome, duplicate: true });
+    for (const row of yield* this.#options.journal.keys(wanted)) if (row.at >= forgotten) known.set(`${row.address}\n${row.key}`, row);
     return known;
   });
 
-  #deliver(turn: Turn, delivery: Delivery, known: Map<string, Receipt>): void {
+  #deliver(turn: Turn, delivery: Delivery, known: Map<string, KeyRow>): void {
     const { to, key } = delivery;
     if (key !== undefined) {
       const earlier = known.get(`${to}\n${key}`);
       if (earlier !== undefined) {
-        const failed =
-          earlier.outcome === "failed" ? new ActorFailed({ address: to, event: delivery.event.type, detail: `it failed at its first try (entry ${earlier.seq} of the history)` }) : undefined;
-        turn.settlements.push({ delivery, error: failed, receipt: failed === undefined ? earlier : undefined });
+        turn.settlements.push({ delivery, ...repeated(delivery, earlier) });
         return;
       }
     }
@@ -382,9 +381,9 @@ export class Loop {
   }
 
   /** The same key again in the same turn is answered with this receipt. */
-  #remember(turn: Turn, { to, key }: Delivery, known: Map<string, Receipt>): void {
+  #remember(turn: Turn, { to, key }: Delivery, known: Map<string, KeyRow>): void {
     const stored = turn.keys.findLast((row) => row.address === to && row.key === key);
-    if (stored !== undefined) known.set(`${to}\n${key}`, { address: to, seq: stored.seq, at: stored.at, outcome: stored.outcome, duplicate: true });
+    if (stored !== undefined) known.set(`${to}\n${key}`, stored);
   }
 
   /** The actor is loaded by now, and so it has moved already if it had to. */

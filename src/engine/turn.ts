@@ -513,7 +513,7 @@ export class Turn implements Load {
       from: delivery.from,
       stateHash: actor.stateHash,
     });
-    if (delivery.key !== undefined) this.keys.push({ address: delivery.to, key: delivery.key, seq, at: this.at, outcome });
+    if (delivery.key !== undefined) this.keys.push({ address: delivery.to, key: delivery.key, seq, at: this.at, outcome, request: delivery.request ?? "" });
     if (delivery.settle !== undefined) {
       this.settlements.push({ delivery, error, receipt: error === undefined ? { address: delivery.to, seq, at: this.at, outcome, duplicate: false } : undefined });
     }

@@ -239,6 +239,8 @@ export interface KeyRow extends KeyWanted {
   readonly seq: number;
   readonly at: number;
   readonly outcome: Outcome;
+  /** What was sent with the key: a fingerprint or nothing, a space, and the type of the event. Empty where a layout before 9 stored it. */
+  readonly request: string;
 }
 export interface NameWanted {
   /** The address of the actor at the top of the tree within which the id is unique. */

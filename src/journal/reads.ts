@@ -56,7 +56,7 @@ export const actorsById = (connection: Connection, ids: ReadonlyArray<number>): 
 
 export const keys = (connection: Connection, wanted: ReadonlyArray<KeyWanted>): Read<ReadonlyArray<KeyRow>> => {
   if (wanted.length === 0) return Effect.succeed([]);
-  const select = "SELECT k.address, k.key, k.seq, k.at, k.outcome FROM";
+  const select = "SELECT k.address, k.key, k.seq, k.at, k.outcome, k.request FROM";
   if (wanted.length === 1) return connection.read(`${select} keys k WHERE k.address = ? AND k.key = ?`, [wanted[0]!.address, wanted[0]!.key]);
   return connection.read(`${select} (SELECT DISTINCT value ->> 0 AS address, value ->> 1 AS key FROM json_each(?)) w CROSS JOIN keys k ON k.address = w.address AND k.key = w.key`, [
     JSON.stringify(wanted.map((row) => [row.address, row.key])),

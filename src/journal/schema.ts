@@ -133,8 +133,11 @@ const postedEntries: ReadonlyArray<string> = ["CREATE TABLE posted_entries (id I
 /** From lane to lane without what waits in them, and counts without the entries themselves. The numbers are in it: the table is clustered by them. */
 const entryLanes: ReadonlyArray<string> = ["CREATE INDEX entries_lane ON entries (outbox, status, lane)"];
 
+/** What a key was given with, to tell another request with it from a repetition. A key that was there before has no word on it. */
+const keyRequests: ReadonlyArray<string> = ["ALTER TABLE keys ADD COLUMN request TEXT NOT NULL DEFAULT ''"];
+
 /** Exported for the tests of what an older file becomes. */
-export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention, outboxEntries, postedEntries, entryLanes];
+export const migrations: ReadonlyArray<ReadonlyArray<string>> = [first, systemIds, takenLetters, builds, retention, outboxEntries, postedEntries, entryLanes, keyRequests];
 
 /** The layout that this version of Taskwright writes. */
 export const version = migrations.length;

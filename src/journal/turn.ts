@@ -28,7 +28,9 @@ const history = Bulk.make<HistoryRow & { readonly id: number }>("INSERT INTO his
   params.push(row.id, row.actor, row.seq, row.at, row.type, row.event, row.outcome, row.from, row.stateHash),
 );
 // A key that was forgotten by the engine but not removed yet may come again: the later one counts.
-const keys = Bulk.make<KeyRow>("REPLACE INTO keys (address, key, seq, at, outcome) VALUES", "(?,?,?,?,?)", "", (row, params) => params.push(row.address, row.key, row.seq, row.at, row.outcome));
+const keys = Bulk.make<KeyRow>("REPLACE INTO keys (address, key, seq, at, outcome, request) VALUES", "(?,?,?,?,?,?)", "", (row, params) =>
+  params.push(row.address, row.key, row.seq, row.at, row.outcome, row.request),
+);
 type Wake = Turn["wakes"][number];
 const wakesSet = Bulk.make<Wake>("INSERT INTO wakes (actor, due) VALUES", "(?,?)", "ON CONFLICT (actor) DO UPDATE SET due = excluded.due", (row, params) => params.push(row.actor, row.due));
 const wakesRemoved = Bulk.make<Wake>("DELETE FROM wakes WHERE actor IN (", "?", ")", (row, params) => params.push(row.actor));

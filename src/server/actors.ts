@@ -57,7 +57,7 @@ export const actorsLive = ({ engine, subscribers, limits }: Served) =>
         Effect.gen(function* () {
           const { name: by } = yield* CurrentCaller;
           const key = headers["idempotency-key"];
-          return json(yield* told(engine.send(address, payload as SentEvent, { by, ...(key === undefined ? {} : { key }) })));
+          return json(yield* told(engine.send(address, payload as SentEvent, { by, ...(key === undefined ? {} : { key, exact: true }) })));
         }),
       )
       .handle("askActor", ({ path: { address }, headers, urlParams: { timeoutMs }, payload }) =>
@@ -65,7 +65,7 @@ export const actorsLive = ({ engine, subscribers, limits }: Served) =>
           const { name: by } = yield* CurrentCaller;
           const key = headers["idempotency-key"];
           const timeout = Math.min(timeoutMs ?? 30_000, limits.waitMsMax);
-          return json(yield* told(engine.ask(address, payload as SentEvent, { by, timeout, ...(key === undefined ? {} : { key }) })));
+          return json(yield* told(engine.ask(address, payload as SentEvent, { by, timeout, ...(key === undefined ? {} : { key, exact: true }) })));
         }),
       )
       .handle("canActor", ({ path: { address }, payload }) => Effect.map(told(engine.can(address, payload as SentEvent)), (can) => json({ can })))

@@ -4,6 +4,7 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest";
 import * as Effect from "effect/Effect";
 import { type Dispatcher, type OrderReport, type QueuePolicy, type TaskChoice, type TaskSpec, UnknownTask } from "../dispatch/index.ts";
 import { failureOf } from "../domain/json.ts";
+import { KeyReused, requestOf } from "../engine/index.ts";
 import { isTraceparent } from "../domain/traceparent.ts";
 import { calling, json, kept } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
@@ -16,21 +17,25 @@ const present = <A extends object>(given: A): { readonly [Key in keyof A]: Exclu
   Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 const lacking = (path: string, detail: string) => new InvalidRequest({ issues: [{ path, detail }] });
 
-/** Tasks without an id are named by the key of their request: a repetition finds them. */
-const namedBy = (key: string | undefined, by: string, specs: ReadonlyArray<TaskSpec>): ReadonlyArray<TaskSpec> =>
-  key === undefined
-    ? specs
-    : specs.map((spec, index) =>
-        spec.id === undefined
-          ? {
-              ...spec,
-              id: createHash("sha256")
-                .update(JSON.stringify([by, key, index]))
-                .digest("hex")
-                .slice(0, 32),
-            }
-          : spec,
-      );
+/** Tasks without an id are named by the key of their request: a repetition finds them, and is known by its fingerprint. */
+const namedBy = (key: string | undefined, by: string, specs: ReadonlyArray<TaskSpec>, body: unknown): ReadonlyArray<TaskSpec> => {
+  if (key === undefined) return specs;
+  const request = requestOf(body);
+  const idOf = (index: number) =>
+    createHash("sha256")
+      .update(JSON.stringify([by, key, index]))
+      .digest("hex")
+      .slice(0, 32);
+  return specs.map((spec, index) => (spec.id === undefined ? { ...spec, id: idOf(index), request } : spec));
+};
+
+/** Fails where one of these tasks was submitted by another request with the same key. */
+const demandSame = async (dispatcher: Dispatcher, key: string | undefined, specs: ReadonlyArray<TaskSpec>): Promise<void> => {
+  // Those of one request have one fingerprint: any of them tells.
+  const named = specs.find(({ request }) => request !== undefined);
+  const first = key === undefined || named?.id === undefined ? undefined : (await dispatcher.get(named.id))?.spec.request;
+  if (key !== undefined && first !== undefined && first !== named?.request) throw new KeyReused({ address: `task/${named?.id}`, key, event: "taskwright.start", first: "taskwright.start", seq: 1 });
+};
 
 /** A task belongs to the trace of the request that submits it, unless it says otherwise. */
 const inTrace = Effect.map(
@@ -52,8 +57,10 @@ export const tasksLive = (served: Served) => {
           const dispatcher = yield* part;
           const { name: by } = yield* CurrentCaller;
           const given = yield* inTrace;
-          const [spec = {}] = namedBy(headers["idempotency-key"], by, [payload as TaskSpec]);
+          const key = headers["idempotency-key"];
+          const [spec = {}] = namedBy(key, by, [payload as TaskSpec], payload);
           const submitted = yield* calling(() => dispatcher.submit(given(spec), { by }));
+          if (submitted.duplicate) yield* calling(() => demandSame(dispatcher, key, [spec]));
           return json(submitted, { status: submitted.duplicate ? 200 : 201, headers: submitted.duplicate ? {} : { location: `v1/tasks/${encodeURIComponent(submitted.id)}` } });
         }),
       )
@@ -62,7 +69,12 @@ export const tasksLive = (served: Served) => {
           const dispatcher = yield* part;
           const { name: by } = yield* CurrentCaller;
           const given = yield* inTrace;
-          const submitted = yield* calling(() => dispatcher.submit(namedBy(headers["idempotency-key"], by, tasks as ReadonlyArray<TaskSpec>).map(given), { by }));
+          const key = headers["idempotency-key"];
+          const specs = namedBy(key, by, tasks as ReadonlyArray<TaskSpec>, tasks);
+          // Before: none of another request's tasks is stored. After: two of them may have come at the same time.
+          yield* calling(() => demandSame(dispatcher, key, specs));
+          const submitted = yield* calling(() => dispatcher.submit(specs.map(given), { by }));
+          if (submitted.some(({ duplicate }) => duplicate)) yield* calling(() => demandSame(dispatcher, key, specs));
           return json({ submitted });
         }),
       )

@@ -27,6 +27,43 @@ describe("engine > idempotency keys", () => {
     expect(await engine.snapshot("counter/1")).toMatchObject({ context: { count: 2 } });
   });
 
+  inThreeModes("a key that comes again with another type of event is refused, and nothing is stored", async (bench) => {
+    const engine = await bench.engine({ machines: [counter] });
+    await engine.start("counter", "1");
+    const first = await engine.send("counter/1", { type: "ADD", try: 1 }, { key: "a" });
+    const refused = { _tag: "KeyReused", code: "key_reused", status: 422, address: "counter/1", key: "a", event: "RESET", first: "ADD", seq: 2 };
+    await expect(engine.send("counter/1", { type: "RESET" }, { key: "a" })).rejects.toMatchObject(refused);
+    await expect(engine.taskwright.ask("counter/1", { type: "RESET" }, { key: "a" })).rejects.toMatchObject(refused);
+    expect(await engine.send("counter/1", { type: "ADD", try: 2 }, { key: "a", by: "other" })).toEqual({ ...first, duplicate: true });
+    expect(await engine.snapshot("counter/1")).toMatchObject({ seq: 2 });
+  });
+
+  inThreeModes("an exact key is refused with anything else, too", async (bench) => {
+    const engine = await bench.engine({ machines: [counter] });
+    await engine.start("counter", "1");
+    const exact = { key: "a", exact: true };
+    const first = await engine.send("counter/1", { type: "ADD", by: 2, why: { a: 1, b: [1] } }, exact);
+    await expect(engine.send("counter/1", { type: "ADD", by: 3 }, exact)).rejects.toMatchObject({ _tag: "KeyReused", event: "ADD", first: "ADD", seq: 2 });
+    // The same in another order of its fields, from somebody else, and with a field that is not there.
+    const again = { why: { b: [1], a: 1, c: undefined }, by: 2, type: "ADD" };
+    expect(await engine.send("counter/1", again, { ...exact, by: "other" })).toEqual({ ...first, duplicate: true });
+    // Where one of the two leaves it open what the event says, its type counts.
+    expect(await engine.send("counter/1", { type: "ADD", by: 3 }, { key: "a" })).toMatchObject({ duplicate: true });
+    expect(await engine.snapshot("counter/1")).toMatchObject({ seq: 2 });
+  });
+
+  inBothJournals("of two events with one key in one turn the first one counts, and the other is refused", async (bench) => {
+    const engine = await bench.engine({ machines: [counter] });
+    await engine.start("counter", "1");
+    const sent = [1, 2, 1].map((by) =>
+      engine.send("counter/1", { type: "ADD", by }, { key: "a", exact: true }).then(
+        ({ duplicate }) => duplicate,
+        ({ _tag }) => _tag,
+      ),
+    );
+    expect(await Promise.all(sent)).toEqual([false, "KeyReused", true]);
+  });
+
   inBothJournals("a key counts for one actor only", async (bench) => {
     const engine = await bench.engine({ machines: [counter] });
     for (const id of ["1", "2"]) {

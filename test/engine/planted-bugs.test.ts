@@ -55,6 +55,13 @@ const planted: ReadonlyArray<readonly [rule: string, check: Rule, bug: string, p
   ["a receipt means stored", rules.receiptMeansStored, "it is acknowledged before the commit", acknowledgesFirst, /there is no actor/],
   ["a key counts once", rules.keysCountOnce, "keys are not stored", storing((turn) => ({ ...turn, keys: [] })), /duplicate: true/],
   ["a key counts once", rules.keysCountOnce, "keys are not looked up", (journal) => ({ ...journal, keys: () => Effect.succeed([]) }), /duplicate: true/],
+  [
+    "a key means one event",
+    rules.keysMeanOneEvent,
+    "what it was sent with is not stored",
+    storing((turn) => ({ ...turn, keys: turn.keys.map((row) => ({ ...row, request: "" })) })),
+    /resolved .*instead of rejecting/,
+  ],
   ["deadlines survive a crash", rules.deadlinesSurvive, "wakes are not stored", storing((turn) => ({ ...turn, wakes: [] })), /value: 'late'/],
   [
     "deadlines survive a crash",

@@ -50,6 +50,13 @@ export const keysCountOnce = withEngine({ machines: [counter] }, async (engine) 
   expect(await countOf(engine)).toBe(1);
 });
 
+export const keysMeanOneEvent = withEngine({ machines: [counter] }, async (engine) => {
+  await engine.start("counter", "1");
+  await engine.send("counter/1", { type: "ADD" }, { key: "a" });
+  await engine.restart();
+  await expect(engine.send("counter/1", { type: "RESET" }, { key: "a" })).rejects.toMatchObject({ _tag: "KeyReused" });
+});
+
 const timed = setup({}).createMachine({ id: "timed", initial: "waiting", states: { waiting: { after: { 1000: "late" } }, late: {} } });
 
 export const deadlinesSurvive = withEngine({ machines: [timed] }, async (engine) => {

@@ -35,6 +35,7 @@ const undone = [
   "DROP TABLE checkpoints",
   "DROP TABLE marks",
   "DROP INDEX dead_letters_address",
+  "ALTER TABLE keys DROP COLUMN request",
 ];
 
 for (const driver of usable) {

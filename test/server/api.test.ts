@@ -26,6 +26,9 @@ describe("server > actors", () => {
     const first = await send("a");
     expect(first).toMatchObject({ status: 200, body: { seq: 2, outcome: "handled", duplicate: false } });
     expect((await send("a")).body).toEqual({ ...first.body, duplicate: true });
+    const other = { body: { type: "ADD", by: 1 }, headers: { "idempotency-key": "a" } };
+    expect(await ask("POST", `${home}/events`, other)).toMatchObject({ status: 422, body: { code: "key_reused", title: "Key reused", retryable: false, data: { key: "a", event: "ADD", seq: 2 } } });
+    expect(await ask("POST", `${home}/questions`, other)).toMatchObject({ status: 422, body: { code: "key_reused" } });
     await send();
     expect((await engine.snapshot("counter/1")).context).toEqual({ count: 4 });
     expect((await engine.history("counter/1")).map(({ from }) => from)).toEqual(["", "local", "local"]);

@@ -36,6 +36,13 @@ describe("server > tasks", () => {
     expect((await submit("k3", "/bulk", many)).body.submitted).toEqual(bulk.map(({ id }: { id: string }) => ({ id, duplicate: true })));
     expect((await dispatcher.list()).tasks).toHaveLength(5);
     expect((await submit("")).status).toBe(400);
+    // Another request with the key: nothing of it is stored, also not what came beyond the first one.
+    const reused = { status: 422, body: { code: "key_reused", retryable: false, data: { key: "k1", address: `task/${first.body.id}` } } };
+    expect(await submit("k1", "", { kind: "greet", input: 2 })).toMatchObject(reused);
+    expect(await submit("k1", "/bulk", { tasks: [{ kind: "greet", input: 1 }, { kind: "greet" }] })).toMatchObject(reused);
+    expect(await submit("k3", "/bulk", { tasks: [...many.tasks, { kind: "greet" }] })).toMatchObject({ status: 422, body: { code: "key_reused" } });
+    expect(await submit("k1", "", { input: 1, kind: "greet" })).toMatchObject({ status: 200, body: { duplicate: true } });
+    expect((await dispatcher.list()).tasks).toHaveLength(5);
   });
 
   test("are listed from either end, and read with a tag that stays while they are the same", async () => {

@@ -145,5 +145,7 @@ export const Sequence = Schema.optional(whole(0, Number.MAX_SAFE_INTEGER));
 export const Whole = whole(0, Number.MAX_SAFE_INTEGER);
 
 export const IdempotencyKey = Schema.Struct({
-  "idempotency-key": Schema.optional(Schema.String).annotations({ description: "The same key for the same actor is handled once; a repetition gets the first receipt." }),
+  "idempotency-key": Schema.optional(Schema.String).annotations({
+    description: "The same key for the same actor is handled once; a repetition gets the first receipt. With another event than the first it is refused: 422, `key_reused`.",
+  }),
 });

@@ -41,7 +41,7 @@ const Orders = Schema.Literal("cancel", "pause", "resume", "retry", "expire", "v
 const Why = Schema.optional(Schema.String.pipe(Schema.maxLength(1_000)));
 const TaskKey = Schema.Struct({
   "idempotency-key": Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))).annotations({
-    description: "Names the tasks that have no `id`: the same key of the same token means the same tasks, whatever the repetition says of them.",
+    description: "Names the tasks that have no `id`: the same key of the same token means the same tasks. With another body than the first it is refused: 422, `key_reused`.",
   }),
 });
 const Id = Schema.Struct({ id: Schema.String });

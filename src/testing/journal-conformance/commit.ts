@@ -15,7 +15,7 @@ export const commitConformance = (harness: JournalHarness): void => {
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
           const child = actor(2, { address: "task/1/assignment", parent: 1, machine: "assignment", token: 3 });
-          const key = { address: "task/1", key: "order-7", seq: 1, at: noon, outcome: "handled" } as const;
+          const key = { address: "task/1", key: "order-7", seq: 1, at: noon, outcome: "handled", request: "r" } as const;
           const letter = { address: "task/1", at: noon, envelope: '{"to":"task/1"}', error: '{"name":"Error"}' };
           const effect = { id: 1, actor: 1, seq: 1, action: "notify", params: '{"to":"ops"}' };
           const machine = { hash: "hash-1", id: "task", version: "1.0.0", chart: '{"id":"task"}', at: noon };
@@ -96,7 +96,7 @@ export const commitConformance = (harness: JournalHarness): void => {
                 { actor: 1, due: undefined },
                 { actor: 2, due: noon },
               ],
-              keys: [{ address: "task/1", key: "k", seq: 3, at: noon, outcome: "handled" }],
+              keys: [{ address: "task/1", key: "k", seq: 3, at: noon, outcome: "handled", request: "r" }],
               mailTaken: [1],
               effectsDone: [1],
               deadLetters: [{ address: "task/1", at: noon, envelope: "{}", error: "{}" }],
@@ -154,7 +154,7 @@ export const commitConformance = (harness: JournalHarness): void => {
         Effect.gen(function* () {
           const rows = hostile.map((text, i) => actor(i + 1, { address: `task/${i}${text}`, state: text, machine: text, status: text, hash: text, at: Number.MAX_SAFE_INTEGER }));
           const history = hostile.map((text, i) => entry(i + 1, i + 1, 1, { type: text, event: text, from: text, stateHash: text }));
-          const keys = hostile.map((text, i) => ({ address: rows[i]!.address, key: text, seq: 1, at: Number.MAX_SAFE_INTEGER, outcome: "handled" as const }));
+          const keys = hostile.map((text, i) => ({ address: rows[i]!.address, key: text, seq: 1, at: Number.MAX_SAFE_INTEGER, outcome: "handled" as const, request: text }));
           yield* journal.commit(turn({ created: rows, history, keys, mail: hostile.map((envelope, i) => ({ id: i + 1, envelope })) }));
           expect(new Map((yield* journal.actors(rows.map((row) => row.address))).map((row) => [row.id, row]))).toEqual(new Map(rows.map((row) => [row.id, asRow(row)])));
           for (const row of rows) {
@@ -182,7 +182,7 @@ export const commitConformance = (harness: JournalHarness): void => {
               turn({
                 moved: ids.map((id) => moved(id, 2, { state: `s${id}`, changed: { ...changed, hash: `h${id}` } })),
                 history: ids.map((id) => entry(id, id, 1, { event: `e${id}` })),
-                keys: ids.map((id) => ({ address: `task/${id}`, key: `k${id}`, seq: id, at: noon, outcome: "handled" })),
+                keys: ids.map((id) => ({ address: `task/${id}`, key: `k${id}`, seq: id, at: noon, outcome: "handled", request: "r" })),
                 wakes: ids.map((actor) => ({ actor, due: actor % 3 === 0 ? undefined : noon - actor })),
                 mailTaken: ids.filter((id) => id !== size),
                 effects: ids.map((id) => ({ id, actor: id, seq: 1, action: `a${id}`, params: "" })),

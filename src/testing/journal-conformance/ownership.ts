@@ -113,7 +113,7 @@ export const ownershipConformance = (harness: JournalHarness): void => {
       "fences an owner that was taken over: it commits, renews, prunes and reopens nothing",
       onJournal(harness, (journal, store) =>
         Effect.gen(function* () {
-          yield* journal.commit(turn({ created: [actor(1)], history: [entry(1, 1, 1)], keys: [{ address: "task/1", key: "k", seq: 1, at: noon, outcome: "handled" }] }));
+          yield* journal.commit(turn({ created: [actor(1)], history: [entry(1, 1, 1)], keys: [{ address: "task/1", key: "k", seq: 1, at: noon, outcome: "handled", request: "r" }] }));
           const other = yield* store.connect();
           yield* other.open(second({ now: noon + 60_000 }));
           const before = yield* everything(other);
@@ -166,7 +166,7 @@ export const ownershipConformance = (harness: JournalHarness): void => {
           const rows = {
             created: [actor(1, { at: noon + 1, createdAt: noon + 1 })],
             history: [entry(3, 1, 1, { at: noon + 2 })],
-            keys: [{ address: "task/1", key: "k", seq: 1, at: noon + 3, outcome: "handled" }],
+            keys: [{ address: "task/1", key: "k", seq: 1, at: noon + 3, outcome: "handled", request: "r" }],
             deadLetters: [{ address: "task/1", at: noon + 4, envelope: "{}", error: "{}" }],
             machines: [{ hash: "h", id: "task", version: "1", chart: "{}", at: noon + 5 }],
           } as const;

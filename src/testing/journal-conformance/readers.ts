@@ -25,7 +25,7 @@ export const readerConformance = (harness: JournalHarness): void => {
       "write nothing and claim nothing: each writing method fails with a typed error",
       onJournal(harness, (journal, store) =>
         Effect.gen(function* () {
-          yield* journal.commit(turn({ created: [actor(1)], keys: [{ address: "task/1", key: "k", seq: 1, at: noon, outcome: "handled" }] }));
+          yield* journal.commit(turn({ created: [actor(1)], keys: [{ address: "task/1", key: "k", seq: 1, at: noon, outcome: "handled", request: "r" }] }));
           const before = yield* everything(journal);
           const reader = yield* store.connect({ reader: true });
           const attempts = [reader.open(engine({ isAlive: () => false })), reader.reopen, reader.renew(noon), reader.commit(turn({ moved: [moved(1, 2)] })), reader.pruneKeys(noon + 1, 10)];

@@ -52,7 +52,7 @@ export const readConformance = (harness: JournalHarness): void => {
       "find idempotency keys by address and key together; the later one counts",
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
-          const key = (address: string, key: string, seq: number) => ({ address, key, seq, at: noon + seq, outcome: "handled" as const });
+          const key = (address: string, key: string, seq: number) => ({ address, key, seq, at: noon + seq, outcome: "handled" as const, request: `of ${seq}` });
           yield* journal.commit(turn({ keys: [key("task/1", "a", 1), key("task/1", "b", 2), key("task/2", "a", 3)] }));
           yield* journal.commit(turn({ keys: [{ ...key("task/1", "b", 4), outcome: "ignored" }] }));
           expect(yield* journal.keys([])).toEqual([]);
@@ -77,14 +77,14 @@ export const readConformance = (harness: JournalHarness): void => {
         Effect.gen(function* () {
           const ats = [30, 10, 20, 50, 40];
           const wanted = ats.map((at) => ({ address: "task/1", key: `k${at}` }));
-          yield* journal.commit(turn({ keys: ats.map((at) => ({ address: "task/1", key: `k${at}`, seq: at, at: noon + at, outcome: "handled" })) }));
+          yield* journal.commit(turn({ keys: ats.map((at) => ({ address: "task/1", key: `k${at}`, seq: at, at: noon + at, outcome: "handled", request: "r" })) }));
           const left = Effect.map(journal.keys(wanted), (rows) => rows.map((row) => row.seq).sort());
           expect(yield* journal.pruneKeys(noon + 40, 2)).toBe(2);
           expect(yield* left).toEqual([30, 40, 50]);
           expect(yield* journal.pruneKeys(noon + 40, 100)).toBe(1);
           expect(yield* left).toEqual([40, 50]);
           expect(yield* journal.pruneKeys(noon + 40, 100)).toBe(0);
-          yield* journal.commit(turn({ keys: [{ address: "task/1", key: "k10", seq: 60, at: noon + 60, outcome: "handled" }] }));
+          yield* journal.commit(turn({ keys: [{ address: "task/1", key: "k10", seq: 60, at: noon + 60, outcome: "handled", request: "r" }] }));
           expect(yield* left).toEqual([40, 50, 60]);
         }),
       ),
@@ -94,7 +94,7 @@ export const readConformance = (harness: JournalHarness): void => {
       "that are stored again are kept for as long as the later one",
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
-          const key = { address: "task/1", key: "k", seq: 1, at: noon, outcome: "handled" } as const;
+          const key = { address: "task/1", key: "k", seq: 1, at: noon, outcome: "handled", request: "r" } as const;
           yield* journal.commit(turn({ keys: [key] }));
           yield* journal.commit(turn({ keys: [{ ...key, seq: 2, at: noon + 100 }] }));
           expect(yield* journal.pruneKeys(noon + 100, 10)).toBe(0);

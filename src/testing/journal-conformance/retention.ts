@@ -59,7 +59,7 @@ export const retentionConformance = (harness: JournalHarness): void => {
       "removes actors with all that is theirs, and nothing of others",
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
-          const key = (address: string, name: string) => ({ address, key: name, seq: 1, at: noon, outcome: "handled" as const });
+          const key = (address: string, name: string) => ({ address, key: name, seq: 1, at: noon, outcome: "handled" as const, request: "r" });
           yield* journal.commit(
             turn({
               ...family,
@@ -134,7 +134,7 @@ export const retentionConformance = (harness: JournalHarness): void => {
       "knows which addresses have a young key or a dead letter",
       onJournal(harness, (journal) =>
         Effect.gen(function* () {
-          const key = (address: string, at: number) => ({ address, key: "k", seq: 1, at, outcome: "handled" as const });
+          const key = (address: string, at: number) => ({ address, key: "k", seq: 1, at, outcome: "handled" as const, request: "r" });
           yield* journal.commit(turn({ keys: [key("task/1", noon), key("task/2", noon + 1)], deadLetters: [{ address: "task/3", at: noon, envelope: "{}", error: "{}" }] }));
           expect([...(yield* journal.held(["task/1", "task/2", "task/3", "task/4"], noon + 1))].sort()).toEqual(["task/2", "task/3"]);
           expect(yield* journal.held([], noon)).toEqual([]);
