@@ -278,7 +278,7 @@ describe("docs > code", () => {
   let complaints: ReadonlyArray<string> = [];
   beforeAll(async () => {
     complaints = await compile([...snippets, planted]);
-  }, 120_000);
+  });
 
   test("compiles, each piece as a module of its own", () => {
     expect(snippets.length).toBeGreaterThan(10);

@@ -18,8 +18,10 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs, not for what is slow: no test may depend on how much else the machine does.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     // The engine takes a hook at its failpoints only as it is loaded, and files share it.
     setupFiles: ["test/simulation/stage.ts", "test/replayed.ts"],
     // `.ci/run` counts the tests in a report.

@@ -118,5 +118,5 @@ describe("broker > connections", () => {
     await endpoint.close();
     expect(endpoint.isAttached()).toBe(false);
     server.close();
-  }, 10_000);
+  });
 });

@@ -55,7 +55,7 @@ beforeAll(async () => {
   await engine.send("counter/1", { type: "BREAK" }).catch(() => {});
   await engine.send("counter/1", { type: "BREAK" }).catch(() => {});
   await outboxes.enqueue("outside", { key: "k1", type: "told", payload: { a: 1 } });
-  await engine.waitFor("outbox/outside", ({ context }) => (context as { readonly poisoned: number }).poisoned === 1, { timeout: 10_000 });
+  await engine.waitFor("outbox/outside", ({ context }) => (context as { readonly poisoned: number }).poisoned === 1);
 });
 afterAll(async () => {
   delete process.env.TASKWRIGHT_TOKEN;

@@ -31,7 +31,7 @@ const atTerminal = (words: ReadonlyArray<string>, typed: ReadonlyArray<readonly 
   });
 
 describe("cli > terminal", () => {
-  it.skipIf(!hasTerminal)("what tasks ask is asked on the terminal, one after the other; Ctrl-C ends the run while a question stands there", { timeout: 60_000 }, async () => {
+  it.skipIf(!hasTerminal)("what tasks ask is asked on the terminal, one after the other; Ctrl-C ends the run while a question stands there", async () => {
     const file = (name: string, text: string) => {
       writeFileSync(join(folder, name), text);
       return join(folder, name);

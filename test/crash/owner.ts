@@ -110,7 +110,7 @@ export const pauseAndTakeOver = async (first: Owner, options: OwnerOptions): Pro
       return { owner, waitedMs: Date.now() - pausedAt };
     } catch (error) {
       first.signal("SIGCONT");
-      if (!(error instanceof Locked) || attempt === 5) throw error;
+      if (!(error instanceof Locked) || attempt === 20) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

@@ -12,7 +12,7 @@ describe.skipIf(isWindows)("poison > a machine that ends its process", () => {
   let folder = "";
   beforeAll(() => {
     built = build();
-  }, 120_000);
+  });
   afterAll(() => built.remove());
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "taskwright-poison-"));
@@ -21,7 +21,7 @@ describe.skipIf(isWindows)("poison > a machine that ends its process", () => {
 
   const run = (place: string, how: string, work: string) => {
     const args = ["--max-old-space-size=48", join(built.dist, "test/crash/poison-process.js"), join(folder, "work.db"), place, how, work];
-    const { status, signal, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 50_000 });
+    const { status, signal, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 });
     const said = stdout
       .split("\n")
       .filter((line) => line.startsWith("{"))
@@ -57,6 +57,6 @@ describe.skipIf(isWindows)("poison > a machine that ends its process", () => {
       expect(mended.said.at(-1).letters).toEqual([]);
       if (what === "acted") expect([acted.at(-1), new Set(acted)]).toEqual(["kill", new Set(names)]);
       else expect(mended.said.at(-1).done.every((context: Record<string, unknown>) => context[what])).toBe(true);
-    }, 120_000);
+    });
   }
 });

@@ -110,7 +110,7 @@ describe("delivery > posted", () => {
       await Effect.runPromise(pay(sql, id));
       fails = true;
       await collect().catch(() => {});
-      await engine.waitFor("outbox/mail", ({ context }) => (context as { delivered: number }).delivered === id, { timeout: "20 seconds" });
+      await engine.waitFor("outbox/mail", ({ context }) => (context as { delivered: number }).delivered === id);
       expect([receiver.keys, await waiting(sql)]).toEqual([[`paid ${id}`], 0]);
       await engine.close();
     }
@@ -156,7 +156,7 @@ describe("delivery > posted", () => {
     expect(await collect()).toEqual({ taken: 1, left: 1 });
     receiver.rule = () => delivered;
     receiver.last.answer(delivered);
-    await engine.waitFor("outbox/mail", ({ context }) => (context as { delivered: number }).delivered === 2, { timeout: "20 seconds" });
+    await engine.waitFor("outbox/mail", ({ context }) => (context as { delivered: number }).delivered === 2);
     expect([receiver.keys, await waiting(sql)]).toEqual([["paid 1", "paid 2"], 0]);
     await engine.close();
   });

@@ -160,7 +160,7 @@ describe("delivery > properties", () => {
     ["sqlite", 20],
   ];
   for (const [journal, numRuns] of runs) {
-    test(`whatever happens, nothing is lost, invented, overtaken or tried too often (${journal})`, { timeout: 120_000 }, async () => {
+    test(`whatever happens, nothing is lost, invented, overtaken or tried too often (${journal})`, async () => {
       await fc.assert(
         fc.asyncProperty(policy, fc.array(step, { minLength: 1, maxLength: 14, size: "max" }), fc.nat(1_000), fc.constantFrom(0, 0.3, 0.7, 1), (given, steps, seed, sickness) =>
           scenario(journal, given, steps, receiverOf(seed, sickness)),
@@ -170,7 +170,7 @@ describe("delivery > properties", () => {
     });
   }
 
-  test("one lane that fails holds up no other, however small the batches", { timeout: 60_000 }, async () => {
+  test("one lane that fails holds up no other, however small the batches", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 30 }), async (batchMax, parallelMax, ahead) => {
         const receiver = new Receiver(({ lane }) => (lane === "bad" ? retry("down") : delivered));

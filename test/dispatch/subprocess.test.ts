@@ -401,7 +401,7 @@ describe("dispatch > subprocess > engine", () => {
     const dispatch = dispatchMachines({ transports: { command: makeSubprocesses(compiled.workerProgram) } });
     const engine = await openEngine({ machines: [], plugins: [dispatch] });
     cleaners.push(() => engine.close({ grace: 0 }));
-    const dispatcher = await openDispatcher(engine, dispatch, { slots: 1, defaults: { acceptanceTimeoutMs: 500 } });
+    const dispatcher = await openDispatcher(engine, dispatch, { slots: 1, defaults: { acceptanceTimeoutMs: 2_500 } });
     cleaners.push(() => dispatcher.stop());
     await dispatcher.submit([task("first")]);
     const first = await stage.next("first");

@@ -29,7 +29,7 @@ describe("engine > misbehaving code > processes", () => {
         expect(await engine.send("counter/innocent", { type: "ADD" })).toMatchObject({ outcome: "handled", seq: 3 });
         expect((await engine.history("bad/1")).map(({ event }) => event.type).slice(0, 2)).toEqual(stored ? ["taskwright.start", "GO"] : ["taskwright.start"]);
         if (!stored) await engine.send("bad/1", { type: "GO" });
-        await engine.waitFor("bad/1", ({ value }) => value === "done", { timeout: "10 seconds" });
+        await engine.waitFor("bad/1", ({ value }) => value === "done");
         await engine.settled();
         // An action that ended its process was not struck off: it runs again.
         if (!stored || death.includes("custom action")) expect(acted).toBe(1);

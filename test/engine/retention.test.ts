@@ -399,7 +399,7 @@ describe("engine > retention > history", () => {
 });
 
 describe("engine > retention > space", () => {
-  test("a file under a steady load stops growing: pages are used again", { timeout: 120_000 }, async () => {
+  test("a file under a steady load stops growing: pages are used again", async () => {
     const store = sqliteStore();
     const engine = await testEngine({ machines: [counter], journal: store, limits: { ...limits, heartbeatMs: 1_000, keyRetentionMs: 1_000 }, retention: { finishedForMs: 1_000 } });
     const sizes: Array<number> = [];

@@ -201,7 +201,7 @@ describe("inspector > journal", () => {
     const read = async () => ((await (await fetch(`${url}api/actors?machine=counter`)).json()) as ActorList).lines[0]?.state;
     expect(await read()).toBe("even");
     await engine.send("counter/1", { type: "TICK" });
-    await expect.poll(read, { timeout: 10_000 }).toBe("odd");
+    await expect.poll(read).toBe("odd");
     stop("SIGINT");
     expect(await over).toBe(0);
     await engine.close();

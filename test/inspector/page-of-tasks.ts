@@ -10,7 +10,7 @@ export interface Seen {
   readonly look: (name: string) => Promise<void>;
 }
 
-const until = <A>(look: () => A) => expect.poll(look, { timeout: 15_000, interval: 40 });
+const until = <A>(look: () => A) => expect.poll(look, { interval: 40 });
 
 /** Whether a state's box lies within what is seen of the chart, and is large enough to be read. */
 const readable = (page: Page, state: string): Promise<boolean> =>

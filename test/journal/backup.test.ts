@@ -29,7 +29,8 @@ describe("journal > backup", () => {
   test("beside an engine that writes holds what was stored, to a moment, and opens as a journal", async () => {
     const dir = folder();
     const file = join(dir, "work.db");
-    const engine = await openEngine({ database: file, machines: [lamp] });
+    // Its lease is not over when the copies are opened, however long they take.
+    const engine = await openEngine({ database: file, machines: [lamp], limits: { leaseMs: 3_600_000 } });
     await engine.startAll(Array.from({ length: 50 }, (_, n) => ({ machine: "lamp", id: String(n) })));
     let isWriting = true;
     const writing = (async () => {

@@ -23,7 +23,7 @@ for (const driver of usable) {
   const child = (file: string, id: string, now = noon) => Effect.tap(start("engine.ts", [file, driver, id, String(now)]), (process) => Effect.map(process.next, (line) => expect(line).toBe("ready")));
   const us = (now = noon) => engine({ id: "parent", pid: process.pid, now, isAlive });
 
-  describe(`journal (${driver}) > processes`, { timeout: 60_000 }, () => {
+  describe(`journal (${driver}) > processes`, () => {
     it(
       "let exactly one of three engines have a new journal, when all start at once",
       onFile((file) =>
@@ -112,7 +112,8 @@ for (const driver of usable) {
           const error = yield* failure(journal.commit(turn({ created: [actor(1)] })));
           clearInterval(ticking);
           expect(error).toMatchObject({ _tag: "JournalError", reason: "busy", code: "journal_busy", retryable: true });
-          expect(ticks).toBeGreaterThan(50);
+          // Some 500 on a machine that does nothing else, none at all where the wait blocks.
+          expect(ticks).toBeGreaterThan(10);
           yield* locked.end;
           yield* journal.commit(turn({ created: [actor(1)] }));
         }),

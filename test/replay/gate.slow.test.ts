@@ -101,5 +101,5 @@ describe("replay > deploy gate", () => {
     ]);
     expect(report.groups[2]?.witness.events).toEqual(["taskwright.start", "GO"]);
     await store.dispose();
-  }, 300_000);
+  });
 });

@@ -101,7 +101,7 @@ describe("scenarios > agents > an example host with subprocess agents", () => {
     expect(written().filter((line) => line.startsWith("flaky"))).toEqual(["flaky 1", "flaky 1", "flaky 2"]);
     await host.heard({ told: "orchestrator.status" });
     expect(await host.gone("end")).toBe(0);
-  }, 120_000);
+  });
 
   test("a session that can't be loaded any more begins from its text", async () => {
     await host.heard({ ready: true });
@@ -113,5 +113,5 @@ describe("scenarios > agents > an example host with subprocess agents", () => {
     host = new Host(folder);
     expect(await host.heard({ task: "lost", state: "done" })).toMatchObject({ task: "lost" });
     expect(written()).toEqual(["lost 1", "lost 1"]);
-  }, 120_000);
+  });
 });

@@ -4,25 +4,25 @@ export interface RawAnswer {
   /** 0: the connection was closed without an answer. */
   readonly status: number;
   readonly text: string;
-  readonly ms: number;
+  /** Nobody closed it: it was not waited for any longer. */
+  readonly isLeft: boolean;
 }
 
 /** Writes bytes as they are, as no HTTP library would, and reads until the other side closes. */
-export const raw = (port: number, bytes: string | Buffer, { patienceMs = 5_000 } = {}): Promise<RawAnswer> =>
+export const raw = (port: number, bytes: string | Buffer, { patienceMs = 30_000 } = {}): Promise<RawAnswer> =>
   new Promise((resolve) => {
-    const began = performance.now();
     const socket = connect(port, "127.0.0.1");
     let text = "";
-    const end = () => {
+    const end = (isLeft: boolean) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), text, ms: performance.now() - began });
+      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0), text, isLeft });
     };
-    const timer = setTimeout(end, patienceMs);
+    const timer = setTimeout(end, patienceMs, true);
     socket.on("data", (piece) => {
       text += piece.toString("latin1");
     });
-    socket.on("error", end).on("close", end);
+    socket.on("error", () => end(false)).on("close", () => end(false));
     socket.on("connect", () => socket.write(bytes));
   });
 

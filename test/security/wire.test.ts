@@ -1,5 +1,5 @@
 import { setTimeout as after } from "node:timers/promises";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { stand } from "../server/stand.ts";
 import { head, raw, silent } from "./raw.ts";
 
@@ -60,7 +60,8 @@ describe("security > the wire", () => {
     for (const { status } of heads) expect([0, 408]).toContain(status);
     const body = await raw(port, `${head(["POST /v1/actors HTTP/1.1", host, "content-type: application/json", "content-length: 100"])}{`);
     expect([0, 408]).toContain(body.status);
-    expect(Math.max(...heads.map(({ ms }) => ms), body.ms)).toBeLessThan(4_500);
+    // Without the limits a head may take a minute, and a body five: longer than it is waited for here.
+    expect([...heads, body].map(({ isLeft }) => isLeft)).toEqual([false, false, false]);
   });
 
   test("lets nobody write headers through values", async () => {
@@ -87,44 +88,35 @@ describe("security > the wire", () => {
 });
 
 describe("security > floods", () => {
-  /** The longest time that the event loop was held up, and what an answer took meanwhile. */
-  const onTime = async (ask: (method: string, path: string) => Promise<{ readonly status: number }>): Promise<number> => {
-    const began = performance.now();
-    expect((await ask("GET", "/health/live")).status).toBe(200);
-    return performance.now() - began;
-  };
-
   test("of silent connections do not keep others out", async () => {
     const { port, ask } = await stand({ limits: { connectionsMax: 50, subscribersMax: 40, headersTimeoutMs: 500, requestTimeoutMs: 500 } });
     const sockets = await Promise.all(Array.from({ length: 60 }, () => silent(port, "GET /v1/st").catch(() => undefined)));
     // Those beyond the limit were closed at once, the others when their head did not come.
-    await vi.waitFor(() => onTime(ask), { timeout: 4_000, interval: 200 });
+    // Sooner than Node itself would close them, which is after a minute.
+    await expect.poll(async () => (await ask("GET", "/health/live").catch(() => undefined))?.status, { timeout: 30_000, interval: 100 }).toBe(200);
     for (const socket of sockets) socket?.destroy();
   });
 
-  test("of a thousand silent subscribers leave the engine on time: they are dropped, it is not", { timeout: 180_000 }, async () => {
+  test("of a thousand silent subscribers leave the engine on time: they are dropped, it is not", async () => {
     const { port, ask, engine, logged } = await stand({ limits: { dropGraceMs: 300, subscriberEventsMax: 50 } });
     await engine.start("counter", "1");
     const bytes = head(["GET /v1/stream HTTP/1.1", host]);
     const sockets = await Promise.all(Array.from({ length: 1_000 }, () => silent(port, bytes)));
-    await vi.waitFor(async () => expect((await ask("GET", "/metrics")).text).toMatch(/^taskwright_http_subscribers 1000$/m), { timeout: 60_000, interval: 250 });
+    await expect.poll(async () => (await ask("GET", "/metrics")).text, { interval: 250 }).toMatch(/^taskwright_http_subscribers 1000$/m);
     expect(await ask("GET", "/v1/stream")).toMatchObject({ status: 503, body: { code: "too_many_subscribers" } });
     // Large events fill what the kernel takes, and then our queues.
     const text = "x".repeat(20_000);
-    let slowest = 0;
     let sent = 0;
     const dropped = () => logged.filter(({ message }) => message.includes("too slowly")).length;
     for (; sent < 400 && dropped() < 1_000; sent++) {
-      const began = performance.now();
+      // One that waited for those that do not read would not come back.
       await engine.send("counter/1", { type: "ADD", by: 1, text } as never);
-      slowest = Math.max(slowest, performance.now() - began);
       if (sent % 20 === 0) await after(1);
     }
     expect((await engine.snapshot("counter/1")).context).toEqual({ count: sent });
-    await vi.waitFor(async () => expect((await ask("GET", "/metrics")).text).toMatch(/^taskwright_http_subscribers 0$/m), { timeout: 60_000, interval: 250 });
+    await expect.poll(async () => (await ask("GET", "/metrics")).text, { interval: 100 }).toMatch(/^taskwright_http_subscribers 0$/m);
     expect(dropped()).toBe(1_000);
-    expect(slowest).toBeLessThan(5_000);
-    expect(await onTime(ask)).toBeLessThan(2_000);
+    expect((await ask("GET", "/health/live")).status).toBe(200);
     for (const socket of sockets) socket.destroy();
   });
 

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { VirtualTime } from "../../src/testing/index.ts";
 import { defaultServerLimits } from "../../src/server/limits.ts";
 import { Subscriber } from "../../src/server/subscriber.ts";
@@ -64,7 +64,7 @@ describe("server > streams", () => {
     const streams = [await follow(`${url}/v1/stream`), await follow(`${url}/v1/stream`)];
     expect(await ask("GET", "/v1/stream")).toMatchObject({ status: 503, body: { code: "too_many_subscribers", retryable: true } });
     streams[0]?.leave();
-    await vi.waitFor(async () => expect((await ask("GET", "/metrics")).text).toMatch(/^taskwright_http_subscribers 1$/m));
+    await expect.poll(async () => (await ask("GET", "/metrics")).text).toMatch(/^taskwright_http_subscribers 1$/m);
     expect((await follow(`${url}/v1/stream`)).response.status).toBe(200);
   });
 });

@@ -79,7 +79,7 @@ describe("server > tracing", () => {
     const headers = { "content-type": "application/json", traceparent: `00-${traceId}-${outside}-01` };
     expect((await fetch(`${listening.url}/v1/tasks`, { method: "POST", headers, body: JSON.stringify(body) })).status).toBe(201);
     await plain.whenEnded(["a"]);
-    await expect.poll(() => named(spanNames.delivery).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => named(spanNames.delivery).length).toBe(2);
 
     expect(new Set(all().map((span) => span.spanContext().traceId))).toEqual(new Set([traceId]));
     const [submit] = named(spanNames.submit);
@@ -127,7 +127,7 @@ describe("server > tracing", () => {
     onTestFinished(() => engine.close({ grace: 0 }));
     tracing.follow(engine);
     await engine.start("order", "1");
-    await expect.poll(() => named(spanNames.delivery).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => named(spanNames.delivery).length).toBe(1);
     const runs = named(spanNames.activity);
     expect(runs.map(({ attributes, status }) => [attributes["taskwright.activity"], attributes["taskwright.attempt"], status.code])).toEqual([
       ["work", 1, 2],
@@ -181,7 +181,7 @@ describe("server > tracing", () => {
     onTestFinished(() => engine.close({ grace: 0 }));
     const stop = tracing.follow(engine);
     await engine.start("order", "1");
-    await engine.waitFor("order/1", ({ status }) => status === "done", { timeout: 10_000 });
+    await engine.waitFor("order/1", ({ status }) => status === "done");
     const runs = named(spanNames.activity);
     expect(runs.map(({ attributes, status }) => [attributes["taskwright.activity"], attributes["taskwright.attempt"], status.code])).toEqual([
       ["charge", 1, 2],
@@ -196,7 +196,7 @@ describe("server > tracing", () => {
     // One that is not traced any more has no span.
     stop();
     await engine.start("order", "2");
-    await engine.waitFor("order/2", ({ status }) => status === "done", { timeout: 10_000 });
+    await engine.waitFor("order/2", ({ status }) => status === "done");
     expect(handed.slice(3)).toEqual([undefined, undefined, undefined]);
     expect(named(spanNames.activity)).toHaveLength(4);
   });
