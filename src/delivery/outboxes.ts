@@ -8,8 +8,8 @@ import { actorRef } from "../domain/reference.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
 import { type Attempts, defaultOutboxPolicy, type NewEntry, OutboxPolicy, type Verdict } from "../domain/outbox.ts";
-import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError, type StartOptions } from "../engine/index.ts";
-import type { EntryCounts, EntryRow, JournalError } from "../journal/index.ts";
+import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError, type StartOptions, UnknownActor } from "../engine/index.ts";
+import type { EntryCounts, EntryRow, Journal, JournalError } from "../journal/index.ts";
 import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
 import { Cancellation } from "./cancellation.ts";
 import { delivered, type Destination } from "./destination.ts";
@@ -64,10 +64,10 @@ export interface Outboxes extends Plugin {
   readonly entries: (
     name: string,
     filter?: { readonly status?: EntryRow["status"]; readonly after?: number; readonly limit?: number },
-  ) => Effect.Effect<ReadonlyArray<EntryView>, JournalError | EngineClosed>;
+  ) => Effect.Effect<ReadonlyArray<EntryView>, UnknownActor | JournalError | EngineClosed>;
   /** One entry by its number; undefined where it is gone, or never was. */
-  readonly entry: (name: string, seq: number) => Effect.Effect<EntryView | undefined, JournalError | EngineClosed>;
-  readonly counts: (name: string) => Effect.Effect<EntryCounts, JournalError | EngineClosed>;
+  readonly entry: (name: string, seq: number) => Effect.Effect<EntryView | undefined, UnknownActor | JournalError | EngineClosed>;
+  readonly counts: (name: string) => Effect.Effect<EntryCounts, UnknownActor | JournalError | EngineClosed>;
   /** All outboxes, those that were closed included, by when they were made. */
   readonly list: () => Effect.Effect<ReadonlyArray<OutboxView>, JournalError | EngineClosed>;
   /** Takes what hosts stored with `postEntries` or `postStatement` in transactions of their own. So does every opening. */
@@ -206,6 +206,17 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
   const settleIdle = ({ isDraining, run, waiters }: Standing) => {
     for (const waiter of waiters) if (waiter.isStored && (!isDraining || run?.drain?.holdsUp(waiter) === true)) waiter.settle(undefined);
   };
+
+  /** What the store holds of an outbox. Where that is nothing, it may be that there is none of this name. */
+  const looking = <A>(name: string, read: (outbox: Address, journal: Journal) => Effect.Effect<A, JournalError>, isThere: (found: A) => boolean) =>
+    Effect.gen(function* () {
+      const { journal } = (yield* use).doors;
+      const outbox = outboxAddress(name);
+      const found = yield* read(outbox, journal);
+      // Those that were given are there as soon as the engine is open, whether it has stored them yet or not.
+      if (!isThere(found) && !Object.hasOwn(options, name) && (yield* journal.actors([outbox])).length === 0) return yield* new UnknownActor({ address: outbox });
+      return found;
+    });
 
   const oneAtATime = Effect.unsafeMakeSemaphore(1).withPermits(1);
   const collect = oneAtATime(
@@ -354,13 +365,24 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     open: (name, destination, policy) => Effect.flatMap(use, ({ engine }) => engine.start(outboxMachine.id, name, { destination, ...(policy === undefined ? {} : { policy }) })),
     close: (name) => tell(name, () => ({ type: "CLOSE" })),
     entries: (name, { status, after, limit = 100 } = {}) =>
-      Effect.flatMap(use, ({ doors }) => Effect.map(doors.journal.entries({ outbox: outboxAddress(name), status, after, limit }), (rows) => rows.map(entryView))),
+      looking(
+        name,
+        (outbox, { entries }) => Effect.map(entries({ outbox, status, after, limit }), (rows) => rows.map(entryView)),
+        (found) => found.length > 0,
+      ),
     entry: (name, seq) =>
-      Effect.flatMap(use, ({ doors }) =>
-        Effect.map(doors.journal.entries({ outbox: outboxAddress(name), after: seq - 1, upTo: seq, limit: 1 }), ([row]) => (row === undefined ? undefined : entryView(row))),
+      looking(
+        name,
+        (outbox, { entries }) => Effect.map(entries({ outbox, after: seq - 1, upTo: seq, limit: 1 }), ([row]) => (row === undefined ? undefined : entryView(row))),
+        (found) => found !== undefined,
       ),
     list: () => Effect.flatMap(use, ({ doors }) => listOutboxes(doors.journal)),
     collect: () => collect,
-    counts: (name) => Effect.flatMap(use, ({ doors }) => doors.journal.entryCounts(outboxAddress(name))),
+    counts: (name) =>
+      looking(
+        name,
+        (outbox, { entryCounts }) => entryCounts(outbox),
+        ({ pending, poisoned, unknown }) => pending + poisoned + unknown > 0,
+      ),
   };
 };

@@ -281,9 +281,11 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
         ).pipe(Effect.ensuring(Effect.sync(() => stop())));
       }),
     history: (address, { after = 0, limit = 1_000 } = {}) =>
-      Effect.map(journal.history(address, after, limit), (rows) =>
-        rows.map(({ seq, at, event, outcome, from, stateHash }) => ({ seq, at, event: JSON.parse(event) as SentEvent, outcome, from, stateHash })),
-      ),
+      Effect.gen(function* () {
+        const rows = yield* journal.history(address, after, limit);
+        if (rows.length === 0 && (yield* journal.actors([address])).length === 0) return yield* new UnknownActor({ address });
+        return rows.map(({ seq, at, event, outcome, from, stateHash }) => ({ seq, at, event: JSON.parse(event) as SentEvent, outcome, from, stateHash }));
+      }),
     changes: ({ after = 0, limit = 1_000 } = {}) =>
       Effect.map(journal.changes(after, limit), (rows) => rows.map(({ actor: _, type: _type, event, ...row }) => ({ ...row, event: JSON.parse(event) as SentEvent }))),
     historyStart: (address) =>

@@ -23,6 +23,7 @@ import type {
   Unanswered,
   UnknownDeadLetter,
   UnknownMachine,
+  UnknownActor,
 } from "./errors.ts";
 import type { ActorHandle } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
@@ -68,7 +69,7 @@ export interface Engine {
   /** Waits until the actor's snapshot satisfies the predicate; the present one counts. */
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Effect.Effect<ActorView, SendError | JournalError | TimedOut>;
   /** What happened to the actor, from `after` (a sequence number, exclusive). */
-  readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<HistoryEntry>, JournalError>;
+  readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<HistoryEntry>, UnknownActor | JournalError>;
   /** What happened to all actors, in the order in which it was stored, from `after` (the id of a change, exclusive). */
   readonly changes: (options?: { readonly after?: number; readonly limit?: number }) => Effect.Effect<ReadonlyArray<Change>, JournalError>;
   /** From where its history goes on, if retention has cut it; nothing where it is whole, or nobody is there. */

@@ -5,7 +5,7 @@ import { matchesState } from "xstate";
 import { type Address, rootAddress } from "../domain/address.ts";
 import type { JournalError } from "../journal/index.ts";
 import type { ActorToStart, ActorView, AskOptions, HistoryEntry, Receipt, SendOptions, SentEvent, WaitOptions } from "./engine.ts";
-import { type SendError, type TimedOut, type Unanswered, UnknownMachine } from "./errors.ts";
+import { type SendError, type TimedOut, type Unanswered, type UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Registry } from "./registry.ts";
 
 /** How a call answers: with a promise that rejects, or with an effect that fails. */
@@ -61,7 +61,7 @@ interface Calls<M extends AnyStateMachine, F extends Face, At extends ReadonlyAr
   };
   /** The actor's snapshots from now on, the present one first. */
   readonly watch: (...args: [...At]) => Many<F, ViewOf<M>, SendError | JournalError>;
-  readonly history: (...args: [...At, options?: HistoryOptions]) => Call<F, ReadonlyArray<HistoryEntry>, JournalError>;
+  readonly history: (...args: [...At, options?: HistoryOptions]) => Call<F, ReadonlyArray<HistoryEntry>, UnknownActor | JournalError>;
 }
 
 export interface HistoryOptions {
@@ -97,7 +97,7 @@ export interface Untyped<F extends Face> {
   readonly can: (address: Address, event: SentEvent) => Call<F, boolean, SendError | JournalError>;
   readonly snapshot: (address: Address) => Call<F, ActorView, SendError | JournalError>;
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Call<F, ActorView, SendError | JournalError | TimedOut>;
-  readonly history: (address: Address, options?: HistoryOptions) => Call<F, ReadonlyArray<HistoryEntry>, JournalError>;
+  readonly history: (address: Address, options?: HistoryOptions) => Call<F, ReadonlyArray<HistoryEntry>, UnknownActor | JournalError>;
   readonly watch: (address: Address) => Many<F, ActorView, SendError | JournalError>;
   readonly onEmitted: (listener: (address: Address, event: SentEvent, machine: string) => void) => () => void;
 }

@@ -43,7 +43,7 @@ const failed = (where: string) => (cause: unknown) => new JournalError({ reason:
 export const backup = (from: string, to: string): Effect.Effect<Backup, JournalError> =>
   Effect.gen(function* () {
     const [source, target] = [path.resolve(from), path.resolve(to)];
-    if (fs.existsSync(target)) return yield* new JournalError({ reason: "failed", where: target, detail: "there is a file already, and a backup writes over nothing; give another name" });
+    if (fs.existsSync(target)) return yield* new JournalError({ reason: "failed", where: target, detail: "there is a file already, and it is not written over: give another name, or move it away" });
     const made = `${target}.part`;
     const remove = Effect.sync(() => fs.rmSync(made, { force: true }));
     yield* remove;

@@ -71,6 +71,8 @@ export class JournalError extends Schema.TaggedError<JournalError>()("JournalErr
     return reasons[this.reason].retryable;
   }
   override get message() {
-    return `${this.where}: ${this.detail} (${reasons[this.reason].remedy})`;
+    const told = `${this.where}: ${this.detail}`;
+    // Whoever made it without a cause said all there is.
+    return this.reason === "failed" && this.cause === undefined ? told : `${told} (${reasons[this.reason].remedy})`;
   }
 }

@@ -22,6 +22,15 @@ const open = async (bench: Bench, receiver: Receiver, policy: OutboxOptions["pol
 };
 
 describe("delivery > outbox", () => {
+  inBothJournals("one that nobody made is an error to read, one that holds nothing is not", async (bench) => {
+    const { outboxes, run } = await open(bench, new Receiver(always(delivered)));
+    for (const read of [outboxes.counts("bxo"), outboxes.entries("bxo"), outboxes.entry("bxo", 1)])
+      await expect(run(read as Effect.Effect<unknown, unknown>)).rejects.toThrow(/there is no actor "outbox\/bxo"/);
+    await run(outboxes.open("made", "box"));
+    for (const name of ["box", "made"])
+      expect([await run(outboxes.counts(name)), await run(outboxes.entries(name)), await run(outboxes.entry(name, 1))]).toEqual([{ pending: 0, poisoned: 0, unknown: 0 }, [], undefined]);
+  });
+
   inThreeModes("an entry is stored, sent and gone", async (bench) => {
     const receiver = new Receiver(always(delivered));
     const { enqueue, counts, engine } = await open(bench, receiver);

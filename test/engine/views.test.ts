@@ -184,7 +184,8 @@ describe("engine > history, list, counts and dead letters", () => {
       { seq: 4, event: { type: "SAY", word: 2 } },
     ]);
     expect(page[0]?.stateHash).toMatch(/^[\w-]{22}$/);
-    expect(await engine.taskwright.history("list/none")).toEqual([]);
+    expect(await engine.taskwright.history("list/1", { after: 6 })).toEqual([]);
+    await expect(engine.taskwright.history("list/none")).rejects.toMatchObject({ _tag: "UnknownActor", address: "list/none" });
   });
 
   inThreeModes("list filters and pages; counts counts", async (bench) => {

@@ -59,7 +59,9 @@ describe("journal > backup", () => {
     await engine.start("lamp", "1");
     await engine.close();
     writeFileSync(join(dir, "there.db"), "x".repeat(4_096));
-    expect(await run(backup(file, join(dir, "there.db")))).toMatchObject({ left: { reason: "failed", detail: expect.stringContaining("writes over nothing") } });
+    expect(await run(backup(file, join(dir, "there.db")))).toMatchObject({
+      left: { reason: "failed", message: expect.stringMatching(/there\.db: there is a file already, and it is not written over: give another name, or move it away$/) },
+    });
     expect(await run(backup(join(dir, "nobody.db"), join(dir, "new.db")))).toMatchObject({ left: { reason: "missing" } });
     expect(await run(backup(join(dir, "there.db"), join(dir, "new.db")))).toMatchObject({ left: { reason: "foreign" } });
     expect(await run(backup(file, join(dir, "no", "folder.db")))).toMatchObject({ _tag: "Left" });
