@@ -1,5 +1,6 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
+import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { fromPromise } from "xstate";
 import { type EndpointContext, endpoint as endpointMachine } from "../../machines/endpoint.ts";
@@ -13,6 +14,7 @@ import { wrongId } from "../domain/address.ts";
 import type { Reply, ReplyResult } from "../domain/exchange.ts";
 import type { IncomingMessage } from "../domain/incoming.ts";
 import { failureOf } from "../domain/json.ts";
+import { type AllNames, checkNames, said } from "../domain/names.ts";
 import { type ActorView, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, isAlive, type SentEvent } from "../engine/index.ts";
 import type { Broker, BrokerOptions, SpawnRequest } from "./broker.ts";
 import { makeControl } from "./control.ts";
@@ -60,11 +62,34 @@ export interface Answer extends SentEvent {
   readonly state?: string | null;
 }
 
-/** A broker for `openEngine({ plugins: [broker] })`. Throws `InvalidOptions` for a policy that can't be. */
+const optionNames: AllNames<BrokerOptions> = { connector: true, driver: true, isOwnerAlive: true, outbox: true, commands: true, policy: true };
+const readPolicy = Schema.decodeUnknownEither(BrokerPolicy, { errors: "all" });
+
+const problemsOf = (options: BrokerOptions): ReadonlyArray<string> => {
+  const wrong = checkNames(options, optionNames);
+  if (typeof options !== "object" || options === null) return wrong;
+  const { connector, driver, isOwnerAlive, outbox, commands = {}, policy = {} } = options;
+  const calls = [
+    ["connector", connector, true] as const,
+    ["driver", driver, false] as const,
+    ["isOwnerAlive", isOwnerAlive, false] as const,
+    ...Object.entries(commands).map(([type, run]) => [`commands.${type}`, run, true] as const),
+  ];
+  const read = readPolicy({ ...defaultBrokerPolicy, ...policy });
+  return [
+    ...wrong,
+    ...calls.flatMap(([name, given, isNeeded]) => (typeof given === "function" || (given === undefined && !isNeeded) ? [] : [`${name} must be a function, got ${said(given)}`])),
+    ...(outbox === undefined || typeof outbox === "string" ? [] : [`outbox must be the name of an outbox, got ${said(outbox)}`]),
+    ...checkNames(policy, defaultBrokerPolicy).map((problem) => `policy: ${problem}`),
+    ...(read._tag === "Right" ? [] : ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => `${["policy", ...path.map(String)].join(".")}: ${message}`)),
+  ];
+};
+
+/** A broker for `openEngine({ plugins: [broker] })`. Throws `InvalidOptions` for options that there are not, or a policy that can't be. */
 export const makeBroker = (options: BrokerOptions): Broker => {
+  const problems = problemsOf(options);
+  if (problems.length > 0) throw new InvalidOptions({ problems: problems.map((problem) => `makeBroker: ${problem}`) });
   const policy: BrokerPolicy = { ...defaultBrokerPolicy, ...options.policy };
-  const checked = Schema.decodeUnknownEither(BrokerPolicy)(policy);
-  if (checked._tag === "Left") throw new InvalidOptions({ problems: [`broker: ${checked.left.message}`] });
   const outbox = options.outbox === undefined ? null : outboxAddress(options.outbox);
   const routes = new Routes();
   const lines = new Switchboard(options.isOwnerAlive ?? processLives);

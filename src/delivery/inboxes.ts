@@ -6,7 +6,8 @@ import { type InboxContext, inbox as inboxMachine } from "../../machines/inbox.t
 import { type Address, childId, parentAddress, rootAddress } from "../domain/address.ts";
 import type { Command, Cursor } from "../domain/inbox.ts";
 import { failureOf } from "../domain/json.ts";
-import { type ActivityOptions, currentActivity, type Engine, EngineClosed, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
+import { type AllNames, checkNames, said } from "../domain/names.ts";
+import { type ActivityOptions, currentActivity, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { outboxAddress } from "./outboxes.ts";
 
@@ -49,8 +50,23 @@ const InboxEvents = {
   SURRENDERED: Schema.Struct({ type: Schema.Literal("SURRENDERED"), applied: Schema.NullOr(CursorSchema) }),
 };
 
-/** Inboxes by name, for `openEngine({ plugins: [inboxes] })`. `activity`: how a handler is carried out; a failure is final unless it says otherwise. */
+const optionNames: AllNames<InboxOptions> = { handler: true, outbox: true };
+
+const problemsOf = (name: string, given: InboxOptions): ReadonlyArray<string> => {
+  const wrong = typeof given === "function" ? ["give { handler: … } in place of the function alone"] : [...checkNames(given, optionNames)];
+  const { handler, outbox } = (given ?? {}) as { readonly handler?: unknown; readonly outbox?: unknown };
+  if (handler !== undefined && typeof handler !== "function") wrong.push(`handler must be a function, got ${said(handler)}`);
+  if (outbox !== undefined && typeof outbox !== "string") wrong.push(`outbox must be the name of an outbox, got ${said(outbox)}`);
+  return wrong.map((problem) => `inbox "${name}": ${problem}`);
+};
+
+/**
+ * Inboxes by name, for `openEngine({ plugins: [inboxes] })`. `activity`: how a handler is carried out; a failure is final unless it says otherwise.
+ * Throws `InvalidOptions` for options that there are not.
+ */
 export const makeInboxes = (options: Readonly<Record<string, InboxOptions>>, activity: ActivityOptions = {}): Inboxes => {
+  const problems = Object.entries(options).flatMap(([name, given]) => problemsOf(name, given));
+  if (problems.length > 0) throw new InvalidOptions({ problems });
   let bound: Engine | undefined;
   const use = Effect.suspend(() => (bound === undefined ? Effect.fail(new EngineClosed({ detail: "these inboxes are not part of an open engine: pass them in its plugins" })) : Effect.succeed(bound)));
   const handle = fromPromise<void, Command>(async ({ input, signal }) => {

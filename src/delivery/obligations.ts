@@ -4,7 +4,8 @@ import { fromPromise } from "xstate";
 import { type ObligationsContext, type ObligationsInput, obligations as machine, type Reading } from "../../machines/obligations.ts";
 import { type Address, childId, parentAddress, rootAddress } from "../domain/address.ts";
 import { failureOf, type Json } from "../domain/json.ts";
-import { type ActivityOptions, currentActivity, type Doors, type Engine, EngineClosed, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
+import { type AllNames, checkNames, said } from "../domain/names.ts";
+import { type ActivityOptions, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 
 export interface ObligationsOptions extends ObligationsInput {
@@ -41,8 +42,18 @@ const readMs = 30_000;
 /** History entries that are kept of each: every reading is one. */
 const historyMax = 1_000;
 
+const optionNames: AllNames<ObligationsOptions> = { read: true, refreshMs: true, backoff: true };
+
+const problemsOf = (name: string, given: ObligationsOptions): ReadonlyArray<string> => {
+  const wrong = typeof given === "function" ? ["give { read: … } in place of the function alone"] : [...checkNames(given, optionNames)];
+  if (wrong.length === 0 && typeof given.read !== "function") wrong.push(`read must be a function, got ${said(given.read)}`);
+  return wrong.map((problem) => `obligations "${name}": ${problem}`);
+};
+
 /** Obligations by name, for `openEngine({ plugins: [obligations] })`. `activity`: how a reading is carried out; it may take 30 s unless it says otherwise. */
 export const makeObligations = (options: Readonly<Record<string, ObligationsOptions>>, activity: ActivityOptions = {}): Obligations => {
+  const problems = Object.entries(options).flatMap(([name, given]) => problemsOf(name, given));
+  if (problems.length > 0) throw new InvalidOptions({ problems });
   let bound: { readonly engine: Engine; readonly doors: Doors } | undefined;
   const use = Effect.suspend(() =>
     bound === undefined ? Effect.fail(new EngineClosed({ detail: "these obligations are not part of an open engine: pass them in its plugins" })) : Effect.succeed(bound),

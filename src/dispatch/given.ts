@@ -7,7 +7,7 @@ import type { QueuePolicy, TaskChoice, TaskFilter, TaskPaging } from "./dispatch
 import type { DispatchMachinesOptions } from "./dispatch-machines.ts";
 import type { Kind } from "./kinds.ts";
 import type { DispatchOptions } from "./open.ts";
-import { taskStates } from "./task-spec.ts";
+import { type TaskSpec, taskStates } from "./task-spec.ts";
 
 /*
  * What a host gives to a dispatcher and its calls. What there is not is refused: a misspelled filter of `cancel` would be
@@ -52,6 +52,13 @@ const policyProblems = (name: string, policy: QueuePolicy): ReadonlyArray<string
 };
 /** Throws `InvalidOptions` for rules by which a queue could not work. */
 export const demandPolicy = (name: string, policy: QueuePolicy): void => demand(policyProblems(name, policy));
+
+/** The fields of a task as it is submitted. */
+export const taskNames: AllNames<TaskSpec> = {
+  ...{ id: true, kind: true, input: true, queue: true, priority: true, key: true, debounce: true, needs: true, whenNeedFails: true, runAt: true, deadline: true, queueTimeoutMs: true },
+  ...{ acceptanceTimeoutMs: true, executionTimeoutMs: true, heartbeatTimeoutMs: true, answerTimeoutMs: true, retry: true, budget: true, verification: true, notification: true },
+  ...{ slots: true, concurrencyKey: true, folder: true, tags: true, attributes: true, traceparent: true, request: true },
+};
 
 const dispatchNames: AllNames<DispatchOptions> = { slots: true, functionSlots: true, slotsMax: true, defaults: true, queues: true };
 

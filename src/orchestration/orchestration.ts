@@ -5,10 +5,11 @@ import { outboxAddress } from "../delivery/index.ts";
 import type { TaskSpec } from "../dispatch/index.ts";
 import { type Address, childId, rootAddress } from "../domain/address.ts";
 import { type DelegationPolicy, letThroughAt, type Permission } from "../domain/delegation.ts";
+import { type AllNames, checkNames } from "../domain/names.ts";
 import type { FailurePicture, StatusSummary } from "../domain/status-summary.ts";
 import type { Order } from "../domain/task.ts";
 import { inferKind, type WorkKind } from "../domain/work-kind.ts";
-import { type ActorView, type Doors, type Engine, EngineClosed, type Plugin, type SendError, type TimedOut, type Unanswered } from "../engine/index.ts";
+import { type ActorView, type Doors, type Engine, EngineClosed, InvalidOptions, type Plugin, type SendError, type TimedOut, type Unanswered } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { AlreadyBound, NotBound, OrchestratorFull, OrchestratorRetired, UnknownOrchestrator } from "./errors.ts";
 import { type CallTool, OrchestratorEvents, RequesterEvents } from "./events.ts";
@@ -133,8 +134,12 @@ export const requesterAddress = (id: string): Address => rootAddress(requesterMa
 const retry = { outcomes: ["error", "timeout"], attemptsMax: 3, backoff: { kind: "exponential", baseMs: 1_500, capMs: 60_000 }, jitter: { min: 0.5, max: 1 } } as const;
 const verification = { when: "receipt", graceMs: 120_000 } as const;
 
+const optionNames: AllNames<OrchestrationOptions> = { outbox: true, taskKind: true, queue: true, runningMax: true, idleMs: true, statusEveryMs: true, tasksMax: true, tools: true };
+
 /** Orchestration, for `openEngine({ plugins: [orchestration] })`; then `orchestration.attach(dispatcher)`. */
 export const makeOrchestration = (options: OrchestrationOptions = {}): Orchestration => {
+  const problems = checkNames(options, optionNames).map((problem) => `makeOrchestration: ${problem}`);
+  if (problems.length > 0) throw new InvalidOptions({ problems });
   const { taskKind = "agent", queue = "agents", runningMax = 6, idleMs = 180_000, statusEveryMs = 700, tasksMax = 1_000 } = options;
   const policy: DelegationPolicy = { allowed: { ...options.tools }, letThroughAt };
   let bound: { readonly engine: Engine; readonly doors: Doors } | undefined;

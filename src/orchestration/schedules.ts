@@ -4,10 +4,11 @@ import * as Schema from "effect/Schema";
 import { fromPromise } from "xstate";
 import { schedule as scheduleMachine, type ScheduleContext } from "../../machines/schedule.ts";
 import type { Dispatcher, TaskSpec } from "../dispatch/index.ts";
-import { endedStates } from "../dispatch/index.ts";
+import { endedStates, taskNames } from "../dispatch/index.ts";
 import { type Address, childId, rootAddress, wrongId } from "../domain/address.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
-import { defaultSchedule, type DueRun, momentsMax, type Plan, type PlanRequest, ScheduleSpec, waitingMax } from "../domain/schedule.ts";
+import { defaultSchedule, type DueRun, momentsMax, type Plan, type PlanRequest, ScheduleSpec, waitingMax, type When } from "../domain/schedule.ts";
+import { type AllNames, checkNames } from "../domain/names.ts";
 import type { Order } from "../domain/task.ts";
 import { type ActorView, type Doors, type Engine, EngineClosed, type Follower, type Plugin, type SendError, type StartOptions, type TimedOut, type Unanswered } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
@@ -82,6 +83,16 @@ export const scheduleAddress = (name: string): Address => rootAddress(scheduleMa
 const submission = { attemptsMax: 12, backoff: { kind: "exponential", baseMs: 100, capMs: 60_000 } } as const;
 const planTimeoutMs = 60_000;
 const submitTimeoutMs = 60_000;
+
+const scheduleNames: AllNames<NewSchedule> = { when: true, task: true, overlap: true, missed: true, jitterMs: true, until: true };
+const whenNames: AllNames<Extract<When, { cron: string }> & Extract<When, { everyMs: number }>> = { cron: true, timeZone: true, everyMs: true, anchorMs: true };
+
+/** What of a new schedule nobody knows. Without this a misspelled field of its task would be found at its first moment. */
+const unknownOf = (given: NewSchedule): ReadonlyArray<string> => {
+  const wrong = checkNames(given, scheduleNames);
+  if (wrong.length > 0) return wrong;
+  return [...checkNames(given.when, whenNames).map((problem) => `when: ${problem}`), ...checkNames(given.task, taskNames).map((problem) => `task: ${problem}`)];
+};
 
 /** Schedules, for `openEngine({ plugins: [schedules] })`; then `schedules.attach(dispatcher)`. */
 export const makeSchedules = (): Schedules => {
@@ -164,6 +175,8 @@ export const makeSchedules = (): Schedules => {
       const invalid = (detail: string) => new InvalidSchedule({ schedule: name, detail });
       const wrong = wrongId(name) ?? (name.length > nameCharsMax ? `its name has at most ${nameCharsMax} characters, because the ids of its tasks begin with it` : undefined);
       if (wrong !== undefined) return yield* invalid(wrong);
+      const [unknown] = unknownOf(given);
+      if (unknown !== undefined) return yield* invalid(unknown);
       const when = "everyMs" in given.when ? { anchorMs: now, ...given.when } : given.when;
       const spec = yield* Effect.mapError(Schema.decodeUnknown(ScheduleSpec, { onExcessProperty: "error" })({ ...defaultSchedule, ...given, when }), ({ message }) => invalid(message));
       const moments = yield* Effect.mapError(momentsOf(spec.when, now), invalid);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { httpDestination, makeOutboxes } from "../../src/delivery/index.ts";
+import { makeBroker } from "../../src/broker/index.ts";
+import { httpDestination, makeInboxes, makeObligations, makeOutboxes } from "../../src/delivery/index.ts";
 import { type Dispatcher, dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
 import { InvalidOptions, openEngine, type Taskwright } from "../../src/engine/index.ts";
+import { makeOrchestration } from "../../src/orchestration/index.ts";
 import { makeServer } from "../../src/server/index.ts";
 
 const problemsOf = (make: () => unknown): ReadonlyArray<string> => {
@@ -24,6 +26,18 @@ describe("dispatch > given > options", () => {
     ["an outbox without a destination", () => makeOutboxes({ mail: {} as never }), 'outbox "mail": destination must be a function, got nothing'],
     ["a function in place of an outbox", () => makeOutboxes({ mail: (() => {}) as never }), 'outbox "mail": give { destination: … } in place of the function alone'],
     ["of a policy", () => makeOutboxes({ mail: { destination: () => {}, policy: { retries: 3 } as never } }), "policy.retries: is unexpected"],
+    ["of an inbox", () => makeInboxes({ box: { handle: () => {} } as never }), 'inbox "box": there is no handle (did you mean "handler"?)'],
+    ["a function in place of an inbox", () => makeInboxes({ box: (() => {}) as never }), 'inbox "box": give { handler: … } in place of the function alone'],
+    ["an outbox of an inbox that is no name", () => makeInboxes({ box: { outbox: {} as never } }), 'inbox "box": outbox must be the name of an outbox, got an object'],
+    ["of obligations", () => makeObligations({ stock: { read: () => 1, refresh: 5 } as never }), 'obligations "stock": there is no refresh (did you mean "refreshMs"?)'],
+    ["obligations that nobody reads", () => makeObligations({ stock: {} as never }), 'obligations "stock": read must be a function, got nothing'],
+    ["of a broker", () => makeBroker({ connector: () => {}, drive: () => {} } as never), 'makeBroker: there is no drive (did you mean "driver"?)'],
+    ["a broker without a connector", () => makeBroker({} as never), "makeBroker: connector must be a function, got nothing"],
+    ["none, of a broker", () => makeBroker(undefined as never), "makeBroker: it must be an object, got nothing"],
+    ["a command of a broker that can't be called", () => makeBroker({ connector: () => {}, commands: { stop: 5 } } as never), "makeBroker: commands.stop must be a function, got the number 5"],
+    ["of a broker's policy", () => makeBroker({ connector: () => {}, policy: { inboxmax: 5 } } as never), 'makeBroker: policy: there is no inboxmax (did you mean "inboxMax"'],
+    ["a policy of a broker that can't be", () => makeBroker({ connector: () => {}, policy: { slots: 0 } } as never), "makeBroker: policy.slots: Expected a positive number"],
+    ["of orchestration", () => makeOrchestration({ queues: "agents" } as never), 'makeOrchestration: there is no queues (did you mean "queue"?)'],
     ["of a destination", () => httpDestination({ url: "https://example.org", timeout: 5 } as never), 'there is no timeout (did you mean "timeoutMs"'],
     ["of a server", () => makeServer({ token: "secret" } as never), 'makeServer: there is no token (did you mean "tokens"?)'],
     ["none, of a server", () => makeServer(undefined as never), "makeServer: it must be an object, got nothing"],

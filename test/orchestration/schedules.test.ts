@@ -178,6 +178,11 @@ describe("orchestration > schedules", () => {
       ["s", { ...minutely, until: start + 1 }, /ends before its first moment/],
       ["s", { ...minutely, overlap: "allow" }, /overlap/],
       ["s", { ...minutely, task: { id: "x" } }, /no `id`/],
+      ["s", { ...minutely, ovelap: "queue" }, /there is no ovelap \(did you mean "overlap"\?\)/],
+      ["s", { cron: "* * * * *", task: {} }, /there is no cron/],
+      ["s", { task: {} }, /when: it must be an object, got nothing/],
+      ["s", { ...minutely, when: { cron: "* * * * *", timezone: "UTC" } }, /when: there is no timezone \(did you mean "timeZone"\?\)/],
+      ["s", { ...minutely, task: { knd: "report" } }, /task: there is no knd \(did you mean "kind"\?\)/],
       ["a/b", minutely, /no slash/],
       ["n".repeat(151), minutely, /at most 150 characters/],
     ];
