@@ -103,7 +103,7 @@ export const workBank = async ({ folder, plant, synchronous = "FULL", quickLease
   while (next < counts.accounts + 2) await (calls[next++] as Call)();
   await Promise.all(Array.from({ length: windowSize }, caller));
   for (let n = 1; n <= counts.parcels; n++) {
-    const { address, value } = await engine.waitFor(`parcel/p${n}`, (view) => view.status !== "active", { timeout: "2 minutes" });
+    const { address, value } = await engine.waitFor(`parcel/p${n}`, (view) => view.status !== "active", { timeout: "30 seconds" });
     acknowledge({ ack: "ended", address, value });
   }
   await engine.settled();

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Answer, Question, Violation } from "./check/judgement.ts";
+import { bundled } from "./bundle.ts";
 import type { Judge } from "./judge.ts";
 import { leftoversOf, workersOf } from "./leftovers.ts";
 import type { Plant } from "./planted.ts";
@@ -126,7 +127,7 @@ const run = async (site: Site, journey: Journey, folder: string, number: number,
 
 const programOf = ({ dist }: Site, { work, plant }: Journey, folder: string): ReadonlyArray<string> => {
   const [file, database] = [join(folder, "tasks.jsonl"), join(folder, "work.db")];
-  if (work === "bank") return [join(dist, "test/crash/bank.js"), folder, "--quick-lease", ...(plant === undefined ? [] : ["--plant", plant])];
+  if (work === "bank") return [bundled(dist, "test/crash/bank.js"), folder, "--quick-lease", ...(plant === undefined ? [] : ["--plant", plant])];
   if (plant !== undefined) return [join(dist, "test/crash/planted-run.js"), plant, file, database, String(slots)];
   return [join(dist, "src/cli/main.js"), "run", file, "--database", database, "--slots", String(slots), "--json"];
 };

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Built, build } from "./build.mjs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { bundled } from "../bundled.ts";
 import { openDatabase } from "./check/database.ts";
 import { Owner, type OwnerOptions, pauseAndTakeOver, takeOver } from "./owner.ts";
 
@@ -11,13 +11,9 @@ const isWindows = process.platform === "win32";
 if (isWindows) console.warn("owner tests are skipped: Windows has no SIGSTOP");
 
 describe.skipIf(isWindows)("owner > two processes on one journal", () => {
-  let built: Built;
   let folder = "";
   const owners: Array<Owner> = [];
-  beforeAll(() => {
-    built = build();
-  });
-  afterAll(() => built.remove());
+  const program = bundled(fileURLToPath(new URL("owner-process.ts", import.meta.url)));
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "taskwright-owner-"));
   });
@@ -25,7 +21,7 @@ describe.skipIf(isWindows)("owner > two processes on one journal", () => {
     await Promise.all(owners.splice(0).map((owner) => owner.end()));
     rmSync(folder, { recursive: true, force: true });
   });
-  const options = (rest: Partial<OwnerOptions> = {}): OwnerOptions => ({ dist: built.dist, file: join(folder, "work.db"), leaseMs: 60_000, heartbeatMs: 2_000, ...rest });
+  const options = (rest: Partial<OwnerOptions> = {}): OwnerOptions => ({ program, file: join(folder, "work.db"), leaseMs: 60_000, heartbeatMs: 2_000, ...rest });
   const open = (rest: Partial<OwnerOptions> = {}) => {
     const owner = new Owner(options(rest));
     owners.push(owner);

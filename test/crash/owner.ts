@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 export type Line = Readonly<Record<string, unknown>>;
 
 export interface OwnerOptions {
-  /** Where everything is compiled to. */
-  readonly dist: string;
+  /** owner-process, ready to run. */
+  readonly program: string;
   readonly file: string;
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -21,8 +20,8 @@ export class Owner {
   readonly ended: Promise<void>;
   readonly #waiting = new Set<() => void>();
 
-  constructor({ dist, file, leaseMs, heartbeatMs, imports = [] }: OwnerOptions) {
-    const args = [...imports.flatMap((path) => ["--import", path]), join(dist, "test/crash/owner-process.js"), file, String(leaseMs), String(heartbeatMs)];
+  constructor({ program, file, leaseMs, heartbeatMs, imports = [] }: OwnerOptions) {
+    const args = [...imports.flatMap((path) => ["--import", path]), program, file, String(leaseMs), String(heartbeatMs)];
     this.process = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
     const wake = () => {
       for (const look of [...this.#waiting]) look();

@@ -2,25 +2,22 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Built, build } from "./build.mjs";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { bundled } from "../bundled.ts";
 
 const isWindows = process.platform === "win32";
 
 describe.skipIf(isWindows)("poison > a machine that ends its process", () => {
-  let built: Built;
   let folder = "";
-  beforeAll(() => {
-    built = build();
-  });
-  afterAll(() => built.remove());
+  const program = bundled(fileURLToPath(new URL("poison-process.ts", import.meta.url)));
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "taskwright-poison-"));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const run = (place: string, how: string, work: string) => {
-    const args = ["--max-old-space-size=48", join(built.dist, "test/crash/poison-process.js"), join(folder, "work.db"), place, how, work];
+    const args = ["--max-old-space-size=48", program, join(folder, "work.db"), place, how, work];
     const { status, signal, stdout } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 120_000 });
     const said = stdout
       .split("\n")

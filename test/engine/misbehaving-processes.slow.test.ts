@@ -1,18 +1,16 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openEngine } from "../../src/engine/index.ts";
+import { bundled } from "../bundled.ts";
 import { deadly, deaths } from "./misbehaving/deadly.ts";
-
-// The sources are TypeScript; Node 20 runs them through the transformer that the tests run with.
-const runner = resolve(import.meta.dirname, "../../node_modules/vite-node/vite-node.mjs");
 
 /** Runs the host until it is gone; says how it ended. */
 const dies = (database: string, death: string): Promise<number | string> =>
   new Promise((settle) => {
-    const child = spawn(process.execPath, [runner, "--script", join(import.meta.dirname, "misbehaving/deadly-host.ts"), database, death], { stdio: "ignore" });
+    const child = spawn(process.execPath, [bundled(join(import.meta.dirname, "misbehaving/deadly-host.ts")), database, death], { stdio: "ignore" });
     child.once("exit", (code, signal) => settle(signal ?? code ?? "nothing"));
   });
 

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { bundled } from "../bundle.ts";
 import { random } from "../random.ts";
 import { judge, type Violation } from "./judgement.ts";
 import { pauseMs } from "./policy.ts";
@@ -95,7 +96,7 @@ export const ride = async (dist: string, folder: string, journey: Journey): Prom
   let states: ReadonlyArray<string> = [];
   /** The inbox is being handed out: asking again would only make it slower. */
   let isHanding = false;
-  const file = (name: string) => join(dist, `test/crash/broker/${name}-process.js`);
+  const file = (name: string) => bundled(dist, `test/crash/broker/${name}-process.js`);
   const broker = new Program(file("broker"), [place], (line) => {
     if (typeof line.stored === "string") {
       acknowledged.add(line.stored);

@@ -6,7 +6,7 @@ import type { Question, Violation } from "../check/judgement.ts";
 import { openJudge } from "../judge.ts";
 import type { Site } from "../journey.ts";
 import type { CarriedOn, CarryOn } from "./carry-on.ts";
-import { bundled } from "./bundle.ts";
+import { bundled } from "../bundle.ts";
 import { Control, type Shim } from "./shim.ts";
 
 export interface Kills {

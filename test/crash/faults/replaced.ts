@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { bundled } from "../bundle.ts";
 import { openDatabase } from "../check/database.ts";
 import type { Violation } from "../check/judgement.ts";
 import type { Site } from "../journey.ts";
@@ -47,7 +48,7 @@ export const replaceFiles = async (site: Site, count: number, seed: number): Pro
 const replaceOne = async (site: Site, folder: string, kind: Replacement, afterMs: number): Promise<{ readonly wrong: ReadonlyArray<string>; readonly tookMs: number | undefined }> => {
   mkdirSync(folder);
   const [file, copy] = [join(folder, "work.db"), join(folder, "copy.db")];
-  const open = () => new Owner({ dist: site.dist, file, leaseMs: 10_000, heartbeatMs });
+  const open = () => new Owner({ program: bundled(site.dist, "test/crash/owner-process.js"), file, leaseMs: 10_000, heartbeatMs });
   const first = open();
   await first.heard("opened");
   first.tell("send before");

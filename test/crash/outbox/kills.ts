@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
+import { bundled } from "../bundle.ts";
 import { openDatabase } from "../check/database.ts";
 import { random } from "../random.ts";
 import { type Evidence, judge, type Violation } from "./judgement.ts";
@@ -104,7 +105,7 @@ interface Leg {
 }
 
 const run = async ({ source, dist }: Place, { plant }: Journey, { folder, port, number, kill }: Leg) => {
-  const args = ["--import", join(source, "failpoints.mjs"), join(dist, "test/crash/outbox/sender.js"), folder, port, String(number)];
+  const args = ["--import", join(source, "failpoints.mjs"), bundled(dist, "test/crash/outbox/sender.js"), folder, port, String(number)];
   if (plant !== undefined) args.push("--plant", plant);
   if (kill === undefined) args.push("--finish");
   const env = { ...process.env, ...(kill !== undefined && "place" in kill ? { TASKWRIGHT_KILL: kill.place } : {}) };

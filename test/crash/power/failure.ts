@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { bundled } from "../bundle.ts";
 import type { Violation } from "../check/judgement.ts";
 import type { Site } from "../journey.ts";
 import { type Judge, openJudge } from "../judge.ts";
@@ -59,7 +60,7 @@ export const failPower = async (site: Site, recorder: Recorder, synchronous: Syn
   const folder = join(site.folder, `power-${scenario}-${synchronous}-${recorder.name}`);
   mkdirSync(folder, { recursive: true });
   const out = join(folder, "acks.log");
-  const program = [join(site.dist, "test/crash/bank.js"), folder, "--synchronous", synchronous, ...optionsOf[scenario]];
+  const program = [bundled(site.dist, "test/crash/bank.js"), folder, "--synchronous", synchronous, ...optionsOf[scenario]];
   const before = scenario === "takenUp" ? await leave(site, folder) : { files: new Map(), said: "" };
   const all = await recorder.record(program, folder, out);
   const operations = all.filter(({ file }) => file === out || file === folder || (basename(file).startsWith("work.db") && !file.endsWith("-shm")));
@@ -107,7 +108,7 @@ export const failPower = async (site: Site, recorder: Recorder, synchronous: Syn
 const leave = async (site: Site, folder: string): Promise<{ readonly files: Image; readonly said: string }> => {
   const log = join(folder, "acks-before.log");
   const output = openSync(log, "w");
-  const args = ["--import", join(site.source, "failpoints.mjs"), join(site.dist, "test/crash/bank.js"), folder];
+  const args = ["--import", join(site.source, "failpoints.mjs"), bundled(site.dist, "test/crash/bank.js"), folder];
   const child = spawn(process.execPath, args, { stdio: ["ignore", output, "inherit"], env: { ...process.env, TASKWRIGHT_KILL: "turn.told:12", TASKWRIGHT_MARKS: join(folder, "marks") } });
   closeSync(output);
   const signal = await new Promise((resolve) => child.once("exit", (_, killedBy) => resolve(killedBy)));
@@ -136,7 +137,7 @@ const judgeImage = async (site: Site, folder: string, image: Image, said: string
 /** Everything to the end, on what the power failure left. */
 const goOn = async (site: Site, folder: string): Promise<ReadonlyArray<Violation>> => {
   const output = openSync(join(folder, "acks.log"), "a");
-  const child = spawn(process.execPath, [join(site.dist, "test/crash/bank.js"), folder], { stdio: ["ignore", output, "inherit"] });
+  const child = spawn(process.execPath, [bundled(site.dist, "test/crash/bank.js"), folder], { stdio: ["ignore", output, "inherit"] });
   closeSync(output);
   const code = await new Promise((resolve) => child.once("exit", resolve));
   if (code !== 0) return [{ rule: "every run comes to its end", what: `the run after the power failure ended with ${code}` }];

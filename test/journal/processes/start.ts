@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import * as path from "node:path";
 import * as readline from "node:readline";
 import type * as Scope from "effect/Scope";
+import { bundled } from "../../bundled.ts";
 
 /** A script of this folder in a process of its own, which answers lines with lines. */
 export interface Child {
@@ -17,14 +18,11 @@ export interface Child {
   readonly kill: Effect.Effect<void>;
 }
 
-// The sources are TypeScript; Node 20 runs them through the transformer that the tests run with.
-const runner = path.resolve(import.meta.dirname, "../../../node_modules/vite-node/vite-node.mjs");
-
 export const start = (script: "engine.ts" | "lock.ts", args: ReadonlyArray<string>): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const child = spawn(process.execPath, [runner, "--script", path.join(import.meta.dirname, script), ...args], { stdio: ["pipe", "pipe", "inherit"] });
+        const child = spawn(process.execPath, [bundled(path.join(import.meta.dirname, script)), ...args], { stdio: ["pipe", "pipe", "inherit"] });
         const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
         return { child, gone };
       }),
