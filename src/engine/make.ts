@@ -28,6 +28,7 @@ import { makeLifecycle } from "./lifecycle.ts";
 import { LetterRoom } from "./letters.ts";
 import { Loop } from "./loop.ts";
 import { makePump } from "./pump.ts";
+import { parkedAtOpening } from "./migration.ts";
 import { recover } from "./recover.ts";
 import { Refusals } from "./refusals.ts";
 import { type DurableMachine, makeRegistry, type Registered } from "./registry.ts";
@@ -46,7 +47,7 @@ export interface EngineOptions {
   readonly retention?: Retention;
   /** Names the program that embeds the engine (a commit, a release). Default: the environment variable TASKWRIGHT_BUILD, or nothing. */
   readonly build?: string;
-  /** What the engine has to say: failures of actions, what machines `log`, hints about machines. Default: errors to standard error. */
+  /** What the engine has to say: failures of actions, what machines `log`, hints about machines. Default: errors and warnings to standard error. */
   readonly log?: (entry: LogEntry) => void;
   /** Parts beside the engine with machines of their own, such as outboxes. */
   readonly plugins?: ReadonlyArray<Plugin>;
@@ -261,6 +262,8 @@ export const make = <const Given extends Machines>(
     heartbeat();
 
     yield* recover({ journal, registry, loop, effects, time, careful, log });
+    const parked = yield* Effect.orElseSucceed(parkedAtOpening({ journal, registry, now: time.now }), () => undefined);
+    if (parked !== undefined) log({ level: "warning", message: parked });
     const due = yield* journal.nextWakeAfter(Number.MIN_SAFE_INTEGER);
     if (due !== undefined) pump.arm(due);
     lifecycle.begin();
@@ -292,5 +295,5 @@ export const isAlive = (pid: number): boolean => {
 };
 
 const logToStandardError = (entry: LogEntry): void => {
-  if (entry.level === "error") console.error(`taskwright: ${entry.address === undefined ? "" : `${entry.address}: `}${entry.message}`, entry.data ?? "");
+  if (entry.level !== "info") console.error(`taskwright: ${entry.address === undefined ? "" : `${entry.address}: `}${entry.message}`, entry.data ?? "");
 };

@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect";
 import type { Address } from "../domain/address.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
-import { ActorParked, type SendError, UnknownActor, UnknownMachine } from "./errors.ts";
+import { ActorParked, parkedRemedies, type SendError, UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Delivery, Receipt } from "./intake.ts";
 import type { Registered, Registry } from "./registry.ts";
 import type { Resident } from "./resident.ts";
 import type { Turn } from "./turn.ts";
-import { moveTo, type ParkedReason, read, writerOf } from "./versions.ts";
+import { moveTo, type ParkedReason, read, type Unreadable, writerOf } from "./versions.ts";
 
 /** An actor that no registered machine may go on with, and why. */
 export interface ParkedActor {
@@ -141,6 +141,39 @@ export const findParked = ({ journal, registry, now }: Omit<Migration, "post">, 
       if (rows.length < scanPage) return found;
       yield* breath;
     }
+  });
+
+/** Running actors that an opening looks at: it must not grow with how many there are. */
+const openingLooksMax = 2_000;
+const openingNames = 3;
+
+/**
+ * What an opening says of running actors that no registered machine may go on with; nothing where all is well, as far as it
+ * has looked: at the oldest ones of machines of which a form is stored that is not registered.
+ */
+export const parkedAtOpening = ({ journal, registry, now }: Omit<Migration, "post">): Effect.Effect<string | undefined, JournalError> =>
+  Effect.gen(function* () {
+    const changed = new Set([...registry.stored.values()].flatMap(({ id, hash }) => (registry.byHash.has(hash) ? [] : [id])));
+    const found: Array<Unreadable> = [];
+    let left = openingLooksMax;
+    for (const machine of changed) {
+      for (let after = 0; left > 0; ) {
+        const rows = yield* journal.list({ machine, status: "active", after, limit: Math.min(scanPage, left) });
+        for (const row of rows) {
+          after = row.id;
+          const reading = registry.byHash.has(row.hash) ? undefined : read(registry, row, now());
+          if (reading?.kind === "parked") found.push(reading.parked);
+        }
+        left -= rows.length;
+        if (rows.length < scanPage) break;
+      }
+    }
+    if (found.length === 0) return undefined;
+    const one = found.length === 1;
+    const named = found.slice(0, openingNames).map(({ address, detail }) => `${address} (${detail})`);
+    const more = found.length > named.length ? " and others" : "";
+    const remedies = [...new Set(found.map(({ reason }) => parkedRemedies[reason]))].join("; ");
+    return `${left > 0 ? "" : "at least "}${found.length} ${one ? "actor is" : "actors are"} parked and ${one ? "does" : "do"} nothing until that is mended: ${named.join(", ")}${more}; ${remedies}. engine.parked() and "taskwright parked" list all`;
   });
 
 /** Rows come so fast that a scan would keep turns and timers waiting to its end: everything else has its turn between two pages. */

@@ -40,6 +40,25 @@ describe("domain > versions", () => {
   });
 });
 
+describe("engine > versions > an opening", () => {
+  inBothJournals("says which running actors are parked, why, and what to do; nothing where none is", async (bench) => {
+    const engine = await bench.engine({ machines: [v1] });
+    const warnings = () => engine.logged.filter(({ level }) => level === "warning").map(({ message }) => message);
+    for (const id of ["a", "b", "c", "d", "paid"]) await engine.start("order", id);
+    await engine.send("order/paid", { type: "PAY" });
+    await engine.redeploy({ machines: [v2, v1] });
+    expect(warnings()).toEqual([]);
+    await engine.redeploy({ machines: [v2] });
+    const why = 'version "1" of machine "order" wrote it, and none of the registered ones ("2") has a `migrate`';
+    expect(warnings()).toEqual([
+      `4 actors are parked and do nothing until that is mended: order/a (${why}), order/b (${why}), order/c (${why}) and others; ` +
+        'register the machine that wrote it beside the present one, or give the present one a `migrate`. engine.parked() and "taskwright parked" list all',
+    ]);
+    await engine.redeploy({ machines: [{ machine: v2, migrate: toCents }] });
+    expect(warnings()).toHaveLength(1);
+  });
+});
+
 describe("engine > versions > side by side", () => {
   inThreeModes("running actors stay on theirs, new ones start with the highest", async (bench) => {
     const engine = await bench.engine({ machines: [v1] });
