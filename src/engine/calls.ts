@@ -9,13 +9,14 @@ import { type Event, isReserved } from "../domain/event.ts";
 import { failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
+import type { AnyStateMachine } from "xstate";
 import type { ActivityPool } from "./activities.ts";
 import type { Audience } from "./audience.ts";
 import type { ActorToStart, ActorView, AskOptions, Engine, EngineStatus, SendOptions, SentEvent, StartOptions } from "./engine.ts";
 import { limitOf } from "./bounds.ts";
 import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { callNames, demandMigrateOptions, demandNames, timeoutOf } from "./given.ts";
-import { demandRegistered, makeHandle, type Mapping } from "./handle.ts";
+import { demandRegistered, idOf, makeHandle, type Mapping } from "./handle.ts";
 import { admit, admitEvent, type Delivery, nameOf, type Receipt } from "./intake.ts";
 import { keyed } from "./request.ts";
 import { makeLetterCalls } from "./letter-calls.ts";
@@ -208,7 +209,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     traceAttempts: pool.trace,
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),
-    start: (machine, id, input, startOptions) => receive((settle) => postStart(machine, id, input, startOptions, settle)),
+    start: (machine: string | AnyStateMachine, id: string, input?: unknown, startOptions?: StartOptions) => receive((settle) => postStart(idOf(machine), id, input, startOptions, settle)),
     startAll: (actors) =>
       Effect.async((resume) => postStarts(actors, (error, receipts) => resume(error === undefined ? Effect.succeed(receipts as ReadonlyArray<Receipt>) : Effect.fail(error as SendError)))),
     send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions, settle)),

@@ -25,7 +25,7 @@ import type {
   UnknownMachine,
   UnknownActor,
 } from "./errors.ts";
-import type { ActorHandle } from "./handle.ts";
+import type { ActorHandle, Start } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
 import type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
@@ -45,7 +45,7 @@ export type { Transition } from "./turn.ts";
  */
 export interface Engine {
   /** Starts an actor. The same address again answers with `duplicate: true` and changes nothing. */
-  readonly start: (machine: string, id: string, input?: unknown, options?: StartOptions) => Effect.Effect<Receipt, SendError>;
+  readonly start: Start<"effect">;
   /** Starts many actors, all or none, in one transaction (for each `startsTogetherMax` of them); receipts in the order of the list. */
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Effect.Effect<ReadonlyArray<Receipt>, SendError>;
   /** Sends one event. The receipt tells what became of it, also when the state ignored it. */

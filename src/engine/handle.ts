@@ -4,7 +4,7 @@ import type { ActorRef, AnyActorRef, AnyStateMachine, ContextFrom, EmittedFrom, 
 import { matchesState } from "xstate";
 import { type Address, rootAddress } from "../domain/address.ts";
 import type { JournalError } from "../journal/index.ts";
-import type { ActorToStart, ActorView, AskOptions, HistoryEntry, Receipt, SendOptions, SentEvent, WaitOptions } from "./engine.ts";
+import type { ActorToStart, ActorView, AskOptions, HistoryEntry, Receipt, SendOptions, SentEvent, StartOptions, WaitOptions } from "./engine.ts";
 import { type SendError, type TimedOut, type Unanswered, type UnknownActor, UnknownMachine } from "./errors.ts";
 import type { Registry } from "./registry.ts";
 
@@ -42,6 +42,12 @@ export type ViewOf<M extends AnyStateMachine> = Omit<ActorView, "value" | "conte
 export type StartOf<M extends AnyStateMachine> = { readonly id: string } & (undefined extends InputFrom<M> ? { readonly input?: InputFrom<M> } : { readonly input: InputFrom<M> });
 
 type StartArguments<M extends AnyStateMachine> = undefined extends InputFrom<M> ? [id: string, input?: InputFrom<M>] : [id: string, input: InputFrom<M>];
+
+/** Starts an actor: of a machine with the input that it demands, or of the machine with this id. */
+export interface Start<F extends Face> {
+  <M extends AnyStateMachine>(machine: M, ...args: [...StartArguments<M>, options?: StartOptions]): Call<F, Receipt, SendError>;
+  (machine: string, id: string, input?: unknown, options?: StartOptions): Call<F, Receipt, SendError>;
+}
 
 /** What can be done with one actor; `At` says how it is named. */
 interface Calls<M extends AnyStateMachine, F extends Face, At extends ReadonlyArray<string>> {
@@ -107,6 +113,9 @@ export interface Mapping<F extends Face> {
   readonly one: <A, B, E>(call: Call<F, A, E>, change: (value: A) => B) => Call<F, B, E>;
   readonly many: <A, B, E>(calls: Many<F, A, E>, change: (value: A) => B) => Many<F, B, E>;
 }
+
+/** The id of a machine that was named, or given itself. */
+export const idOf = (machine: string | AnyStateMachine): string => (typeof machine === "string" ? machine : machine.id);
 
 /** The machine as it is registered: by its id and version. Throws `UnknownMachine`. */
 export const demandRegistered = (registry: Registry, machine: AnyStateMachine): void => {

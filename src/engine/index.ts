@@ -8,7 +8,7 @@ export { type Checked, checkMachines } from "./check-machines.ts";
 export { ContractBroken, type EventSchemas, type Schemas } from "./contract.ts";
 export { durable } from "./durable.ts";
 export { Activity, type EffectLogic, type Failed, failedWith, fromEffect, type FromEffectOptions } from "./from-effect.ts";
-export type { ActorAt, ActorHandle, EventOf, Face, HistoryOptions, QuestionOf, ReplyOf, ReplyTo, ViewOf } from "./handle.ts";
+export type { ActorAt, ActorHandle, EventOf, Face, HistoryOptions, QuestionOf, ReplyOf, ReplyTo, Start, ViewOf } from "./handle.ts";
 export { type AnySchema, type Check, checkOf, type StandardIssue, type StandardResult, type StandardSchema } from "./schema.ts";
 export type { ServicesOf } from "./services.ts";
 export {

@@ -31,7 +31,7 @@ import {
 } from "./engine.ts";
 import { EngineClosed, InvalidOptions } from "./errors.ts";
 import { demandActorFilter, notDuration } from "./given.ts";
-import { type ActorHandle, demandRegistered, makeHandle, type Mapping } from "./handle.ts";
+import { type ActorHandle, demandRegistered, idOf, makeHandle, type Mapping, type Start } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineCore } from "./calls.ts";
 import { type EngineOptions, engineOptionNames, layer } from "./make.ts";
@@ -50,7 +50,7 @@ export interface OpenOptions extends EngineOptions {
 
 /** The engine for hosts that don't use Effect: the same calls, as promises that reject with the same typed errors. */
 export interface Taskwright {
-  readonly start: (machine: string | AnyStateMachine, id: string, input?: unknown, options?: StartOptions) => Promise<Receipt>;
+  readonly start: Start<"promise">;
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Promise<ReadonlyArray<Receipt>>;
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Promise<Receipt>;
   readonly report: (address: Address, event: SentEvent) => void;
@@ -116,7 +116,7 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     await runtime.dispose();
   };
   const taskwright: Taskwright = {
-    start: (machine, id, input, startOptions) => receipt((settle) => core.post.start(typeof machine === "string" ? machine : machine.id, id, input, startOptions, settle)),
+    start: (machine: string | AnyStateMachine, id: string, input?: unknown, startOptions?: StartOptions) => receipt((settle) => core.post.start(idOf(machine), id, input, startOptions, settle)),
     startAll: (actors) => new Promise((resolve, reject) => core.post.startAll(actors, (error, receipts) => (error === undefined ? resolve(receipts as ReadonlyArray<Receipt>) : reject(error)))),
     send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions, settle)),
     report: core.report,

@@ -13,6 +13,8 @@ import {
   type Receipt,
   type SendOptions,
   type SentEvent,
+  type Start,
+  type StartOptions,
   type Taskwright,
 } from "../engine/index.ts";
 import { Journal, type Turn } from "../journal/index.ts";
@@ -137,9 +139,8 @@ export class TestEngine {
     }
   }
 
-  async start(machine: string | AnyStateMachine, id: string, input?: unknown): Promise<Receipt> {
-    return this.#followed(() => this.taskwright.start(machine, id, input));
-  }
+  readonly start: Start<"promise"> = async (machine: string | AnyStateMachine, id: string, input?: unknown, options?: StartOptions): Promise<Receipt> =>
+    this.#followed(() => this.taskwright.start(typeof machine === "string" ? machine : machine.id, id, input, options));
 
   async send(address: Address, event: SentEvent, options?: SendOptions): Promise<Receipt> {
     const key = this.#options.plan === undefined ? undefined : `call-${++this.#calls}`;

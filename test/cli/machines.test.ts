@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import * as Effect from "effect/Effect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { invoke } from "../../src/cli/invoke.ts";
+import type { AnyStateMachine } from "xstate";
 import { openEngine } from "../../src/engine/index.ts";
 import { VirtualTime } from "../../src/testing/index.ts";
 import { task } from "../../machines/index.ts";
@@ -224,7 +225,7 @@ describe("cli > why", () => {
 
 /** A journal whose engine was closed, long ago, before a deadline was due. */
 const bornLate = async (file: string, database: string): Promise<void> => {
-  const { egg } = (await import(pathToFileURL(file).href)) as { readonly egg: typeof task };
+  const { egg } = (await import(pathToFileURL(file).href)) as { readonly egg: AnyStateMachine };
   const time = new VirtualTime(Date.UTC(2020, 0, 1));
   const engine = await openEngine({ database, machines: [egg], time });
   await engine.start(egg, "1");

@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect";
 import type * as Stream from "effect/Stream";
 import { describe, expectTypeOf, test } from "vitest";
-import { assign, createMachine, emit, sendTo, setup } from "xstate";
+import { type AnyStateMachine, assign, createMachine, emit, sendTo, setup } from "xstate";
 import type { Engine } from "../../src/effect.ts";
 import type { ActorHandle, ReplyTo, Receipt, SendError, SentEvent, Taskwright, UnknownMachine, ViewOf } from "../../src/index.ts";
 
@@ -56,6 +56,32 @@ declare const engine: Taskwright;
 declare const effects: Engine;
 /** Looked at by the compiler, never run. */
 const compiled = (_: (orders: ActorHandle<typeof order>) => unknown): void => {};
+
+describe("types > a machine that is started", () => {
+  test("demands its input exactly where it needs one; one that is named by its id takes anything", () => {
+    compiled(() => {
+      expectTypeOf(engine.start(order, "42", { amount: 1 })).toEqualTypeOf<Promise<Receipt>>();
+      expectTypeOf(effects.start(order, "42", { amount: 1 }, { by: "ada" })).toEqualTypeOf<Effect.Effect<Receipt, SendError>>();
+      // @ts-expect-error the machine needs an input
+      engine.start(order, "42");
+      // @ts-expect-error an amount is a number
+      engine.start(order, "42", { amount: "1" });
+      // @ts-expect-error an amount is a number
+      effects.start(order, "42", { amount: "1" });
+      // @ts-expect-error there is no such option
+      engine.start(order, "42", { amount: 1 }, { from: "ada" });
+      engine.start(bare, "1");
+      engine.start(bare, "1", undefined, { by: "ada" });
+      engine.start(optional, "1");
+      engine.start(optional, "1", { name: "Ada" });
+      // @ts-expect-error a name is a string
+      engine.start(optional, "1", { name: 1 });
+      engine.start(order as AnyStateMachine, "1", { anything: true });
+      engine.start("order", "42", { anything: true }, { by: "ada" });
+      engine.start("order", "42");
+    });
+  });
+});
 
 describe("types > a handle for the actors of one machine", () => {
   test("start demands the input exactly where the machine does", () => {
