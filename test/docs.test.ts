@@ -90,7 +90,7 @@ describe("docs > errors", () => {
     const rows = table("`JournalError` has a `reason`:");
     expect([...rows.keys()].sort()).toEqual([...reasons].sort());
     for (const reason of reasons) {
-      const error = new journalErrors.JournalError({ reason: reason as "failed", where: "w", detail: "d" }) as unknown as Described;
+      const error = new journalErrors.JournalError({ reason: reason as "failed", where: "w", detail: "d", cause: new Error("c") }) as unknown as Described;
       expect(rows.get(reason)).toEqual([...rowOf(error), /^w: d \((.*)\)$/.exec(error.message)?.[1]]);
     }
   });
