@@ -1,11 +1,4 @@
-export { type CrashBench, CrashPlan, type CrashPoint, type CrashReport, crashEverywhere } from "./crash-everywhere.ts";
-export { type Folded, foldJournal } from "./fold.ts";
+export * from "./engine.ts";
 export { journalConformance } from "./journal-conformance.ts";
 export { matchers } from "./matchers.ts";
 export { type Bench, inBothJournals, inMemory, inThreeModes, inTwoModes, modes } from "./modes.ts";
-export { type Race, type RaceReport, raceEverything } from "./race-everything.ts";
-export { replayed } from "./replayed.ts";
-export { StandIn, type StandInCall } from "./stand-in.ts";
-export { type Mode, TestEngine, type TestEngineOptions, testEngine } from "./test-engine.ts";
-export { memoryStore, sqliteStore, type StoreKind, type TestStore, testStore } from "./test-store.ts";
-export { VirtualTime } from "./virtual-time.ts";
