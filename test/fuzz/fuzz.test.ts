@@ -3,7 +3,7 @@ import { features, mustBeTaken, rare } from "./coverage.ts";
 import { search } from "./search.ts";
 
 const { FUZZ_MACHINES, FUZZ_SEED, FUZZ_PATH } = process.env;
-const machines = Number(FUZZ_MACHINES ?? 500);
+const machines = Number(FUZZ_MACHINES ?? 300);
 
 describe("fuzz", () => {
   // A live actor warns of events for children that are over.

@@ -65,7 +65,8 @@ export const failPower = async (site: Site, recorder: Recorder, synchronous: Syn
   const all = await recorder.record(program, folder, out);
   const operations = all.filter(({ file }) => file === out || file === folder || (basename(file).startsWith("work.db") && !file.endsWith("-shm")));
   const chances = random(seed);
-  const making = scenario === "takenUp" ? [] : Array.from({ length: makingOperations }, (_, index) => survivals.map((survival) => ({ moment: index + 1, survival }))).flat();
+  // Where nothing is synced there is nothing to be made sure of.
+  const making = scenario === "takenUp" || synchronous === "OFF" ? [] : Array.from({ length: makingOperations }, (_, index) => survivals.map((survival) => ({ moment: index + 1, survival }))).flat();
   const later = Array.from({ length: count }, (_, index) => ({ moment: chances.between(1, operations.length), survival: survivals[index % survivals.length] as number }));
   const failures = [...making, ...later].sort((left, right) => left.moment - right.moment);
 
