@@ -9,4 +9,5 @@ export { actorRef } from "../domain/reference.ts";
 export { type ActorState, type Child, decode, decodeEnded, encode, nextDue, parseState, type Status, StateMismatch, type StoredState, type Timer } from "./state.ts";
 export { reducerId, reducerMachine } from "./reducer.ts";
 export { EarlyEvent, nextOffer, type Step, start, step, TransitionFailed } from "./step.ts";
-export { type Microstep, takenOf, traceOf } from "./trace.ts";
+export type { RawTransition } from "./scope.ts";
+export { type Microstep, takenOf, traceOf, transitionsOf } from "./trace.ts";

@@ -47,6 +47,12 @@ export const takenOf = ({ _transitions: enabled }: RawMicrostep): ReadonlyArray<
   return taken;
 };
 
+/** The same of a whole step, in order. */
+export const transitionsOf = (microsteps: ReadonlyArray<RawMicrostep>): ReadonlyArray<RawTransition> => {
+  const [first] = microsteps;
+  return first !== undefined && microsteps.length === 1 ? takenOf(first) : microsteps.flatMap(takenOf);
+};
+
 /** What an enabled transition leaves is what is active below its domain; something is, unless the domain is atomic. */
 const leaveTheSame = (left: RawTransition, right: RawTransition): boolean => {
   const [one, other] = [domainOf(left), domainOf(right)];

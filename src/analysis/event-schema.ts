@@ -8,15 +8,24 @@ interface WithJsonSchema {
   readonly "~standard"?: { readonly jsonSchema?: { readonly input?: (options: { readonly target: string }) => unknown } };
 }
 
-/** What an event of this type carries, as JSON Schema; nothing where no schema says it. */
+const made = new WeakMap<object, Map<string, Json | undefined>>();
+
+/** What an event of this type carries, as JSON Schema; nothing where no schema says it. Made once for each. */
 export const eventSchemaOf = (schemas: EventSchemas | undefined, type: string): Json | undefined => {
   if (schemas === undefined) return undefined;
+  const known = made.get(schemas) ?? new Map<string, Json | undefined>();
+  made.set(schemas, known);
+  if (!known.has(type)) known.set(type, makeSchema(schemas, type));
+  return known.get(type);
+};
+
+const makeSchema = (schemas: EventSchemas, type: string): Json | undefined => {
   const isOne = Schema.isSchema(schemas) || "~standard" in schemas;
   const schema = isOne ? (schemas as AnySchema) : ((schemas as Readonly<Record<string, AnySchema>>)[type] ?? (schemas as Readonly<Record<string, AnySchema>>)["*"]);
   if (schema === undefined) return undefined;
   try {
-    const made = Schema.isSchema(schema) ? JSONSchema.make(schema as Schema.Schema.AnyNoContext) : (schema as WithJsonSchema)["~standard"]?.jsonSchema?.input?.({ target: "draft-2020-12" });
-    const plain = made === undefined ? undefined : (JSON.parse(JSON.stringify(made)) as Json);
+    const said = Schema.isSchema(schema) ? JSONSchema.make(schema as Schema.Schema.AnyNoContext) : (schema as WithJsonSchema)["~standard"]?.jsonSchema?.input?.({ target: "draft-2020-12" });
+    const plain = said === undefined ? undefined : (JSON.parse(JSON.stringify(said)) as Json);
     return isOne ? memberOf(plain, type) : plain;
   } catch {
     // A schema that JSON Schema has no word for.

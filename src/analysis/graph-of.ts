@@ -43,6 +43,13 @@ export const chartNodes = (machine: AnyStateMachine): ReadonlyArray<ChartNode> =
   return nodes;
 };
 
+const nodesByIdOf = new WeakMap<AnyStateMachine, ReadonlyMap<string, ChartNode>>();
+export const chartNodesById = (machine: AnyStateMachine): ReadonlyMap<string, ChartNode> => {
+  const nodes = nodesByIdOf.get(machine) ?? new Map(chartNodes(machine).map((node) => [node.id, node]));
+  nodesByIdOf.set(machine, nodes);
+  return nodes;
+};
+
 const below = (node: ChartNode): ReadonlyArray<ChartNode> => [node, ...Object.values(node.states).flatMap(below)];
 
 interface NamedTransition {

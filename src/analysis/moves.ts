@@ -8,7 +8,7 @@ import { declaredBy } from "./declared.ts";
 import { activeStates } from "./edges-taken.ts";
 import { eventSchemaOf } from "./event-schema.ts";
 import { matches } from "./flow.ts";
-import { type ChartNode, type ChartTransition, chartNodes, transitionsOf } from "./graph-of.ts";
+import { type ChartNode, type ChartTransition, chartNodes, chartNodesById, transitionsOf } from "./graph-of.ts";
 import { askGuard, guardText, type GuardVerdict } from "./guard.ts";
 
 /** One type of event, and what an actor would make of it now. */
@@ -55,9 +55,8 @@ export const movesOf = (entry: Entry, view: ActorView): ReadonlyArray<Move> => {
   const { machine, events, early = {} } = optionsOf(entry);
   if (view.status !== "active") return [];
   const state = stateOfView(machine, view);
-  const types = [...new Set(chartNodes(machine).flatMap((node) => transitionsOf(node).flatMap(({ cause }) => (cause.kind === "event" ? [cause.name] : []))))];
   const { senders = {} } = declaredBy(machine);
-  return types.map((type) => {
+  return typesOf(machine).map((type) => {
     const { accepted, asked, reason } = answerTo(machine, state, { type }, false);
     const schema = eventSchemaOf(events, type);
     const from = senders[type];
@@ -74,6 +73,17 @@ export const movesOf = (entry: Entry, view: ActorView): ReadonlyArray<Move> => {
   });
 };
 
+const knownTypes = new WeakMap<AnyStateMachine, ReadonlyArray<string>>();
+/** The types of events that some state of it takes, wildcards among them. */
+const typesOf = (machine: AnyStateMachine): ReadonlyArray<string> => {
+  let types = knownTypes.get(machine);
+  if (types === undefined) {
+    types = [...new Set(chartNodes(machine).flatMap((node) => transitionsOf(node).flatMap(({ cause }) => (cause.kind === "event" ? [cause.name] : []))))];
+    knownTypes.set(machine, types);
+  }
+  return types;
+};
+
 /** What an actor would make of this very event: `depends` does not happen then. */
 export const moveOf = (entry: Entry, view: ActorView, event: SentEvent): Move => {
   const { machine } = optionsOf(entry);
@@ -88,7 +98,7 @@ export const optionsOf = (entry: Entry): { readonly machine: AnyStateMachine; re
 /** As XState asks: from each innermost active state outwards, the first edge whose guard holds. */
 const answerTo = (machine: AnyStateMachine, state: ActorState, event: { readonly type: string }, known: boolean): Pick<Move, "accepted" | "asked" | "reason"> => {
   const definition = definitionOf(machine);
-  const nodes = new Map(chartNodes(definition.machine).map((node) => [node.id, node]));
+  const nodes = chartNodesById(definition.machine);
   const active = new Set(activeStates(state));
   const asked = new Map<string, AskedEdge>();
   const answers: Array<Move["accepted"]> = [];

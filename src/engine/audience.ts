@@ -45,9 +45,23 @@ export class Audience {
 
   tell(turn: Turn): void {
     for (const { to, event } of turn.answers) this.asking.get(to)?.(event as SentEvent);
-    for (const { address, event, machine } of turn.emitted) for (const listener of this.emitted) this.#call(() => listener(address, event as SentEvent, machine));
+    for (const { address, event, machine } of turn.emitted)
+      for (const listener of this.emitted) {
+        try {
+          listener(address, event as SentEvent, machine);
+        } catch (error) {
+          this.#threw(error);
+        }
+      }
     for (const { address, label, value } of turn.logs) this.#log({ level: "info", message: label ?? "log", address, data: value });
-    for (const transition of turn.transitions) for (const listener of this.transitions) this.#call(() => listener(transition));
+    for (const transition of turn.transitions)
+      for (const listener of this.transitions) {
+        try {
+          listener(transition);
+        } catch (error) {
+          this.#threw(error);
+        }
+      }
   }
 
   ended(): void {
@@ -59,11 +73,7 @@ export class Audience {
     for (const close of [...this.closed]) close();
   }
 
-  #call(listener: () => void): void {
-    try {
-      listener();
-    } catch (error) {
-      this.#log({ level: "error", message: "a listener threw", data: failureOf(error) });
-    }
+  #threw(error: unknown): void {
+    this.#log({ level: "error", message: "a listener threw", data: failureOf(error) });
   }
 }

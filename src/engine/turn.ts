@@ -1,4 +1,4 @@
-import { type ActorState, type Command, EarlyEvent, nextOffer, type Status, type Step, start, step } from "../actor/index.ts";
+import { type ActorState, type Command, EarlyEvent, nextOffer, type Step, start, step } from "../actor/index.ts";
 import { type Address, childAddress, childId, isSystemAddress, parentAddress, supervisorAddress, systemAddress, treeOf } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import { type EngineEvent, type Event, isReserved } from "../domain/event.ts";
@@ -12,7 +12,7 @@ import { type Delivery, envelopeOf, type Receipt, type Taken, withInput } from "
 import { Resident } from "./resident.ts";
 import { Absent, Undo } from "./undo.ts";
 import type { Unreadable } from "./versions.ts";
-import type { Owed, Transition, World } from "./world.ts";
+import { type Owed, type Transition, transitionOf, type World } from "./world.ts";
 
 export type { Transition, World } from "./world.ts";
 
@@ -517,21 +517,7 @@ export class Turn implements Load {
     if (delivery.settle !== undefined) {
       this.settlements.push({ delivery, error, receipt: error === undefined ? { address: delivery.to, seq, at: this.at, outcome, duplicate: false } : undefined });
     }
-    if (this.#world.observed()) {
-      this.transitions.push({
-        id: this.#world.ids.history,
-        address: actor.address,
-        machine: actor.registered.definition.id,
-        seq,
-        at: this.at,
-        from: delivery.from,
-        event: delivery.event,
-        outcome,
-        status: actor.status as Status,
-        state: actor.state,
-        step: result,
-      });
-    }
+    if (this.#world.observed()) this.transitions.push(transitionOf(actor, delivery, this.#world.ids.history, outcome, result));
   }
 
   #countLimit(error: unknown): void {

@@ -1,9 +1,11 @@
-import type { ActorState, Status, Step } from "../actor/index.ts";
+import type { StateValue } from "xstate";
+import { type ActorState, type RawTransition, type Status, type Step, transitionsOf } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { EffectRow } from "../journal/index.ts";
+import type { Delivery } from "./intake.ts";
 import type { Registry } from "./registry.ts";
 import type { Resident, Residents } from "./resident.ts";
 
@@ -13,6 +15,8 @@ export interface Transition {
   readonly id: number;
   readonly address: Address;
   readonly machine: string;
+  /** Of the machine's form that the actor lives on, as `ActorView` has it. */
+  readonly hash: string;
   readonly seq: number;
   readonly at: number;
   readonly from: string;
@@ -20,8 +24,20 @@ export interface Transition {
   readonly outcome: Outcome;
   readonly status: Status;
   readonly state: ActorState;
+  /** Where it stands now, as `state` says it too. */
+  readonly value: StateValue;
   readonly step: Step | undefined;
+  /** The machine's own transitions that it took, in order; `traceOf` makes words of the step. */
+  readonly taken: ReadonlyArray<RawTransition>;
 }
+
+/** Of an actor that has just been stepped: everything is read while it is at hand, and not when it is told. */
+export const transitionOf = (actor: Resident, { from, event }: Delivery, id: number, outcome: Outcome, step: Step | undefined): Transition => {
+  const { address, seq, at, state } = actor;
+  const { id: machine, hash } = actor.registered.definition;
+  const taken = step === undefined ? [] : transitionsOf(step.microsteps);
+  return { id, address, machine, hash, seq, at, from, event, outcome, status: actor.status as Status, state, value: state.snapshot.value, step, taken };
+};
 
 /** A custom action that was stored with its transition and runs after the commit. */
 export interface Owed {

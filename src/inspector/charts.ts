@@ -1,12 +1,11 @@
 import { type AnyStateMachine, createMachine } from "xstate";
-import { type Microstep, traceOf } from "../actor/index.ts";
+import { type Microstep, type RawTransition, traceOf } from "../actor/index.ts";
 import { type Graph, type GraphEdge, graphOf } from "../analysis/index.ts";
 import type { DurableMachine } from "../engine/index.ts";
 import { Forms } from "../replay/index.ts";
 import type { Source } from "./source.ts";
 
 type Taken = Microstep["transitions"][number];
-type Raw = Parameters<typeof traceOf>[0][number]["_transitions"][number];
 
 /** One form of a machine, ready to be drawn. */
 export interface Drawn {
@@ -16,7 +15,7 @@ export interface Drawn {
   /** The id of the edge that a transition took. */
   readonly edgeOf: (taken: Taken) => string | undefined;
   /** The same of a transition as XState took it: one of the machine's own objects, looked at once. */
-  readonly edgeOfStep: (raw: Raw) => string | undefined;
+  readonly edgeOfStep: (raw: RawTransition) => string | undefined;
   /** The states in which an actor with this value stands, the outer ones first. */
   readonly activeOf: (value: unknown) => ReadonlyArray<string>;
 }
@@ -171,4 +170,4 @@ export const stateText = (value: unknown): string => {
   return leaves(value, "").join(", ");
 };
 
-const takenOf = (raw: Raw): Taken | undefined => traceOf([{ event: { type: "" }, snapshot: { value: "" }, _transitions: [raw] }])[0]?.transitions[0];
+const takenOf = (raw: RawTransition): Taken | undefined => traceOf([{ event: { type: "" }, snapshot: { value: "" }, _transitions: [raw] }])[0]?.transitions[0];

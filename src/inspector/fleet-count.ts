@@ -39,18 +39,17 @@ export class FleetCount {
     return this.#places.of(value);
   }
 
-  take(step: NonNullable<Told["step"]>, drawn: Drawn): void {
-    for (const { _transitions } of step.microsteps)
-      for (const raw of _transitions) {
-        let way = this.#ways.get(raw);
-        if (way === undefined) {
-          const id = drawn.edgeOfStep(raw);
-          way = (id === undefined ? undefined : this.#edges.get(id)) ?? { taken: 0 };
-          if (id !== undefined) this.#edges.set(id, way);
-          this.#ways.set(raw, way);
-        }
-        way.taken++;
+  take(taken: Told["taken"], drawn: Drawn): void {
+    for (const raw of taken) {
+      let way = this.#ways.get(raw);
+      if (way === undefined) {
+        const id = drawn.edgeOfStep(raw);
+        way = (id === undefined ? undefined : this.#edges.get(id)) ?? { taken: 0 };
+        if (id !== undefined) this.#edges.set(id, way);
+        this.#ways.set(raw, way);
       }
+      way.taken++;
+    }
   }
 
   /** Nobody stands anywhere, as far as is known. The edges that were taken stay known, and the stays. */

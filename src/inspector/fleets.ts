@@ -21,17 +21,32 @@ interface Standing {
   readonly createdAt: number;
   /** Since when it stands at its place; 0: since before anybody watched. */
   since: number;
-  due: number | undefined;
+  /** What it waits for, once somebody asked; until then its timers and children as they were told. */
+  waits: Waits | undefined;
+  timers: ActorView["timers"];
+  children: ActorView["children"];
+}
+
+/** What an actor waits for. */
+interface Waits {
+  readonly due: number | undefined;
   /** The machine threw on one of its deadlines. */
-  isHeld: boolean;
+  readonly isHeld: boolean;
   /** Children that have not ended, as far as it was told. */
-  awaits: ReadonlyArray<string>;
+  readonly awaits: ReadonlyArray<string>;
 }
 
 /** Stored transitions of one second. */
 interface Second {
   readonly second: number;
   count: number;
+}
+
+/** A form of a machine, and its chart where that is at hand. */
+interface Form {
+  readonly hash: string;
+  readonly count: FleetCount;
+  drawn: Drawn | undefined;
 }
 
 export interface ListQuery {
@@ -56,7 +71,7 @@ export class Fleets {
   readonly #counts = new Map<string, FleetCount>();
   readonly #source: Source;
   readonly #time: Time;
-  readonly #drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined;
+  readonly #drawn: (hash: string) => Drawn | undefined;
   #since = 0;
   #reading: Promise<void> | undefined;
   #stop: (() => void) | undefined;
@@ -68,10 +83,13 @@ export class Fleets {
   readonly #seconds: Array<Second> = [];
   /** What `at` the present second was found for: transitions of one turn have the same. */
   #secondFor: number | undefined;
-  readonly #forms = new WeakMap<object, { readonly drawn: Drawn; readonly count: FleetCount }>();
+  #second: Second = { second: 0, count: 0 };
+  readonly #forms = new Map<string, Form>();
+  /** Of the last transition: the next one is mostly of the same. */
+  #form: Form | undefined;
   onMove: ((address: string) => void) | undefined;
 
-  constructor(source: Source, time: Time, drawn: (machine: string, version: string | undefined, hash: string | undefined) => Drawn | undefined) {
+  constructor(source: Source, time: Time, drawn: (hash: string) => Drawn | undefined) {
     this.#source = source;
     this.#time = time;
     this.#drawn = drawn;
@@ -127,29 +145,34 @@ export class Fleets {
 
   #place({ address, machine, hash, status, value, timers, children, seq, at, createdAt }: ActorView, since: number): void {
     const count = this.#countOf(hash);
-    this.#move(count, count.placeOf(value), address, machine, status, seq, at, createdAt, since, timers, children);
+    const standing = this.#move(count, count.placeOf(value), address, machine, status, seq, at, createdAt, since);
+    standing.waits = waitsOf(status, timers, children);
   }
 
   /** Called for each stored transition, on the engine's own time: what can be found out later is not found out here. */
-  #hear({ address, machine, seq, at, status, state, step, event }: Told): void {
+  #hear({ address, machine, hash, seq, at, status, state, value, taken }: Told): void {
     this.#tick(at, 1);
-    const { snapshot, timers, children } = state;
-    const form = this.#formOf(machine, (snapshot as unknown as { readonly machine: { readonly version?: string } }).machine);
-    if (form === undefined) return;
-    const { count, drawn } = form;
-    this.#move(count, count.placeOf(snapshot.value), address, machine, status, seq, at, at, at, timers, children);
-    if (step !== undefined && event.type !== "taskwright.start") count.take(step, drawn);
+    const form = this.#form?.hash === hash ? this.#form : this.#formOf(hash);
+    const { count } = form;
+    const standing = this.#move(count, count.placeOf(value), address, machine, status, seq, at, at, at);
+    standing.waits = undefined;
+    standing.timers = state.timers;
+    standing.children = state.children;
+    // The first entry is its start, on which no edge leads.
+    if (seq > 1 && taken.length > 0) {
+      form.drawn ??= this.#drawn(hash);
+      if (form.drawn !== undefined) count.take(taken, form.drawn);
+    }
     this.onMove?.(address);
   }
 
-  #formOf(machine: string, logic: { readonly version?: string }) {
-    let form = this.#forms.get(logic);
+  #formOf(hash: string): Form {
+    let form = this.#forms.get(hash);
     if (form === undefined) {
-      const drawn = this.#drawn(machine, logic.version, undefined);
-      if (drawn === undefined) return undefined;
-      form = { drawn, count: this.#countOf(drawn.graph.hash) };
-      this.#forms.set(logic, form);
+      form = { hash, count: this.#countOf(hash), drawn: undefined };
+      this.#forms.set(hash, form);
     }
+    this.#form = form;
     return form;
   }
 
@@ -158,10 +181,13 @@ export class Fleets {
     if (this.#secondFor !== at) {
       this.#secondFor = at;
       const second = Math.floor(this.#time.now() / 1_000);
-      if (this.#seconds.at(-1)?.second !== second) this.#seconds.push({ second, count: 0 });
-      if (this.#seconds.length > 60) this.#seconds.shift();
+      if (this.#second.second !== second) {
+        this.#second = { second, count: 0 };
+        this.#seconds.push(this.#second);
+        if (this.#seconds.length > 60) this.#seconds.shift();
+      }
     }
-    (this.#seconds[this.#seconds.length - 1] as Second).count += count;
+    this.#second.count += count;
   }
 
   #countOf(hash: string): FleetCount {
@@ -173,40 +199,18 @@ export class Fleets {
     return count;
   }
 
-  #move(
-    count: FleetCount,
-    place: Place,
-    address: string,
-    machine: string,
-    status: string,
-    seq: number,
-    at: number,
-    createdAt: number,
-    since: number,
-    timers: ActorView["timers"],
-    children: ActorView["children"],
-  ): void {
-    let due: number | undefined;
-    let isHeld = false;
-    let awaits = none;
-    if (status === "active") {
-      for (const id in timers) {
-        const timer = timers[id] as NonNullable<typeof timers>[string];
-        if (timer.held === true) isHeld = true;
-        else if (due === undefined || timer.due < due) due = timer.due;
-      }
-      awaits = awaitedOf(children);
-    }
+  #move(count: FleetCount, place: Place, address: string, machine: string, status: string, seq: number, at: number, createdAt: number, since: number): Standing {
     this.#revision++;
     count.revision++;
     const known = this.#actors.get(address);
     if (known === undefined) {
       if (this.#actors.size >= actorsMax) this.#forget();
-      this.#actors.set(address, { address, machine, place, status, seq, at, createdAt, since, due, isHeld, awaits });
+      const standing: Standing = { address, machine, place, status, seq, at, createdAt, since, waits: nothing, timers: undefined, children: undefined };
+      this.#actors.set(address, standing);
       count.isSeen = true;
       place.actors++;
       add(count.statuses, status, 1);
-      return;
+      return standing;
     }
     const { place: before, status: statusBefore } = known;
     if (before !== place) {
@@ -230,9 +234,7 @@ export class Fleets {
     }
     known.seq = seq;
     known.at = at;
-    known.due = due;
-    known.isHeld = isHeld;
-    known.awaits = awaits;
+    return known;
   }
 
   /** Makes room: the oldest that have ended are left out of the lists; they stay counted. */
@@ -254,8 +256,8 @@ export class Fleets {
   stand(address: string): Stand | undefined {
     const standing = this.#actors.get(address);
     if (standing === undefined) return undefined;
-    const { seq, place, machine } = standing;
-    return { seq, state: shortOfText(place.text), active: this.#drawn(machine, undefined, place.fleet.hash)?.activeOf(valueOfText(place.text)) ?? [] };
+    const { seq, place } = standing;
+    return { seq, state: shortOfText(place.text), active: this.#drawn(place.fleet.hash)?.activeOf(valueOfText(place.text)) ?? [] };
   }
 
   get rate(): ReadonlyArray<number> {
@@ -318,7 +320,7 @@ export class Fleets {
       sort === "at" || sort === "createdAt"
         ? (left, right) => left[sort] - right[sort]
         : sort === "due"
-          ? (left, right) => (left.due ?? Number.MAX_VALUE) - (right.due ?? Number.MAX_VALUE)
+          ? (left, right) => (waitsFor(left).due ?? Number.MAX_VALUE) - (waitsFor(right).due ?? Number.MAX_VALUE)
           : sort === "state"
             ? (left, right) => (left.place.text < right.place.text ? -1 : left.place.text > right.place.text ? 1 : 0)
             : (left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0);
@@ -332,30 +334,46 @@ export class Fleets {
       const child = this.#actors.get(childAddress(address, id));
       return (child === undefined ? this.isComplete : child.status !== "active") && Math.max(at, child?.at ?? 0) + graceMs < now;
     };
-    for (const { address, status, due, isHeld, awaits, at } of this.#actors.values())
-      if (status === "active" && (isHeld || (due !== undefined && due + graceMs < now) || awaits.some((id) => isGone(address, id, at)))) found.push(address);
+    for (const actor of this.#actors.values()) {
+      if (actor.status !== "active") continue;
+      const { address, at } = actor;
+      const { due, isHeld, awaits } = waitsFor(actor);
+      if (isHeld || (due !== undefined && due + graceMs < now) || awaits.some((id) => isGone(address, id, at))) found.push(address);
+    }
     return found;
   }
 }
 
-const none: ReadonlyArray<string> = [];
-const awaitedOf = (children: ActorView["children"]): ReadonlyArray<string> => {
-  let found: Array<string> | undefined;
-  for (const id in children) if (children[id]?.ended !== true) (found ??= []).push(id);
-  return found ?? none;
+const nothing: Waits = { due: undefined, isHeld: false, awaits: [] };
+
+const waitsOf = (status: string, timers: ActorView["timers"], children: ActorView["children"]): Waits => {
+  if (status !== "active") return nothing;
+  let due: number | undefined;
+  let isHeld = false;
+  for (const id in timers) {
+    const timer = timers[id] as NonNullable<typeof timers>[string];
+    if (timer.held === true) isHeld = true;
+    else if (due === undefined || timer.due < due) due = timer.due;
+  }
+  let awaits = nothing.awaits;
+  for (const id in children) if (children[id]?.ended !== true) awaits = [...awaits, id];
+  return due === undefined && !isHeld && awaits.length === 0 ? nothing : { due, isHeld, awaits };
 };
 
-const lineOf = ({ address, machine, place, status, seq, at, createdAt, due }: Standing): ActorLine => ({
-  address,
-  machine,
-  hash: place.fleet.hash,
-  status,
-  state: shortOfText(place.text),
-  seq,
-  at,
-  createdAt,
-  ...(due === undefined ? {} : { due }),
-});
+/** Found out when somebody asks, and then known until it moves again. */
+const waitsFor = (actor: Standing): Waits => {
+  if (actor.waits === undefined) {
+    actor.waits = waitsOf(actor.status, actor.timers, actor.children);
+    actor.timers = actor.children = undefined;
+  }
+  return actor.waits;
+};
+
+const lineOf = (actor: Standing): ActorLine => {
+  const { address, machine, place, status, seq, at, createdAt } = actor;
+  const { due } = waitsFor(actor);
+  return { address, machine, hash: place.fleet.hash, status, state: shortOfText(place.text), seq, at, createdAt, ...(due === undefined ? {} : { due }) };
+};
 
 const add = (counts: Map<string, number>, key: string, number: number): void => {
   counts.set(key, (counts.get(key) ?? 0) + number);

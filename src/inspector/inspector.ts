@@ -57,14 +57,7 @@ const restMs = 30_000;
 export const inspect = (source: Source, machines: ReadonlyArray<AnyStateMachine | DurableMachine>, view: InspectorView = {}): Inspector => {
   const time = view.time ?? systemTime();
   const charts = new Charts(machines, source);
-  const given = new Map(charts.given.map((drawn) => [`${drawn.graph.machine}@${drawn.graph.version}`, drawn]));
-  const fleets = new Fleets(source, time, (machine, version, hash) => (hash === undefined ? (given.get(`${machine}@${version ?? "1"}`) ?? ownForm(machine, version)) : charts.peek(hash)));
-  const ownForm = (machine: string, version: string | undefined) => {
-    const definition = charts.forms.latest(machine);
-    const drawn = definition === undefined || definition.version !== (version ?? "1") ? undefined : charts.peek(definition.hash);
-    if (drawn !== undefined) given.set(`${machine}@${version ?? "1"}`, drawn);
-    return drawn;
-  };
+  const fleets = new Fleets(source, time, (hash) => charts.peek(hash));
   const frames = new Frames(fleets, charts, source, time);
   const replays = new Replays(source, charts);
   const machineOf = ({ hash }: { readonly hash: string }) => charts.peek(hash)?.entry ?? charts.forms.of(hash)?.original;

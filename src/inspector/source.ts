@@ -3,8 +3,8 @@ import type { ActorParked, ActorView, HistoryEntry, HistoryStart, LetterChoice, 
 import type { MachineRow } from "../journal/index.ts";
 import type { EntryLine, OutboxLine, Overview } from "./wire.ts";
 
-/** One actor that moved, as a source tells it. Without `step` nobody knows which way. */
-export type Told = Pick<Transition, "address" | "machine" | "seq" | "at" | "status" | "state" | "step" | "event" | "outcome">;
+/** One actor that moved, as a source tells it. Without `taken` nobody knows which way. */
+export type Told = Pick<Transition, "address" | "machine" | "hash" | "seq" | "at" | "status" | "state" | "value" | "taken" | "event" | "outcome">;
 
 /**
  * Where the inspector looks: a running engine, a journal that it reads beside one, or a history file. What a source

@@ -1,4 +1,5 @@
 import { describe, expect } from "vitest";
+import { setup } from "xstate";
 import type { Transition } from "../../src/engine/index.ts";
 import { inBothJournals, inThreeModes } from "../../src/testing/index.ts";
 import { counter } from "./machines.ts";
@@ -28,6 +29,25 @@ describe("engine > changes", () => {
     await engine.send("counter/1", { type: "ADD" });
     const stored = await engine.taskwright.changes();
     expect(heard.map(({ id, address, seq }) => ({ id, address, seq }))).toEqual(stored.map(({ id, address, seq }) => ({ id, address, seq })));
+  });
+
+  inBothJournals("are told with where the actor stands and what it took: of two transitions that leave the same states, one", async (bench) => {
+    const region = { initial: "open", states: { open: { on: { LEAVE: "#visit.left" } } } };
+    const visit = setup({}).createMachine({
+      id: "visit",
+      version: "1",
+      initial: "inside",
+      states: { inside: { type: "parallel", states: { hall: region, garden: region } }, left: { always: "gone" }, gone: {} },
+    });
+    const engine = await bench.engine({ machines: [visit] });
+    const heard: Array<Transition> = [];
+    engine.taskwright.observe((transition) => heard.push(transition));
+    await engine.start("visit", "1");
+    for (const type of ["LEAVE", "LEAVE"]) await engine.send("visit/1", { type });
+    const { hash } = await engine.taskwright.snapshot("visit/1");
+    expect(heard.map(({ value }) => value)).toEqual([{ hall: "open", garden: "open" }, "gone", "gone"].map((value) => (typeof value === "string" ? value : { inside: value })));
+    expect(heard.slice(1).map(({ taken }) => taken.map(({ source }) => source.id))).toEqual([["visit.inside.hall.open", "visit.left"], []]);
+    expect(new Set(heard.map((transition) => transition.hash))).toEqual(new Set([hash]));
   });
 });
 

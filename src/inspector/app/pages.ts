@@ -3,7 +3,7 @@ import { get } from "./api.ts";
 import { useLive } from "./live.ts";
 import { useNow } from "./moment.ts";
 
-const page = 200;
+const page = 50;
 
 /** Says that actors of these forms moved: twice a second at most, so that nothing jumps under the reader's eyes, and always after the last move. */
 export const useMoved = (hashes: ReadonlyArray<string>, again: () => void): void => {
