@@ -34,7 +34,13 @@ export const taskEvent = (before: TaskView | undefined, after: TaskView): TaskEv
   return undefined;
 };
 
-export const attemptsMax = (task: TaskView): number => task.spec.retry.attemptsMax;
+/**
+ * How many attempts there can be. Only failures count against the bound: one that asked, or lost its worker, leaves room for
+ * another, so that an attempt is never "2 of 1".
+ */
+export const attemptsMax = ({ state, attempts, failures, spec }: TaskView): number => attempts + Math.max(0, spec.retry.attemptsMax - failures - (goesOn.has(state) ? 1 : 0));
+/** The latest attempt is under way, or ended well. */
+const goesOn: ReadonlySet<TaskView["state"]> = new Set(["assigned", "running", "verifying", "done"]);
 
 /** Why a task failed, in a few words. */
 export const reasonOf = (task: TaskView): string => {

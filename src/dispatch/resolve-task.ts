@@ -1,10 +1,13 @@
 import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { wrongId } from "../domain/address.ts";
+import { checkNames } from "../domain/names.ts";
+import { didYouMean } from "../domain/near.ts";
 import { Backoff } from "../domain/retry.ts";
 import { runOutcomes, type TaskEnvelope } from "../domain/task.ts";
 import { isTraceparent } from "../domain/traceparent.ts";
 import type { Check } from "../engine/index.ts";
+import { taskNames } from "./given.ts";
 import { commandKind, type Kinds } from "./kinds.ts";
 import type { TaskSpec } from "./task-spec.ts";
 
@@ -84,12 +87,15 @@ export interface Resolution {
 
 /** The task with every default filled in, or all that is wrong with it. `id` is given to it later where it has none. */
 export const resolveTask = (spec: TaskSpec, { kinds, checks, defaults, filesArtifact }: Resolution, now: number): { readonly envelope: TaskEnvelope } | { readonly wrong: ReadonlyArray<string> } => {
+  const unknown = checkNames(spec, taskNames);
+  if (unknown.length > 0) return { wrong: unknown };
   const decoded = decode(spec);
   if (decoded._tag === "Left") return { wrong: ParseResult.ArrayFormatter.formatErrorSync(decoded.left).map(({ path, message }) => `${path.map(String).join(".")}: ${message}`) };
   const kind = spec.kind ?? commandKind;
   const declared = kinds[kind];
   const check = checks.get(kind);
-  if (declared === undefined || check === undefined) return { wrong: [`kind: no kind "${kind}" is declared (declared: ${Object.keys(kinds).join(", ")}); pass it in the kinds of dispatchMachines`] };
+  if (declared === undefined || check === undefined)
+    return { wrong: [`kind: no kind "${kind}" is declared${didYouMean(kind, Object.keys(kinds))} (declared: ${Object.keys(kinds).join(", ")}); pass it in the kinds of dispatchMachines`] };
   const input = check(spec.input ?? null);
   const all = [spec, declared.defaults ?? {}, defaults, fallback] as ReadonlyArray<TaskDefaults>;
   const first = <Name extends keyof TaskDefaults>(name: Name): TaskDefaults[Name] | undefined => all.find((layer) => layer[name] !== undefined)?.[name];

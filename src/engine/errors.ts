@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema";
+import { didYouMean } from "../domain/near.ts";
 
 /*
  * One class per cause. Each has a stable `code`, an HTTP `status`, and `retryable`: whether the same call may succeed
@@ -11,7 +12,7 @@ export class UnknownMachine extends Schema.TaggedError<UnknownMachine>()("Unknow
   readonly status = 404;
   readonly retryable = false;
   override get message() {
-    return `no machine "${this.machine}" is registered (registered: ${this.known.join(", ") || "none"}); pass it in the engine's machines`;
+    return `no machine "${this.machine}" is registered${didYouMean(this.machine, this.known)} (registered: ${this.known.join(", ") || "none"}); pass it in the engine's machines`;
   }
 }
 

@@ -33,7 +33,7 @@ describe("cli > run", () => {
       held.move("a", "done", { attempts: 1, result: result(0) });
       held.move("b", "running", { attempts: 1 });
       held.move("b", "backingOff", { attempts: 1, failure: failed("exit code 3"), at: 0, until: 500 });
-      held.move("b", "running", { attempts: 2 });
+      held.move("b", "running", { attempts: 2, failures: 1 });
       held.move("b", "dead", { attempts: 2, failure: failed("exit code 3"), result: result(3, "it broke\n") });
     });
     const { ended, written } = begin(two, held);

@@ -87,7 +87,7 @@ describe("cli > progress", () => {
       view("a", "backingOff", { attempts: 1, at: 100, until: 600, failure: failed("exit code 1") }),
       view("a", "queued", { attempts: 1, failure: failed("exit code 1") }),
       view("a", "assigned", { attempts: 2 }),
-      view("a", "running", { attempts: 2, spec: envelope("a", { retry: { ...envelope("a").retry, attemptsMax: 2 } }) }),
+      view("a", "running", { attempts: 2, failures: 1, spec: envelope("a", { retry: { ...envelope("a").retry, attemptsMax: 2 } }) }),
       view("a", "done", { attempts: 2, result: result(0) }),
       view("a", "done", { attempts: 2, result: result(0) }),
     ];

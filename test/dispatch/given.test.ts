@@ -46,6 +46,19 @@ describe("dispatch > given > options", () => {
     expect(problemsOf(make)).toContainEqual(expect.stringContaining(problem));
   });
 
+  test.each<[string, unknown, string]>([
+    ["a misspelled field", { kind: "mail", prority: 3 }, 'there is no prority (did you mean "priority"?)'],
+    ["a text in place of a task", "mail", 'it must be an object, got "mail"'],
+    ["a misspelled kind", { kind: "mial" }, 'no kind "mial" is declared (did you mean "mail"?)'],
+  ])("of a task are refused before anything is stored: %s", async (_, spec, message) => {
+    const dispatch = dispatchMachines({ kinds: { mail: { run: () => 1 } } });
+    const engine = await openEngine({ machines: [], plugins: [dispatch] });
+    const tasks = await openDispatcher(engine, dispatch, {});
+    await expect(tasks.submit(spec as never)).rejects.toMatchObject({ _tag: "InvalidTask", message: expect.stringContaining(message) });
+    await tasks.stop();
+    await engine.close();
+  });
+
   test.each<[string, object, string]>([
     ["an option", { slot: 2 }, 'openDispatcher: there is no slot (did you mean "slots"'],
     ["slots", { functionSlots: "4" }, 'openDispatcher: functionSlots must be a whole number, got "4"'],
