@@ -170,10 +170,13 @@ export const parkedAtOpening = ({ journal, registry, now }: Omit<Migration, "pos
     }
     if (found.length === 0) return undefined;
     const one = found.length === 1;
-    const named = found.slice(0, openingNames).map(({ address, detail }) => `${address} (${detail})`);
-    const more = found.length > named.length ? " and others" : "";
+    // Mostly one thing is wrong with all of them: it is said once.
+    const named = new Map<string, Array<Address>>();
+    for (const { address, detail } of found.slice(0, openingNames)) named.set(detail, [...(named.get(detail) ?? []), address]);
+    const more = found.length > openingNames ? " and others" : "";
+    const first = [...named].map(([detail, addresses]) => `${addresses.join(", ")} (${detail})`).join(", ");
     const remedies = [...new Set(found.map(({ reason }) => parkedRemedies[reason]))].join("; ");
-    return `${left > 0 ? "" : "at least "}${found.length} ${one ? "actor is" : "actors are"} parked and ${one ? "does" : "do"} nothing until that is mended: ${named.join(", ")}${more}; ${remedies}. engine.parked() and "taskwright parked" list all`;
+    return `${left > 0 ? "" : "at least "}${found.length} ${one ? "actor is" : "actors are"} parked and ${one ? "does" : "do"} nothing until that is mended: ${first}${more}; ${remedies}. engine.parked() and "taskwright parked" list all`;
   });
 
 /** Rows come so fast that a scan would keep turns and timers waiting to its end: everything else has its turn between two pages. */

@@ -51,7 +51,7 @@ describe("engine > versions > an opening", () => {
     await engine.redeploy({ machines: [v2] });
     const why = 'version "1" of machine "order" wrote it, and none of the registered ones ("2") has a `migrate`';
     expect(warnings()).toEqual([
-      `4 actors are parked and do nothing until that is mended: order/a (${why}), order/b (${why}), order/c (${why}) and others; ` +
+      `4 actors are parked and do nothing until that is mended: order/a, order/b, order/c (${why}) and others; ` +
         'register the machine that wrote it beside the present one, or give the present one a `migrate`. engine.parked() and "taskwright parked" list all',
     ]);
     await engine.redeploy({ machines: [{ machine: v2, migrate: toCents }] });
