@@ -2,7 +2,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
 import * as Effect from "effect/Effect";
 import { movesAt, whyAt } from "../analysis/index.ts";
 import type { ActorView, SentEvent } from "../engine/index.ts";
-import { calling, eventStream, json, kept, ndjson, told } from "./answering.ts";
+import { calling, eventStream, json, kept, keptList, ndjson, told } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { problemOf } from "./problem.ts";
 import { afterOf, pageOf } from "./page.ts";
@@ -31,20 +31,20 @@ export const actorsLive = ({ engine, subscribers, limits }: Served) =>
           return json({ receipts });
         }),
       )
-      .handle("listActors", ({ urlParams: { machine, status, parent, top, sort, limit = 100, cursor } }) =>
+      .handle("listActors", ({ urlParams: { machine, status, parent, top, sort, limit = 100, cursor }, request }) =>
         Effect.gen(function* () {
           const after = yield* calling(() => afterOf(cursor));
-          const parentId = parent === undefined ? (top === undefined ? undefined : 0) : (yield* told(engine.snapshot(parent))).id;
-          const filter = { machine, status, parent: parentId, after, descending: sort === "-created", limit: limit + 1 };
-          const found = yield* told(engine.list(filter));
-          return json(
-            pageOf(
-              found,
+          const page = Effect.gen(function* () {
+            const parentId = parent === undefined ? (top === undefined ? undefined : 0) : (yield* told(engine.snapshot(parent))).id;
+            const filter = { machine, status, parent: parentId, after, descending: sort === "-created", limit: limit + 1 };
+            return pageOf(
+              yield* told(engine.list(filter)),
               limit,
               ({ id }) => id,
               (view) => view,
-            ),
-          );
+            );
+          });
+          return yield* keptList(engine, request.headers["if-none-match"], page);
         }),
       )
       .handle("readActor", ({ path: { address }, headers }) =>

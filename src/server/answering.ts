@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse";
 import * as Effect from "effect/Effect";
+import type { EngineCore } from "../engine/index.ts";
 import { isTold, type Problem, problemOf } from "./problem.ts";
 import { sendable } from "./sendable.ts";
 
@@ -11,11 +12,24 @@ export const json = (value: unknown, { status = 200, headers = {} }: { readonly 
   HttpServerResponse.text(sendable(value), { status, headers, contentType: "application/json" });
 
 /** An answer that its reader may keep: empty, with 304, while the tag is the one that it has. */
-export const kept = (value: unknown, ifNoneMatch: string | undefined, etag = tagOf(value)): HttpServerResponse.HttpServerResponse => {
-  const headers = { etag, "cache-control": "private, no-cache" };
-  const isSame = ifNoneMatch !== undefined && (ifNoneMatch.trim() === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag));
-  return isSame ? HttpServerResponse.empty({ status: 304, headers }) : json(value, { headers });
-};
+export const kept = (value: unknown, ifNoneMatch: string | undefined, etag = tagOf(value)): HttpServerResponse.HttpServerResponse =>
+  isSame(ifNoneMatch, etag) ? HttpServerResponse.empty({ status: 304, headers: keptHeaders(etag) }) : json(value, { headers: keptHeaders(etag) });
+
+/**
+ * A list that its reader may keep until anything is stored: its tag is how far the engine has come, so that a list which
+ * did not change is not even read. The tag is taken first: what is stored meanwhile makes it too old, and never too new.
+ */
+export const keptList = <E, R>(engine: Pick<EngineCore, "status">, ifNoneMatch: string | undefined, read: Effect.Effect<unknown, E, R>): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
+  Effect.suspend(() => {
+    const { owner, transitions, pruned } = engine.status();
+    const etag = tagOf([owner.id, transitions, pruned]);
+    if (isSame(ifNoneMatch, etag)) return Effect.succeed(HttpServerResponse.empty({ status: 304, headers: keptHeaders(etag) }));
+    return Effect.map(read, (value) => json(value, { headers: keptHeaders(etag) }));
+  });
+
+const keptHeaders = (etag: string): Headers => ({ etag, "cache-control": "private, no-cache" });
+const isSame = (ifNoneMatch: string | undefined, etag: string): boolean =>
+  ifNoneMatch !== undefined && (ifNoneMatch.trim() === "*" || ifNoneMatch.split(",").some((tag) => tag.trim().replace(/^W\//, "") === etag));
 const tagOf = (value: unknown): string => `"${createHash("sha256").update(sendable(value)).digest("base64url").slice(0, 22)}"`;
 
 export const problem = (value: Problem, headers: Headers = {}): HttpServerResponse.HttpServerResponse =>

@@ -6,7 +6,7 @@ import { type Dispatcher, type OrderReport, type QueuePolicy, type TaskChoice, t
 import { failureOf } from "../domain/json.ts";
 import { KeyReused, requestOf } from "../engine/index.ts";
 import { isTraceparent } from "../domain/traceparent.ts";
-import { calling, json, kept } from "./answering.ts";
+import { calling, json, kept, keptList } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { InvalidRequest, NotServed } from "./errors.ts";
 import { afterOf, cursorOf } from "./page.ts";
@@ -78,12 +78,13 @@ export const tasksLive = (served: Served) => {
           return json({ submitted });
         }),
       )
-      .handle("listTasks", ({ urlParams: { limit = 100, cursor, sort, ...filter } }) =>
+      .handle("listTasks", ({ urlParams: { limit = 100, cursor, sort, ...filter }, request }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
           const after = yield* calling(() => afterOf(cursor));
-          const page = yield* calling(() => dispatcher.list({ ...present(filter), limit, descending: sort === "-created", ...(after === 0 ? {} : { cursor: String(after) }) }));
-          return json({ items: page.tasks, ...(page.cursor === undefined ? {} : { next: cursorOf(Number(page.cursor)) }) });
+          const page = calling(() => dispatcher.list({ ...present(filter), limit, descending: sort === "-created", ...(after === 0 ? {} : { cursor: String(after) }) }));
+          const told = Effect.map(page, (found) => ({ items: found.tasks, ...(found.cursor === undefined ? {} : { next: cursorOf(Number(found.cursor)) }) }));
+          return yield* keptList(served.engine, request.headers["if-none-match"], told);
         }),
       )
       .handle("readTask", ({ path: { id }, headers }) =>

@@ -54,6 +54,21 @@ describe("server > actors", () => {
     expect(await ask("GET", home, { headers: { "if-none-match": etag } })).toMatchObject({ status: 200, body: { context: { count: 1 } } });
   });
 
+  test("are listed with a tag that stays while nothing is stored, and then are not even read", async () => {
+    const { ask, engine } = await stand();
+    await engine.start("counter", "1");
+    const first = await ask("GET", "/v1/actors?machine=counter");
+    const etag = first.headers.get("etag") ?? "";
+    const again = (path = "/v1/actors?machine=counter") => ask("GET", path, { headers: { "if-none-match": etag } });
+    expect(await again()).toMatchObject({ status: 304, text: "" });
+    expect((await again("/v1/actors?limit=0")).status).toBe(400);
+    await engine.send("counter/1", { type: "ADD" });
+    const then = await again();
+    expect(then).toMatchObject({ status: 200, body: { items: [{ context: { count: 1 } }] } });
+    expect(then.headers.get("etag")).not.toBe(etag);
+    expect((await (await stand()).ask("GET", "/v1/actors", { headers: { "if-none-match": etag } })).status).toBe(200);
+  });
+
   test("are listed in pages, by filters, in both orders", async () => {
     const { ask, engine } = await stand();
     for (const id of ["1", "2", "3", "4", "5"]) await engine.start("counter", id);

@@ -52,12 +52,16 @@ describe("server > tasks", () => {
     const latest = await ask("GET", "/v1/tasks?sort=-created&limit=2");
     expect(ids(latest)).toEqual(["c", "b"]);
     expect(ids(await ask("GET", `/v1/tasks?sort=-created&limit=2&cursor=${latest.body.next}`))).toEqual(["a"]);
+    const listed = (await ask("GET", "/v1/tasks")).headers.get("etag") ?? "";
+    const list = () => ask("GET", "/v1/tasks", { headers: { "if-none-match": listed } });
+    expect((await list()).status).toBe(304);
     const etag = (await ask("GET", "/v1/tasks/a")).headers.get("etag") ?? "";
     expect(etag).toMatch(/^"[\w-]{22}"$/);
     const again = () => ask("GET", "/v1/tasks/a", { headers: { "if-none-match": etag } });
     expect(await again()).toMatchObject({ status: 304, text: "" });
     await dispatcher.pause(["a"], { by: "test", why: "to change it" });
     expect(await again()).toMatchObject({ status: 200, body: { state: "paused" } });
+    expect(await list()).toMatchObject({ status: 200, body: { items: [{ state: "paused" }, {}, {}] } });
     // Of a choice that was not met there is one word, not one for each thing that it is not.
     const { body } = await ask("GET", "/v1/tasks?state=bogus");
     expect(body.data.issues).toEqual([{ path: "state", detail: expect.stringMatching(/^Expected one of "waiting", "queued", .*, actual "bogus"$/) }]);

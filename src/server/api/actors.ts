@@ -44,7 +44,7 @@ export const actors = HttpApiGroup.make("actors")
         }),
       )
       .addSuccess(pageOf(ActorShape))
-      .annotateContext(tells("List actors")),
+      .annotateContext(tells("List actors", "With an ETag: a request with If-None-Match is answered with 304 while the engine stored nothing.")),
   )
   .add(
     HttpApiEndpoint.get("readActor", "/v1/actors/:address")

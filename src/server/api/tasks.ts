@@ -90,7 +90,7 @@ export const tasks = HttpApiGroup.make("tasks")
     HttpApiEndpoint.get("listTasks", "/v1/tasks")
       .setUrlParams(query({ ...Filter, sort: Sort, limit: Limit, cursor: Cursor }))
       .addSuccess(pageOf(TaskShape))
-      .annotateContext(tells("List tasks")),
+      .annotateContext(tells("List tasks", "With an ETag: a request with If-None-Match is answered with 304 while the engine stored nothing.")),
   )
   .add(
     HttpApiEndpoint.get("readTask", "/v1/tasks/:id")
