@@ -23,7 +23,8 @@ export const bundled = (program: string): string => {
     file = join(folder, `${relative(root, program).replaceAll(/[\\/]/g, "-")}.mjs`);
     const outfile = `${file}.${process.pid}`;
     const banner = { js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);' };
-    buildSync({ entryPoints: [program], outfile, banner, bundle: true, platform: "node", format: "esm", target: "node20", external: ["better-sqlite3"], logLevel: "silent" });
+    // Names of functions are part of what a machine is known by.
+    buildSync({ entryPoints: [program], outfile, banner, bundle: true, keepNames: true, platform: "node", format: "esm", target: "node20", external: ["better-sqlite3"], logLevel: "silent" });
     renameSync(outfile, file);
     made.set(program, file);
   }

@@ -128,8 +128,8 @@ const run = async (site: Site, journey: Journey, folder: string, number: number,
 const programOf = ({ dist }: Site, { work, plant }: Journey, folder: string): ReadonlyArray<string> => {
   const [file, database] = [join(folder, "tasks.jsonl"), join(folder, "work.db")];
   if (work === "bank") return [bundled(dist, "test/crash/bank.js"), folder, "--quick-lease", ...(plant === undefined ? [] : ["--plant", plant])];
-  if (plant !== undefined) return [join(dist, "test/crash/planted-run.js"), plant, file, database, String(slots)];
-  return [join(dist, "src/cli/main.js"), "run", file, "--database", database, "--slots", String(slots), "--json"];
+  if (plant !== undefined) return [bundled(dist, "test/crash/planted-run.js"), plant, file, database, String(slots)];
+  return [bundled(dist, "src/cli/main.js"), "run", file, "--database", database, "--slots", String(slots), "--json"];
 };
 
 /** Counts from the first statement, so that a slow start of Node does not count. Says whether there was anything to kill. */
