@@ -3,14 +3,13 @@ import * as Effect from "effect/Effect";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
-import { endedStates, type TaskView } from "../dispatch/index.ts";
+import { attemptsMax, endedStates, type TaskView } from "../dispatch/index.ts";
 import { JournalError, type OwnerRow } from "../journal/index.ts";
 import { durationText } from "./duration.ts";
 import { refused } from "./refused.ts";
 import { type RunSurroundings, run } from "./run.ts";
 import { failsTwice, needsAnother, neverAnswers, type SampleTask, sampleTasks, sampleText } from "./sample-file.ts";
 import { openReader, storedTasks } from "./stored-tasks.ts";
-import { attemptsMax } from "./task-event.ts";
 
 export interface SampleOptions {
   readonly folder: string;

@@ -1,6 +1,6 @@
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import type { TaskView } from "../dispatch/index.ts";
+import { attemptsMax, type TaskView } from "../dispatch/index.ts";
 import { type ActorView, viewOfStored } from "../engine/index.ts";
 import type { ActorRow, Journal, JournalError } from "../journal/index.ts";
 import { findActor } from "./address.ts";
@@ -12,7 +12,7 @@ import { allOf, openPlace, tasksOfRows } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { lastLinesOf } from "./summary.ts";
 import { fields } from "./table.ts";
-import { attemptsMax, reasonOf } from "./task-event.ts";
+import { reasonOf } from "./task-event.ts";
 
 export interface ShowOptions {
   /** A task's id, or an address. */

@@ -1,8 +1,8 @@
-import type { TaskView } from "../dispatch/index.ts";
+import { attemptsMax, standingOf, type TaskView } from "../dispatch/index.ts";
 import type { OwnerRow } from "../journal/index.ts";
 import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
-import { attemptsMax, reasonOf } from "./task-event.ts";
+import { reasonOf } from "./task-event.ts";
 
 /** What a task's standing depends on. */
 export interface Surrounding {
@@ -16,39 +16,26 @@ export interface Surrounding {
 /** In words: why a task stands where it does, and until when. */
 export const standingText = (task: TaskView, { states, owner, now }: Surrounding): string => {
   const until = task.until === undefined ? "" : task.until > now ? ` in ${durationText(task.until - now)}` : " as soon as an engine runs";
+  const said = standingOf(task, { reason: reasonOf(task), states });
   switch (task.state) {
     case "waiting":
-      return task.needs.length === 0 || task.until !== undefined ? `begins${until === "" ? " at its moment" : until}` : `needs ${needsText(task, states)}`;
-    case "queued":
-      return task.failure === undefined ? "waits for a free slot" : `waits for a free slot, after: ${reasonOf(task)}`;
-    case "assigned":
-      return `offered to ${task.worker ?? "a worker"}`;
+      return task.until === undefined ? said : `begins${until}`;
     case "running":
       if (!isWorkedWith(owner, now)) return `attempt ${task.attempts} of ${attemptsMax(task)} was cut short; it is run again by the next engine`;
-      return `attempt ${task.attempts} of ${attemptsMax(task)} on ${task.worker ?? "a worker"}${task.until === undefined ? "" : `, given up${until}`}`;
+      return task.until === undefined ? said : `${said}, given up${until}`;
     case "backingOff":
-      return `${reasonOf(task)}; next attempt${until}`;
+      return `${said}${until}`;
     case "parked":
-      return `asks: ${task.question?.text ?? ""}${task.until === undefined ? "" : `; given up${until}`}`;
+      return task.until === undefined ? said : `${said}; given up${until}`;
     case "verifying":
-      return `waits to be verified${task.until === undefined ? "" : `, at most${until}`}`;
-    case "paused":
-      return "was set aside; resume it to go on";
+      return task.until === undefined ? said : `${said}, at most${until}`;
     case "done": {
       const result = commandResultOf(task);
-      return result === undefined ? "" : `in ${durationText(result.durationMs)}`;
+      return result === undefined ? said : `in ${durationText(result.durationMs)}`;
     }
     default:
-      return reasonOf(task);
+      return said;
   }
-};
-
-const needsMax = 5;
-
-const needsText = ({ needs }: TaskView, states: ReadonlyMap<string, string>): string => {
-  const open = needs.filter((need) => states.get(need) !== "done");
-  const shown = open.slice(0, needsMax).map((need) => `${need} (${states.get(need) ?? "unknown"})`);
-  return `${shown.join(", ")}${open.length > needsMax ? ` and ${open.length - needsMax} more` : ""}`;
 };
 
 const isWorkedWith = (owner: OwnerRow | undefined, now: number): owner is OwnerRow => owner !== undefined && owner.until >= now;

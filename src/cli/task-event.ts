@@ -1,4 +1,4 @@
-import { endedStates, type TaskView } from "../dispatch/index.ts";
+import { attemptsMax, endedStates, type TaskView } from "../dispatch/index.ts";
 import type { Question } from "../domain/task.ts";
 import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
@@ -33,14 +33,6 @@ export const taskEvent = (before: TaskView | undefined, after: TaskView): TaskEv
   if (state === "backingOff" ? before?.state !== "backingOff" : state === "queued" && wasTried) return { event: "retrying", id, at, attempt: attempts, reason: reasonOf(after), until: after.until };
   return undefined;
 };
-
-/**
- * How many attempts there can be. Only failures count against the bound: one that asked, or lost its worker, leaves room for
- * another, so that an attempt is never "2 of 1".
- */
-export const attemptsMax = ({ state, attempts, failures, spec }: TaskView): number => attempts + Math.max(0, spec.retry.attemptsMax - failures - (goesOn.has(state) ? 1 : 0));
-/** The latest attempt is under way, or ended well. */
-const goesOn: ReadonlySet<TaskView["state"]> = new Set(["assigned", "running", "verifying", "done"]);
 
 /** Why a task failed, in a few words. */
 export const reasonOf = (task: TaskView): string => {

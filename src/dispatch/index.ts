@@ -8,6 +8,7 @@ export type { TaskDefaults } from "./resolve-task.ts";
 export type { SubmitOptions, Submitted } from "./submissions.ts";
 export type { RunContext, TaskFunction } from "./task-function.ts";
 export { taskNames } from "./given.ts";
+export { attemptsMax, standingOf } from "./standing.ts";
 export { type CommandInput, type CommandLine, type CommandResult, endedStates, type TaskSpec, type TaskState, taskStates, type TaskView } from "./task-spec.ts";
 export { isTaskContext, taskView } from "./task-view.ts";
 export type { AttemptReport, Offer, Report, Revocation, WorkerReport, WorkerTransport } from "./worker-transport.ts";

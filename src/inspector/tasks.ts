@@ -1,5 +1,5 @@
 import type { Dispatcher, QueueView, TaskView, WorkerView } from "../dispatch/index.ts";
-import { endedStates } from "../dispatch/index.ts";
+import { attemptsMax, endedStates, standingOf } from "../dispatch/index.ts";
 import type { Time } from "../engine/index.ts";
 import { breath } from "./breath.ts";
 import type { TaskLine, TaskList } from "./task-wire.ts";
@@ -13,8 +13,6 @@ const factsMs = 500;
 const sortedMs = 1_000;
 /** Characters of a reason. */
 const whyMax = 200;
-/** Needs that are named. */
-const needsMax = 3;
 
 interface Known extends TaskLine {
   /** What a search looks at. */
@@ -212,41 +210,15 @@ const lineOf = (task: TaskView, since: number): TaskLine => {
     tags: spec.tags,
     priority,
     attempts,
-    attemptsMax: spec.retry.attemptsMax,
+    attemptsMax: attemptsMax(task),
     ...(worker === undefined ? {} : { worker }),
     since,
     ...(until === undefined ? {} : { until }),
-    why: clipped(ownReason(task)),
+    why: clipped(state === "queued" ? (task.failure?.message ?? "") : standingOf(task)),
   };
 };
 
 const clipped = (text: string): string => (text.length > whyMax ? `${text.slice(0, whyMax - 1)}…` : text);
-
-/** What the task itself says of why it stands where it does. */
-const ownReason = ({ state, needs, until, worker, question, failure }: TaskView): string => {
-  switch (state) {
-    case "waiting":
-      return needs.length === 0 || until !== undefined
-        ? "begins at its moment"
-        : `needs ${needs.slice(0, needsMax).join(", ")}${needs.length > needsMax ? ` and ${needs.length - needsMax} more` : ""}`;
-    case "queued":
-      return failure === undefined ? "" : failure.message;
-    case "assigned":
-      return `offered to ${worker ?? "a worker"}`;
-    case "running":
-      return `${worker ?? "a worker"} works on it`;
-    case "backingOff":
-      return `${failure?.message ?? "its last attempt failed"}; tries again`;
-    case "parked":
-      return `asks: ${question?.text ?? ""}`;
-    case "verifying":
-      return "waits to be verified";
-    case "paused":
-      return "was set aside; resume it to go on";
-    default:
-      return failure?.message ?? "";
-  }
-};
 
 /** The reason of one that waits for a slot lies with its queue and the workers. */
 const whyOf = (line: TaskLine, { queues, workers }: Facts): string => (line.state === "queued" ? `${slotReason(line, queues, workers)}${line.why === "" ? "" : `, after: ${line.why}`}` : line.why);
