@@ -15,16 +15,35 @@ export interface Outcome {
   readonly steps: number;
   readonly commits: number;
   readonly entries: number;
+  /** What the product replayed at the end. */
+  readonly replayed: Replayed;
   /** Milliseconds of the simulated world. */
   readonly worldMs: number;
+}
+
+export interface Replayed {
+  readonly histories: number;
+  readonly entries: number;
 }
 
 export const runSeed = async (options: RunOptions): Promise<Outcome> => {
   const world = new World(options);
   const began = world.now;
   await world.run();
-  const { checker, digest, history, marks: reached, fired, steps } = world;
-  return { seed: options.seed, violation: checker.violations[0], digest, history, marks: reached, fired, steps, commits: checker.commits, entries: checker.entries, worldMs: world.now - began };
+  const { checker, digest, history, marks: reached, fired, steps, replayed } = world;
+  return {
+    seed: options.seed,
+    violation: checker.violations[0],
+    digest,
+    history,
+    marks: reached,
+    fired,
+    steps,
+    commits: checker.commits,
+    entries: checker.entries,
+    replayed,
+    worldMs: world.now - began,
+  };
 };
 
 /** What became of many seeds. Plain data: it is sent from process to process. */
@@ -33,6 +52,7 @@ export interface Tally {
   steps: number;
   commits: number;
   entries: number;
+  replayed: Replayed;
   worldMs: number;
   fired: Record<string, number>;
   /** In how many seeds each mark was reached. */
@@ -40,11 +60,14 @@ export interface Tally {
   violations: Array<{ readonly seed: number; readonly invariant: string; readonly what: string }>;
 }
 
-export const emptyTally = (): Tally => ({ seeds: 0, steps: 0, commits: 0, entries: 0, worldMs: 0, fired: {}, reached: {}, violations: [] });
+export const emptyTally = (): Tally => ({ seeds: 0, steps: 0, commits: 0, entries: 0, replayed: { histories: 0, entries: 0 }, worldMs: 0, fired: {}, reached: {}, violations: [] });
+
+const sum = (left: Replayed, right: Replayed): Replayed => ({ histories: left.histories + right.histories, entries: left.entries + right.entries });
 
 export const addOutcome = (tally: Tally, outcome: Outcome): void => {
   tally.seeds++;
   for (const key of ["steps", "commits", "entries", "worldMs"] as const) tally[key] += outcome[key];
+  tally.replayed = sum(tally.replayed, outcome.replayed);
   for (const [name, times] of Object.entries(outcome.fired)) tally.fired[name] = (tally.fired[name] ?? 0) + times;
   for (const mark of outcome.marks) tally.reached[mark] = (tally.reached[mark] ?? 0) + 1;
   if (outcome.violation !== undefined) tally.violations.push({ seed: outcome.seed, ...outcome.violation });
@@ -52,6 +75,7 @@ export const addOutcome = (tally: Tally, outcome: Outcome): void => {
 
 export const addTally = (tally: Tally, other: Tally): void => {
   for (const key of ["seeds", "steps", "commits", "entries", "worldMs"] as const) tally[key] += other[key];
+  tally.replayed = sum(tally.replayed, other.replayed);
   for (const [name, times] of Object.entries(other.fired)) tally.fired[name] = (tally.fired[name] ?? 0) + times;
   for (const [mark, times] of Object.entries(other.reached)) tally.reached[mark] = (tally.reached[mark] ?? 0) + times;
   tally.violations.push(...other.violations);

@@ -1,4 +1,4 @@
-import { encode, nextDue, type Definition } from "../../src/actor/index.ts";
+import { nextDue, type Definition } from "../../src/actor/index.ts";
 import { childAddress } from "../../src/domain/address.ts";
 import { type BrokerBounds, BrokerBook } from "./check-broker.ts";
 import { checkBank } from "./check-bank.ts";
@@ -141,8 +141,7 @@ export class Checker {
       found++;
       if (actor.seq !== life.seq) this.violate("I1", `${actor.address}: its seq is ${actor.seq}, its history ends at ${life.seq}`);
       if (actor.state !== life.stored) {
-        const expected = encode(life.state);
-        if (actor.state !== expected) this.violate(actor.seq === life.seq ? "I4" : "I10", `${actor.address}: stored is ${actor.state}, the history leads to ${expected}`);
+        if (actor.state !== life.encoded) this.violate(actor.seq === life.seq ? "I4" : "I10", `${actor.address}: stored is ${actor.state}, the history leads to ${life.encoded}`);
         life.stored = actor.state;
       }
       if (actor.status !== life.state.snapshot.status) this.violate("I4", `${actor.address}: its status is ${actor.status}, the history leads to ${life.state.snapshot.status}`);
@@ -253,9 +252,12 @@ export class Checker {
     if (stored.mail.length > 0) found.push(`${stored.mail.length} messages wait`);
     if (stored.entries.length > 0) found.push(`${stored.entries.length} entries wait`);
     if (stored.effects.length > 0) found.push(`${stored.effects.length} actions are owed`);
-    for (const { address, machine, status, wake, state } of stored.actors) {
+    for (const { id, address, machine, status, wake, state } of stored.actors) {
+      const life = this.lives.get(id);
+      const due = life === undefined || status !== "active" ? undefined : nextDue(life.state);
       if (wake !== undefined && wake <= now) found.push(`${address} is due since ${now - wake} ms`);
-      else if (wake !== undefined && status === "active") found.push(`${address} waits for ${wake - now} ms more`);
+      // A wake without a timer is what is left of one that was cancelled: nothing waits for it.
+      else if (due !== undefined) found.push(`${address} waits for ${due - now} ms more`);
       if (machine === "activity" && status === "active") found.push(`${address} has not ended: ${state.slice(0, 60)}`);
       if (machine === "task" && status === "active") found.push(`${address} has not ended: ${state.slice(0, 60)}`);
     }

@@ -64,6 +64,9 @@ const focuses = {
   callBack: { machines: ["parcel"], wishes: ["recall", "start"] },
 } as const satisfies Readonly<Record<string, { readonly machines: ReadonlyArray<string>; readonly wishes: ReadonlyArray<Wish> }>>;
 
+/** Where there is a broker, messages come before the rest, or few of them are answered before the faults are over. */
+const brokerFocus = { machines: ["account"], wishes: ["message"] } as const;
+
 /** How much more often: a world is small, and goes deep in one direction rather than a step in each. */
 const focusFactor = 10;
 
@@ -78,13 +81,13 @@ export class Clients {
   readonly #tasks: Array<string> = [];
   readonly #acknowledged: Array<string> = [];
   readonly #seqs = new Map<string, Receipt>();
-  readonly #focus: (typeof focuses)[keyof typeof focuses];
+  readonly #focus: (typeof focuses)[keyof typeof focuses] | typeof brokerFocus;
   #ops = 0;
   #calls = 0;
 
   constructor(world: World, count: number) {
     this.#world = world;
-    this.#focus = world.source.pick("focus", Object.values(focuses));
+    this.#focus = world.plan.broker === undefined ? world.source.pick("focus", Object.values(focuses)) : brokerFocus;
     this.#clients = Array.from({ length: count }, (_, index) => ({ name: `client ${index + 1}`, request: undefined }));
   }
 

@@ -110,7 +110,7 @@ export class SimEndpoint {
     if (known !== undefined || this.#world.fault("endpointSilent")) return;
     if (this.#world.fault("endpointRefused")) return this.#refuse(assignment);
     this.#works.set(assignment, { message: frame.message.id, isAccepted: false, tries: 0, calls: 0, isCalling: false });
-    this.#world.later(undefined, this.#world.source.whole("thinkMs", 0, 400), () => this.#goOn(assignment));
+    this.#world.later(undefined, this.#world.source.whole("thinkMs", 0, 60), () => this.#goOn(assignment));
   }
 
   /** Its connection is gone, whoever broke it. */
@@ -129,7 +129,7 @@ export class SimEndpoint {
 
   #comeBack(): void {
     if (this.#leaveWhenDone()) return;
-    this.#world.later(undefined, this.#world.source.whole("comeBackMs", 10, 500), () => this.#attach());
+    this.#world.later(undefined, this.#world.source.whole("comeBackMs", 10, 200), () => this.#attach());
   }
 
   #attach(): void {

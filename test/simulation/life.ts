@@ -15,6 +15,8 @@ export interface Life {
   seq: number;
   at: number;
   state: ActorState;
+  /** The state as it must be stored. */
+  encoded: string;
   /** The state as the row has it. */
   stored: string;
 }
@@ -46,9 +48,9 @@ export const live = (lives: Map<number, Life>, definition: Definition, actor: St
     if (life === undefined) {
       const address = actor.address.endsWith(`~${actor.id}`) ? actor.address.slice(0, actor.address.lastIndexOf("~")) : actor.address;
       const first = start(definition, address, parentAddress(address), (event as { input?: unknown }).input, entry.at, { sync: (event as { sync?: true }).sync });
-      const born: Life = { id: actor.id, address, machine: actor.machine, seq: entry.seq, at: entry.at, state: first.state, stored: "" };
+      const born: Life = { id: actor.id, address, machine: actor.machine, seq: entry.seq, at: entry.at, state: first.state, encoded: encode(first.state), stored: "" };
       lives.set(actor.id, born);
-      if (hashOf(encode(born.state)) !== entry.stateHash) problem(`entry ${entry.seq}: after "${entry.type}" the state hash differs`);
+      if (hashOf(born.encoded) !== entry.stateHash) problem(`entry ${entry.seq}: after "${entry.type}" the state hash differs`);
       return { life: born, entry, event, before: undefined, commands: first.commands };
     }
     const before = life.state;
@@ -56,12 +58,13 @@ export const live = (lives: Map<number, Life>, definition: Definition, actor: St
     if (entry.outcome !== "failed") {
       const next = step(definition, before, event as Event | EngineEvent, entry.at);
       if (next.outcome !== entry.outcome) problem(`entry ${entry.seq}: "${entry.type}" was ${entry.outcome}, stepped again it is ${next.outcome}`);
+      if (next.state !== before) life.encoded = encode(next.state);
       life.state = next.state;
       commands = next.commands;
     }
     life.seq = entry.seq;
     life.at = entry.at;
-    if (hashOf(encode(life.state)) !== entry.stateHash) problem(`entry ${entry.seq}: after "${entry.type}" the state hash differs`);
+    if (hashOf(life.encoded) !== entry.stateHash) problem(`entry ${entry.seq}: after "${entry.type}" the state hash differs`);
     return { life, entry, event, before, commands };
   } catch (error) {
     problem(`entry ${entry.seq}: "${entry.type}" can't be stepped again: ${error instanceof Error ? error.message : String(error)}`);

@@ -43,7 +43,7 @@ export const planOf = (source: Source): Plan => {
     broker,
     limits: {
       leaseMs: 10_000,
-      heartbeatMs: 2_000,
+      heartbeatMs: 3_000,
       turnEnvelopesMax: source.pick("plan", [1, 2, 1_000, 1_000]),
       turnMessagesMax: source.pick("plan", [1, 2, 3, 10_000, 10_000]),
       dueTimersMax: source.pick("plan", [1, 2, 1_000, 1_000]),

@@ -1,5 +1,9 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { emptyTally, missed, runSeed, runSeeds, tableOf } from "./campaign.ts";
+import { replayed } from "../../src/testing/replayed.ts";
+import { emptyTally, missed, runSeed, type Tally, tableOf } from "./campaign.ts";
 import { hunt } from "./hunt.ts";
 import { minimise, told } from "./minimise.ts";
 import { plantedNames, plantedOf } from "./planted.ts";
@@ -7,15 +11,29 @@ import { plantedNames, plantedOf } from "./planted.ts";
 /** On a machine that does much else. Milliseconds. */
 const patienceMs = 600_000;
 
+/** The command, as a user runs it: compiled code, in two processes. */
+const simulate = async (...args: ReadonlyArray<string>): Promise<Tally> => {
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(new URL("simulate.mjs", import.meta.url)), ...args, "--json"], { maxBuffer: 64 * 1024 * 1024 }).catch(
+    (error: { readonly stdout: string; readonly stderr: string }) => {
+      if (error.stdout === "") throw new Error(error.stderr);
+      return error;
+    },
+  );
+  return JSON.parse(stdout) as Tally;
+};
+
 describe("simulation", () => {
   test(
     "500 seeds > violate nothing, reach every mark and fire every fault",
     async () => {
       const began = process.hrtime.bigint();
-      const tally = await runSeeds(1, 500);
+      const tally = await simulate("--seeds", "500");
       console.log(tableOf(tally, Number(process.hrtime.bigint() - began) / 1e6));
       expect(tally.violations.map(({ seed, invariant, what }) => `seed ${seed} violates ${invariant}: ${what}`).join("\n")).toBe("");
       expect(missed(tally).join("\n")).toBe("");
+      expect(tally.replayed.entries).toBe(tally.entries);
+      replayed.histories += tally.replayed.histories;
+      replayed.entries += tally.replayed.entries;
     },
     patienceMs,
   );

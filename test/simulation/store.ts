@@ -114,9 +114,11 @@ export const warmUp = (): Promise<void> => {
 export const sqlite = (): Store => {
   const store = sqliteStore();
   let database: Database | undefined;
+  let isMade = false;
   const all = <Row>(sql: string, ...params: ReadonlyArray<unknown>): ReadonlyArray<Row> => {
     database ??= openDatabase(store.file ?? "");
-    if (database.all("SELECT 1 FROM sqlite_schema WHERE name = 'owner'").length === 0) return [];
+    isMade ||= database.all("SELECT 1 FROM sqlite_schema WHERE name = 'owner'").length > 0;
+    if (!isMade) return [];
     return database.all<Row>(sql, ...params);
   };
   const present = (row: StoredActor | undefined) => (row === undefined ? undefined : { ...row, wake: row.wake ?? undefined });

@@ -4,10 +4,9 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { defaultBrokerPolicy } from "../../src/broker/index.ts";
 import { dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
-import { encode } from "../../src/actor/index.ts";
 import { type ActionInfo, type DurableMachine, openEngine } from "../../src/engine/index.ts";
 import { Journal, type Opened, type Turn } from "../../src/journal/index.ts";
-import { foldJournal } from "../../src/testing/fold.ts";
+import { type Folded, foldJournal } from "../../src/testing/fold.ts";
 import { brokerOf } from "./broker.ts";
 import { castOf, sound } from "./cast.ts";
 import { Checker } from "./checker.ts";
@@ -72,6 +71,8 @@ export class World {
   /** Who does what happens now. */
   current: SimProcess | undefined;
   steps = 0;
+  /** What the product replayed at the end. */
+  replayed: Folded = { histories: 0, entries: 0, unknown: 0, problems: [] };
   readonly #options: RunOptions;
   readonly #turnstile = new Turnstile<SimProcess | undefined>(
     () => this.current,
@@ -267,11 +268,12 @@ export class World {
         this.#clients.begin();
         break;
       case "strike":
-        this.#strikeOnce();
+        if (!this.#strikeOnce()) return;
         break;
       case "time":
+        // Nobody has gone on by that alone.
         this.now += busy ? this.source.whole("tick", 1, 5) : this.#untilNext();
-        break;
+        return;
     }
     do await this.#turnstile.settled();
     while (this.#underWay > 0);
@@ -386,13 +388,12 @@ export class World {
 
   // --- faults --------------------------------------------------------------------------------------------------------
 
-  /** One at a time: what it sets off belongs to one process. */
-  #strikeOnce(): void {
-    for (const kind of strikes) {
-      if (!this.fault(kind)) continue;
-      this.#strike(kind);
-      return;
-    }
+  /** One at a time: what it sets off belongs to one process. Says whether there was one. */
+  #strikeOnce(): boolean {
+    const kind = strikes.find((strike) => this.fault(strike));
+    if (kind === undefined) return false;
+    this.#strike(kind);
+    return true;
   }
 
   #strike(kind: Fault): void {
@@ -503,8 +504,8 @@ export class World {
 
   /** What the checker's own model found right is replayed by the product as well. */
   async #replay(): Promise<void> {
-    const { problems } = await foldJournal(await this.store.reader(), sound(this.#options.planted).forms);
-    for (const what of problems) this.checker.violate("I4", what);
+    this.replayed = await foldJournal(await this.store.reader(), sound(this.#options.planted).forms);
+    for (const what of this.replayed.problems) this.checker.violate("I4", what);
   }
 
   #unrest(): ReadonlyArray<string> {
@@ -537,4 +538,4 @@ export class World {
 const openingErrors: ReadonlySet<string> = new Set(["JournalOwned", "JournalError", "JournalFenced", "EngineDegraded", "EngineClosed"]);
 
 /** The hash of the state, the same in each run: who waits for an answer is named by an engine, and engines name themselves at random. */
-const hashedAlike = ({ life, entry }: Moment): string => (life.address.startsWith("message/") ? hashOf(encode(life.state).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "")) : entry.stateHash);
+const hashedAlike = ({ life, entry }: Moment): string => (life.address.startsWith("message/") ? hashOf(life.encoded.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "")) : entry.stateHash);

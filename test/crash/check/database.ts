@@ -22,7 +22,13 @@ const require = createRequire(import.meta.url);
  */
 export const openDatabase = (file: string): Database => {
   const driver: Driver = new (driverOf())(file);
-  return { all: (sql, ...params) => driver.prepare(sql).all(...params) as never, close: () => driver.close() };
+  const statements = new Map<string, Statement>();
+  const prepared = (sql: string): Statement => {
+    const statement = statements.get(sql) ?? driver.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  return { all: (sql, ...params) => prepared(sql).all(...params) as never, close: () => driver.close() };
 };
 
 type DriverClass = new (file: string) => Driver;
