@@ -78,7 +78,7 @@ describe("engine > retention > ended actors", () => {
     expect(all.filter((address) => address.startsWith("family/1"))).toHaveLength(5);
     await engine.advance("3 minutes");
     expect(await addresses(engine)).toEqual(["family/alive", "family/alive/kid", "family/alive/work"]);
-    expect(await engine.taskwright.history("family/1")).toEqual([]);
+    await expect(engine.taskwright.history("family/1")).rejects.toMatchObject({ _tag: "UnknownActor" });
     await expect(engine.send("family/1", { type: "END" })).rejects.toMatchObject({ _tag: "UnknownActor" });
     expect(await engine.start("family", "1")).toMatchObject({ seq: 1, duplicate: false });
     expect(await engine.taskwright.deadLetters()).toEqual([]);

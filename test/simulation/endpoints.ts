@@ -232,7 +232,7 @@ export class SimEndpoint {
     work.isCalling = false;
     if (work.isAccepted) {
       // Some make the same request again, as if its answer had been lost on its way.
-      if (world.source.chance("repeated", 0.3)) world.later(undefined, world.source.pick("repeatMs", [5, 2_000, 40_000]), () => this.#goOn(assignment));
+      if (world.source.chance("repeated", 0.3)) world.later(undefined, world.source.pick("repeatMs", [5, 2_000, 15_000]), () => this.#goOn(assignment));
       else this.#forget(assignment);
       return;
     }

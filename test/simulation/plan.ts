@@ -26,8 +26,8 @@ export interface Plan {
   };
 }
 
-/** One seed of twenty runs over a real SQLite file. */
-const sqliteEvery = 20;
+/** One seed of forty runs over a real SQLite file. */
+const sqliteEvery = 40;
 
 export const planOf = (source: Source): Plan => {
   const broker = brokerPlanOf(source);
