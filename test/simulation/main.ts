@@ -8,8 +8,8 @@ import { huntAll } from "./hunt.ts";
 
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
-/** A world is thrown away whole: with room for it, little of it is moved before. MiB. */
-const runnerFlags = ["--max-semi-space-size=32"];
+/** A world is thrown away whole: with room for it (MiB), little of it is moved before. Two processes have two cores: threads beside them only take turns with them. */
+const runnerFlags = ["--max-semi-space-size=32", "--single-threaded"];
 
 /** Seeds that a process is given at a time, at most. */
 const portionMax = 100;
