@@ -10,4 +10,4 @@ export { type ActorState, type Child, decode, decodeEnded, encode, nextDue, pars
 export { reducerId, reducerMachine } from "./reducer.ts";
 export { EarlyEvent, nextOffer, type Step, start, step, TransitionFailed } from "./step.ts";
 export type { RawTransition } from "./scope.ts";
-export { type Microstep, takenOf, traceOf, transitionsOf } from "./trace.ts";
+export { type Microstep, takenOf, traceOf, allTaken } from "./trace.ts";

@@ -48,7 +48,7 @@ export const takenOf = ({ _transitions: enabled }: RawMicrostep): ReadonlyArray<
 };
 
 /** The same of a whole step, in order. */
-export const transitionsOf = (microsteps: ReadonlyArray<RawMicrostep>): ReadonlyArray<RawTransition> => {
+export const allTaken = (microsteps: ReadonlyArray<RawMicrostep>): ReadonlyArray<RawTransition> => {
   const [first] = microsteps;
   return first !== undefined && microsteps.length === 1 ? takenOf(first) : microsteps.flatMap(takenOf);
 };

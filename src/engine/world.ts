@@ -1,5 +1,5 @@
 import type { StateValue } from "xstate";
-import { type ActorState, type RawTransition, type Status, type Step, transitionsOf } from "../actor/index.ts";
+import { type ActorState, type RawTransition, type Status, type Step, allTaken } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import type { Outcome } from "../domain/envelope.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
@@ -35,7 +35,7 @@ export interface Transition {
 export const transitionOf = (actor: Resident, { from, event }: Delivery, id: number, outcome: Outcome, step: Step | undefined): Transition => {
   const { address, seq, at, state } = actor;
   const { id: machine, hash } = actor.registered.definition;
-  const taken = step === undefined ? [] : transitionsOf(step.microsteps);
+  const taken = step === undefined ? [] : allTaken(step.microsteps);
   return { id, address, machine, hash, seq, at, from, event, outcome, status: actor.status as Status, state, value: state.snapshot.value, step, taken };
 };
 

@@ -1,4 +1,4 @@
-import { type ActorState, type Command, encode, parseState, type StoredState, transitionsOf } from "../actor/index.ts";
+import { type ActorState, type Command, encode, parseState, type StoredState, allTaken } from "../actor/index.ts";
 import { parentAddress } from "../domain/address.ts";
 import type { HistoryEntry, HistoryStart, SentEvent } from "../engine/index.ts";
 import { fieldDifferences, fork, type History as Past, stepThrough } from "../replay/index.ts";
@@ -142,7 +142,7 @@ export class Replays {
     try {
       for (const { entry, definition, after, microsteps, commands, wrong } of stepThrough(past, { forms: this.#charts.forms })) {
         const drawn = definition === undefined ? undefined : this.#charts.peek(definition.hash);
-        const taken = transitionsOf(microsteps).flatMap((raw) => drawn?.edgeOfStep(raw) ?? []);
+        const taken = allTaken(microsteps).flatMap((raw) => drawn?.edgeOfStep(raw) ?? []);
         const sends = sendsOf(commands, address);
         this.#note(kept, entry, after, { hash: definition?.hash, active: after === undefined ? [] : (drawn?.activeOf(after.snapshot.value) ?? []), edges: entry.seq === 1 ? [] : taken, sends });
         if (wrong[0] !== undefined) kept.broken ??= `entry ${entry.seq}: ${wrong[0].detail}`;
