@@ -124,6 +124,10 @@ export const exchange = setup({
     askForSeat: enqueueActions(({ context, enqueue, self }) => {
       enqueue.sendTo(actorRef(context.tray), { type: "HOLD", message: context.holder, by: addressOf(self) });
     }),
+    /** Its message lies in the inbox until an endpoint has it. Whoever asks for a seat later must not find this one. */
+    leaveInbox: enqueueActions(({ context, enqueue }) => {
+      if (context.isDispatched) enqueue.sendTo(actorRef(context.tray), { type: "RELEASE", message: context.holder });
+    }),
     tellTaken: sendParent(({ self }) => ({ type: "TAKEN", assignment: addressOf(self) })),
     tellDeclined: sendParent(({ context, self }) => ({ type: "DECLINED", assignment: addressOf(self), reason: context.reason })),
     tellReturned: sendParent(({ context, self }) => ({ type: "RETURNED", assignment: addressOf(self), reason: context.reason })),
@@ -215,7 +219,7 @@ export const exchange = setup({
       description: "Asks the endpoint. The answer comes within the same turn; where nobody is, it never comes.",
       entry: "ask",
       on: {
-        TAKEN: { target: "offered", actions: "tellTaken" },
+        TAKEN: { target: "offered", actions: ["leaveInbox", "tellTaken"] },
         DECLINED: { target: "declined", actions: "recordReason" },
       },
       // It may have been taken meanwhile, and its answer be under way.

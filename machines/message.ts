@@ -208,10 +208,11 @@ export const message = setup({
       after: { inboxTimeout: { target: "over.expired", actions: ["freeSeat", "tellExpired"] } },
     },
     dispatching: {
-      description: "An endpoint is asked, and its seat is kept. No limit of its own: its assignment ends when no answer comes.",
+      description: "An endpoint is asked, and its seat is kept until that has it. No limit of its own: its assignment ends when no answer comes.",
       entry: "assignTo",
       on: {
-        TAKEN: { target: "assigned", actions: ["recordAssignment", "freeSeat", "answerAsker"] },
+        // Its seat was given back by the assignment, which may ask for another one at once.
+        TAKEN: { target: "assigned", actions: ["recordAssignment", "answerAsker"] },
         DECLINED: { target: "undispatched", actions: ["recordReason", { type: "refuseAsker", params: { code: "declined" } }] },
       },
     },

@@ -235,6 +235,16 @@ describe("machines > exchange", () => {
     expect(actor.context<ExchangeContext>().waiters).toEqual([]);
   });
 
+  test("a message from the inbox leaves its seat as it is taken, before a loss asks for one again", () => {
+    const seats = (isDispatched: boolean) => {
+      const actor = chart.begin({ ...input, isDispatched });
+      for (const event of [TAKEN, LOST]) actor.tell(event);
+      return actor.sent.filter((type) => type === "RELEASE" || type === "HOLD");
+    };
+    expect(seats(true)).toEqual(["RELEASE", "HOLD"]);
+    expect(seats(false)).toEqual(["HOLD"]);
+  });
+
   describeWalk<ExchangeContext>(chart, {
     input: fc.constantFrom(input, { ...input, outbox: null }),
     told: fc.oneof(

@@ -82,9 +82,9 @@ describe("machines > message", () => {
     for (const stimulus of stimuli) actor.tell(stimulus);
     return actor;
   };
-  test("without an endpoint it seeks a seat at once, and gives it back when an endpoint has it", () => {
+  test("without an endpoint it seeks a seat at once, which its assignment gives back when an endpoint has it", () => {
     const actor = told(lost, HELD, DISPATCH, TAKEN);
-    expect(actor.sent).toEqual(["HOLD", "RELEASE"]);
+    expect(actor.sent).toEqual(["HOLD"]);
     expect(actor.context<MessageContext>()).toMatchObject({ endpoint: "endpoint/f", assignment, isDispatched: true, assignments: 1 });
     expect(told(lost, HELD, DISPATCH, DECLINED).context<MessageContext>()).toMatchObject({ endpoint: null, reason: "no_slot", isDispatched: false });
   });
