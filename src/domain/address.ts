@@ -32,6 +32,9 @@ export const rootAddress = (machine: string, id: string): Address => `${machine}
  */
 export const childAddress = (parent: Address, child: string): Address => `${parent}/${child.replaceAll("%", "%25").replaceAll("/", "%2F").replaceAll("~", "%7E")}`;
 
+/** Where the actor of that row lived: an earlier incarnation of a child stands at `address~row`. */
+export const livedAt = (address: Address, row: number): Address => (!isRoot(address) && address.endsWith(`~${row}`) ? address.slice(0, address.lastIndexOf("~")) : address);
+
 /** Whether a host started the actor, so that nobody is above it. */
 export const isRoot = (address: Address): boolean => address.indexOf("/") === address.lastIndexOf("/");
 

@@ -8,13 +8,18 @@ import { admit } from "./intake.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Fibers } from "./fibers.ts";
 import { invokedSource, type Registry } from "./registry.ts";
-import type { Resident } from "./resident.ts";
+import { effectKeyOf, type Resident } from "./resident.ts";
 import type { Limits } from "../domain/limits.ts";
 
 /** What the promise of an activity can ask about itself while it runs. */
 export interface ActivityInfo {
   readonly address: Address;
-  /** Counted from 1; interruptions of the process count too. With the address an idempotency key per attempt. */
+  /**
+   * Its idempotency key: 43 characters. The same for all its attempts; another one for each other activity, also when
+   * its state is entered again.
+   */
+  readonly key: string;
+  /** Counted from 1; interruptions of the process count too. With the key it names one attempt. */
   readonly attempt: number;
   /** What the last heartbeat of an earlier attempt said. */
   readonly details: unknown;
@@ -90,7 +95,8 @@ export const makeActivityPool = (
     next[1].go();
   };
 
-  const begin = (address: Address, incarnation: number, context: ActivityContext, logic: PromiseLogic) => {
+  const begin = (actor: Resident, context: ActivityContext, logic: PromiseLogic) => {
+    const { address, id: incarnation } = actor;
     const controller = new AbortController();
     const job: Job = { incarnation, attempt: context.attempt, controller };
     const { attempt } = context;
@@ -107,6 +113,9 @@ export const makeActivityPool = (
     const trace = traced?.(address, context);
     const info: ActivityInfo = {
       address,
+      get key() {
+        return effectKeyOf(actor);
+      },
       attempt,
       details: context.details,
       signal: controller.signal,
@@ -160,7 +169,7 @@ export const makeActivityPool = (
       const source = invokedSource(registry, context);
       if (source?.kind !== "promise") return absent(actor.address, context);
       const logic = source.logic as unknown as PromiseLogic;
-      const go = () => begin(actor.address, actor.id, context, logic);
+      const go = () => begin(actor, context, logic);
       if (jobs.size < limits.activitiesMax) go();
       else waiting.set(actor.address, { incarnation: actor.id, attempt: context.attempt, go });
     },

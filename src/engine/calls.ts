@@ -46,7 +46,8 @@ export interface EngineCore extends Engine {
   /** Attempts of activities that begin from now on run under these spans; the last one that is given counts. Returns how to stop. */
   readonly traceAttempts: ActivityPool["trace"];
   readonly post: {
-    readonly send: (address: Address, event: SentEvent, options: SendOptions | undefined, settle: Settle) => void;
+    /** `only`: to no other incarnation than this one; where that has ended, nobody is told, and nothing is settled. */
+    readonly send: (address: Address, event: SentEvent, options: SendOptions | undefined, settle: Settle, replyTo?: ActorReference, only?: number) => void;
     readonly start: (machine: string, id: string, input: unknown, options: StartOptions | undefined, settle: Settle) => void;
     /** Settled with the first error, or once with all receipts. */
     readonly startAll: (actors: ReadonlyArray<ActorToStart>, settle: (error: unknown, receipts: ReadonlyArray<Receipt> | undefined) => void) => void;
@@ -132,7 +133,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     checkAddress(address);
     return admitEvent(address, event, limits);
   };
-  const postSend = (address: Address, event: SentEvent, sendOptions: SendOptions | undefined, settle: Settle, replyTo?: ActorReference): void => {
+  const postSend = (address: Address, event: SentEvent, sendOptions: SendOptions | undefined, settle: Settle, replyTo?: ActorReference, only?: number): void => {
     try {
       demandNames(address, sendOptions, replyTo === undefined ? callNames.send : callNames.ask);
       const { key, by, exact } = sendOptions ?? {};
@@ -141,7 +142,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
       if (wrong !== undefined) throw new InvalidEvent({ address, path: "key", detail: wrong });
       const { value, json } = admitted(address, event);
       const request = key === undefined ? undefined : keyed(value, exact);
-      if (replyTo === undefined) loop.post({ to: address, event: value, json, from, key, request, settle });
+      if (replyTo === undefined) loop.post({ to: address, event: value, json, from, key, request, settle, only });
       else {
         const told = { ...value, replyTo };
         loop.post({ to: address, event: told, json: JSON.stringify(told), from, key, request, settle });

@@ -154,7 +154,7 @@ export class Careful {
       return Effect.map(
         this.#take(
           batch.map(({ row }) => ofEffect(row.id)),
-          first.address,
+          first.actor.address,
           first.row.action,
         ),
         (poison) => {

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect";
-import type { Address } from "../domain/address.ts";
+import { type Address, livedAt } from "../domain/address.ts";
 import type { EngineEvent, Event } from "../domain/event.ts";
 import { failureOf } from "../domain/json.ts";
 import { parseJson } from "../actor/index.ts";
@@ -7,20 +7,20 @@ import type { DeadLetterRow, EffectRow } from "../journal/index.ts";
 import { failpoint } from "./failpoint.ts";
 import type { Fibers } from "./fibers.ts";
 import { failureOfCause } from "./from-effect.ts";
-import type { ActionInfo, Registered } from "./registry.ts";
+import type { ActionInfo } from "./registry.ts";
+import { effectKeyOf, type Resident } from "./resident.ts";
 
 /** A custom action that is owed: its transition is stored, it was not carried out yet (or nobody knows). */
 export interface OwedEffect {
   readonly row: EffectRow;
-  readonly address: Address;
-  readonly registered: Registered;
+  readonly actor: Resident;
   readonly event: Event | EngineEvent;
   /** A copy of the actor's context as it is now: an action may change what it is given. */
   readonly context: () => unknown;
 }
 
 /** What is kept of an action that can't be carried out; with it, it can be owed again. */
-export const letterOf = ({ row, address, event }: OwedEffect, at: number, error: unknown): DeadLetterRow => {
+export const letterOf = ({ row, actor: { address }, event }: OwedEffect, at: number, error: unknown): DeadLetterRow => {
   const { action, seq, params, actor } = row;
   return { address, at, envelope: JSON.stringify({ to: address, event, from: "", action, seq, params, actor }), error: JSON.stringify(failureOf(error)) };
 };
@@ -35,9 +35,11 @@ export interface Effects {
  * At least once: after a crash an action that was not struck from the list runs again. One that throws is not
  * repeated; it goes to the dead letters.
  */
-export const makeEffects = (now: () => number, send: (to: Address, event: Event) => void, done: (id: number, deadLetter?: DeadLetterRow) => void, fibers: Fibers): Effects => {
+export const makeEffects = (now: () => number, send: (to: Address, event: Event, only: number) => void, done: (id: number, deadLetter?: DeadLetterRow) => void, fibers: Fibers): Effects => {
   let running = 0;
-  const call = ({ row, address, registered, event, context }: OwedEffect): unknown => {
+  const call = ({ row, actor, event, context }: OwedEffect): unknown => {
+    const { registered } = actor;
+    const address = livedAt(actor.address, actor.id);
     const params = row.params === "" ? undefined : parseJson(row.params);
     const host = registered.actions.get(row.action);
     // An action may change what it is given: these are copies, made when they are asked for.
@@ -47,6 +49,9 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
         address,
         seq: row.seq,
         params,
+        get key() {
+          return effectKeyOf(actor, row.seq, row.action, row.params);
+        },
         get event() {
           return copyOfEvent();
         },
@@ -57,7 +62,7 @@ export const makeEffects = (now: () => number, send: (to: Address, event: Event)
     }
     const own = (registered.definition.original.implementations.actions as Record<string, unknown>)[row.action];
     if (typeof own !== "function") throw new Error(`nothing implements the action "${row.action}" any more`);
-    const self = { id: address, address, sessionId: address, send: (told: Event) => send(address, told), getSnapshot: () => undefined };
+    const self = { id: address, address, sessionId: address, send: (told: Event) => send(address, told, actor.id), getSnapshot: () => undefined };
     const args = {
       self,
       system: { get: () => undefined },

@@ -102,4 +102,4 @@ const encoded = (error: unknown, encode: Encode | undefined): unknown => {
 };
 
 /** Without an engine there is one attempt, and nobody who hears a heartbeat. */
-const alone = (signal: AbortSignal): ActivityInfo => ({ address: "", attempt: 1, details: null, heartbeat: () => {}, signal });
+const alone = (signal: AbortSignal): ActivityInfo => ({ address: "", key: "", attempt: 1, details: null, heartbeat: () => {}, signal });

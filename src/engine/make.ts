@@ -149,7 +149,12 @@ export const make = <const Given extends Machines>(
     });
     const effects = makeEffects(
       time.now,
-      (to, event) => engine.post.send(to, event, undefined, () => {}),
+      (to, event, only) => {
+        const settle = (error: unknown) => {
+          if (error !== undefined) log({ level: "warning", address: to, message: "an event that a custom action sent to its own actor was not taken", data: failureOf(error) });
+        };
+        engine.post.send(to, event, undefined, settle, undefined, only);
+      },
       (id, deadLetter) => {
         if (deadLetter !== undefined) log({ level: "error", message: "a custom action failed; it is among the dead letters", address: deadLetter.address, data: deadLetter.error });
         loop.effectDone(id, deadLetter);
@@ -204,7 +209,7 @@ export const make = <const Given extends Machines>(
     const onStored = (turn: Turn) => {
       for (const { delivery, error, receipt } of turn.settlements) delivery.settle?.(error, receipt);
       for (const { row, actor, event } of turn.owed) {
-        effects.run({ row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) });
+        effects.run({ row, actor, event, context: () => contextOf(actor) });
       }
       for (const actor of turn.touched) {
         if (actor.registered === registry.activity) pool.follow(actor);

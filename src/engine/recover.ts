@@ -88,7 +88,7 @@ export const recover = Effect.fnUntraced(function* ({ journal, registry, loop, e
       if (!(actor instanceof Resident)) continue;
       const [asked] = yield* journal.history(actor.address, row.seq - 1, 1);
       const event = readEvent(asked?.event) ?? { type: "taskwright.unknown" };
-      const owed = { row, address: actor.address, registered: actor.registered, event, context: () => contextOf(actor) };
+      const owed = { row, actor, event, context: () => contextOf(actor) };
       if (careful === undefined) effects.run(owed);
       else careful.owes(owed);
     }

@@ -33,8 +33,14 @@ export interface ActivityOptions {
 /** What a host's implementation of a custom action is given. It runs after the transition is stored, at least once. */
 export interface ActionInfo {
   readonly address: string;
-  /** The history row that asked for it: with the address and the action's name an idempotency key. */
+  /** The history row that asked for it. */
   readonly seq: number;
+  /**
+   * Its idempotency key: 43 characters. The same when it is carried out again, after a crash or when its dead letter is
+   * requeued; another one for each other action, also of a later actor at the same address. What one transition asks
+   * for twice with the same parameters has one key.
+   */
+  readonly key: string;
   readonly event: { readonly type: string; readonly [key: string]: unknown };
   /** The actor's context when the action runs. */
   readonly context: unknown;

@@ -131,6 +131,16 @@ export class Resident {
 export const hashOf: (json: string) => string =
   typeof crypto.hash === "function" ? (json) => crypto.hash("sha256", json, "base64url").slice(0, 22) : (json) => crypto.createHash("sha256").update(json).digest("base64url").slice(0, 22);
 
+/**
+ * The idempotency key of an effect of this actor, from what names it within the actor: 43 characters, base64url. It is
+ * the same wherever the actor is by now, and another one for a later actor at the same address, or in another journal.
+ */
+export const effectKeyOf = ({ id, createdAt }: { readonly id: number; readonly createdAt: number }, ...within: ReadonlyArray<string | number>): string =>
+  crypto
+    .createHash("sha256")
+    .update(JSON.stringify([id, createdAt, ...within]))
+    .digest("base64url");
+
 /** Puts a stored row to work, or says why that can't be. At `at`: for deadlines that a move to another form sets. */
 export const awaken = (registry: Registry, row: ActorRow, at: number): Resident | Unreadable => {
   const reading = read(registry, row, at);

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import { parseState } from "../actor/index.ts";
-import { type Address, childId, machineOf, parentAddress, supervisorAddress } from "../domain/address.ts";
+import { type Address, childId, livedAt, machineOf, parentAddress, supervisorAddress } from "../domain/address.ts";
 import type { Limits } from "../domain/limits.ts";
 import type { Retention } from "../domain/retention.ts";
 import type { AgeRow, Journal, JournalError, JournalFenced, Pruning } from "../journal/index.ts";
@@ -169,7 +169,7 @@ export class Sweep {
     for (const row of below) families.get(row.root)?.push(row);
     const held = new Set(
       yield* journal.held(
-        [...families.values()].flatMap((family) => family.map(({ address }) => livedAt(address))),
+        [...families.values()].flatMap((family) => family.map(({ address, id }) => livedAt(address, id))),
         at - limits.keyRetentionMs,
       ),
     );
@@ -179,7 +179,7 @@ export class Sweep {
       const family = families.get(row.id) ?? [];
       if (family.length > familyMax) continue; // those below it go first, by themselves
       if (!family.every(isFinished) || family.some(({ id }) => owing.has(id))) continue;
-      if (family.some(({ address }) => held.has(livedAt(address)) || told.has(address))) continue;
+      if (family.some(({ address, id }) => held.has(livedAt(address, id)) || told.has(address))) continue;
       if ([...told].some((to) => to.startsWith(`${row.address}/`))) continue;
       if (yield* this.#isWanted(row, family)) continue;
       const size = family.reduce((sum, { seq, first }) => sum + seq - first + 1, 0);
@@ -244,13 +244,7 @@ export class Sweep {
   });
 }
 
-/** The address at which it lived: an earlier incarnation stands at `address~id`. */
-const livedAt = (address: Address): Address => {
-  const tilde = address.lastIndexOf("~");
-  return tilde > address.lastIndexOf("/") ? address.slice(0, tilde) : address;
-};
-
-const isArchived = ({ address, id, parent }: AgeRow): boolean => parent > 0 && address.endsWith(`~${id}`);
+const isArchived = ({ address, id }: AgeRow): boolean => livedAt(address, id) !== address;
 
 /** Nothing happens to it any more. Nobody can reach an earlier incarnation, however it ended. */
 const isFinished = (row: AgeRow): boolean => row.status !== "active" || isArchived(row);

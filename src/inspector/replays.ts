@@ -1,5 +1,5 @@
 import { type ActorState, type Command, encode, parseState, type StoredState, allTaken } from "../actor/index.ts";
-import { parentAddress } from "../domain/address.ts";
+import { isRoot, parentAddress } from "../domain/address.ts";
 import type { HistoryEntry, HistoryStart, SentEvent } from "../engine/index.ts";
 import { fieldDifferences, fork, type History as Past, stepThrough } from "../replay/index.ts";
 import { type Charts, stateText } from "./charts.ts";
@@ -180,7 +180,13 @@ export class Replays {
 
 type About = Pick<Past, "machine" | "version" | "hash">;
 
-const pastOf = (address: string, about: About, entries: ReadonlyArray<HistoryEntry>): Past => ({ address, livedAt: address.replace(/~\d+$/, ""), ...about, createdAt: 0, entries });
+const pastOf = (address: string, about: About, entries: ReadonlyArray<HistoryEntry>): Past => ({
+  address,
+  livedAt: isRoot(address) ? address : address.replace(/~\d+$/, ""),
+  ...about,
+  createdAt: 0,
+  entries,
+});
 
 const startAt = ({ seq, at }: HistoryEntry, hash: string, state: string): HistoryStart => ({ seq, at, version: "", hash, state: parseState(state), input: undefined });
 

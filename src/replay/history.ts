@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect";
 import { parseJson, parseState, type StoredState } from "../actor/index.ts";
-import { type Address, parentAddress } from "../domain/address.ts";
+import { type Address, livedAt, parentAddress } from "../domain/address.ts";
 import type { HistoryEntry, HistoryStart, SentEvent, Taskwright } from "../engine/index.ts";
 import type { ActorRow, CheckpointRow, HistoryRow, Journal, JournalError } from "../journal/index.ts";
 
@@ -41,12 +41,12 @@ export const unreadable = "taskwright.unreadable";
 
 /** Stored rows as a history. Never throws: an event that is damaged stands there as `taskwright.unreadable`. */
 export const historyOfRows = ({ row, rows, checkpoint }: HistoryRows, versionOf: VersionOf): History => {
-  const { id, address, parent, machine, hash, createdAt } = row;
+  const { id, address, machine, hash, createdAt } = row;
   const state = stateOrNothing(row.state);
   const start = checkpoint === undefined ? undefined : startOf(checkpoint, versionOf);
   return {
     address,
-    livedAt: parent > 0 && address.endsWith(`~${id}`) ? address.slice(0, address.lastIndexOf("~")) : address,
+    livedAt: livedAt(address, id),
     machine,
     version: versionOf(hash),
     hash,

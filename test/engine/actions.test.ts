@@ -70,7 +70,7 @@ describe("engine > custom actions", () => {
     await engine.start("noting", "1");
     await engine.send("noting/1", { type: "HOST", word: 5 });
     await engine.settled();
-    expect(told).toEqual([{ address: "noting/1", seq: 2, event: { type: "HOST", word: 5 }, context: { count: 0 }, params: { word: 5 } }]);
+    expect(told).toEqual([{ address: "noting/1", seq: 2, key: expect.stringMatching(/^[\w-]{43}$/), event: { type: "HOST", word: 5 }, context: { count: 0 }, params: { word: 5 } }]);
   });
 
   inBothJournals("the host's implementation goes before the machine's own", async (bench) => {
