@@ -52,6 +52,7 @@ export class Checker {
   /** What each client's request was stored as: `address type op`, with the moment. */
   readonly #requests = new Map<string, number>();
   #effects = new Map<number, string>();
+  readonly #struck = new Map<string, Set<string>>();
   #history = 0;
   #deadLetters = 0;
   #epoch = 0;
@@ -174,7 +175,6 @@ export class Checker {
   }
 
   #checkEffects(moments: ReadonlyArray<Moment>, stored: Stored): void {
-    const { ledger } = this.#options;
     const wanted = new Map<string, number>();
     for (const { life, entry, commands } of moments) {
       if (internal.has(life.machine)) continue;
@@ -194,7 +194,7 @@ export class Checker {
       wanted.set(key, left - 1);
     }
     for (const [key, left] of wanted) if (left > 0) this.violate("I1", `the action ${key} was asked for, and it is not owed`);
-    for (const [id, key] of this.#effects) if (now.get(id) !== key && !ledger.actions.has(key)) this.violate("I1", `the action ${key} was struck off and never carried out`);
+    for (const [id, key] of this.#effects) if (now.get(id) !== key) this.#strike(key);
     this.#effects = now;
   }
 
@@ -210,13 +210,25 @@ export class Checker {
     }
   }
 
-  /** Under which key an actor's action is owed, if it is. */
-  owed(address: string, seq: number, action: string): string | undefined {
-    for (const key of this.#effects.values()) {
-      const [actor, asked, name] = key.split("/");
-      if (Number(asked) === seq && name === action && this.lives.get(Number(actor))?.address === address) return key;
-    }
-    return undefined;
+  /** Whether an actor with this address owes such an action. */
+  owes(address: string, seq: number, action: string): boolean {
+    for (const key of this.#effects.values()) if (this.#asked(key) === `${address}#${seq}#${action}`) return true;
+    return false;
+  }
+
+  /** How an action is asked for outside: two actors that had one address after each other may ask for the same. */
+  #asked(key: string): string {
+    const [actor, seq, action] = key.split("/");
+    return `${this.lives.get(Number(actor))?.address}#${seq}#${action}`;
+  }
+
+  /** Carried out for each that is struck off, with a key of its own. */
+  #strike(key: string): void {
+    const asked = this.#asked(key);
+    const struck = this.#struck.get(asked) ?? new Set();
+    this.#struck.set(asked, struck.add(key));
+    const carriedOut = this.#options.ledger.actions.get(asked)?.size ?? 0;
+    if (struck.size > carriedOut) this.violate("I1", `the action ${key} was struck off and never carried out`);
   }
 
   /** What clients asked for: with a key at most once, and never where they were told that nothing is stored. */

@@ -1,7 +1,7 @@
 /** What was said and done outside of the engine: it survives every crash, as the world does. */
 export class Ledger {
-  /** Custom actions that were begun, by `actor row id/seq/action`. */
-  readonly actions = new Set<string>();
+  /** The keys with which custom actions were begun, by `address#entry#action`. */
+  readonly actions = new Map<string, Set<string>>();
   /** Calls of clients that were told that nothing is stored, with what they were told. */
   readonly refused = new Map<string, string>();
   /** Attempts of activities that were begun, by `actor row id/attempt`. */

@@ -21,10 +21,12 @@ export class Outdoors {
   act(process: SimProcess, name: string, action: (info: ActionInfo) => unknown, info: ActionInfo): unknown {
     if (process.dead) return undefined;
     const { address, seq } = info;
-    const key = this.#world.checker.owed(address, seq, name);
     // What an owner that was taken over still does may have been done by the next one.
-    if (key === undefined && process.epoch === this.#world.checker.epoch) this.#world.checker.violate("I1", `${address}: the action ${name} of entry ${seq} is carried out, and nobody owes it`);
-    if (key !== undefined) this.#world.ledger.actions.add(key);
+    if (!this.#world.checker.owes(address, seq, name) && process.epoch === this.#world.checker.epoch)
+      this.#world.checker.violate("I1", `${address}: the action ${name} of entry ${seq} is carried out, and nobody owes it`);
+    const asked = `${address}#${seq}#${name}`;
+    const { actions } = this.#world.ledger;
+    actions.set(asked, (actions.get(asked) ?? new Set()).add(info.key));
     if (process.leftEffects.size > 0 && this.#world.store.owed().effects.some((id) => process.leftEffects.has(id))) this.#world.mark("action taken up after a crash");
     this.#world.trace(`${process.name} ${address} ${name} of entry ${seq}`);
     if (name !== "record") return action(info);
