@@ -19,5 +19,11 @@ export default defineConfig({
     // A policy without `data:` for scripts and fonts: everything is a file.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      // What a package says to frameworks that render on servers means nothing here.
+      onwarn: (warning, warn) => {
+        if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
+      },
+    },
   },
 });
