@@ -14,7 +14,7 @@ import { wrongId } from "../domain/address.ts";
 import type { Reply, ReplyResult } from "../domain/exchange.ts";
 import type { IncomingMessage } from "../domain/incoming.ts";
 import { failureOf } from "../domain/json.ts";
-import { type AllNames, checkNames, said } from "../domain/names.ts";
+import { type AllNames, checkNames, said, schemaProblems } from "../domain/names.ts";
 import { type ActorView, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, isAlive, type SentEvent } from "../engine/index.ts";
 import type { Broker, BrokerOptions, SpawnRequest } from "./broker.ts";
 import { makeControl } from "./control.ts";
@@ -81,7 +81,7 @@ const problemsOf = (options: BrokerOptions): ReadonlyArray<string> => {
     ...calls.flatMap(([name, given, isNeeded]) => (typeof given === "function" || (given === undefined && !isNeeded) ? [] : [`${name} must be a function, got ${said(given)}`])),
     ...(outbox === undefined || typeof outbox === "string" ? [] : [`outbox must be the name of an outbox, got ${said(outbox)}`]),
     ...checkNames(policy, defaultBrokerPolicy).map((problem) => `policy: ${problem}`),
-    ...(read._tag === "Right" ? [] : ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => `${["policy", ...path.map(String)].join(".")}: ${message}`)),
+    ...(read._tag === "Right" ? [] : schemaProblems(ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => ({ path: ["policy", ...path], message })))),
   ];
 };
 

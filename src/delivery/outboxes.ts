@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect";
 import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { type OutboxContext, outbox as outboxMachine } from "../../machines/outbox.ts";
-import { type AllNames, checkNames, said } from "../domain/names.ts";
+import { type AllNames, checkNames, said, schemaProblems } from "../domain/names.ts";
 import { actorRef } from "../domain/reference.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
@@ -139,7 +139,7 @@ const problemsOf = (given: OutboxOptions): ReadonlyArray<string> => {
   return [
     ...wrong,
     ...(typeof destination === "function" ? [] : [`destination must be a function, got ${said(destination)}`]),
-    ...(read._tag === "Right" ? [] : ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => `${["policy", ...path.map(String)].join(".")}: ${message}`)),
+    ...(read._tag === "Right" ? [] : schemaProblems(ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => ({ path: ["policy", ...path], message })))),
   ];
 };
 

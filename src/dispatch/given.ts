@@ -1,6 +1,6 @@
 import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
-import { type AllNames, checkNames, said } from "../domain/names.ts";
+import { type AllNames, checkNames, said, schemaProblems } from "../domain/names.ts";
 import type { Order } from "../domain/task.ts";
 import { InvalidOptions } from "../engine/index.ts";
 import type { QueuePolicy, TaskChoice, TaskFilter, TaskPaging } from "./dispatcher.ts";
@@ -46,9 +46,7 @@ const Policy = Schema.Struct({
 const readPolicy = Schema.decodeUnknownEither(Policy, { onExcessProperty: "error", errors: "all" });
 const policyProblems = (name: string, policy: QueuePolicy): ReadonlyArray<string> => {
   const read = readPolicy(policy);
-  return read._tag === "Right"
-    ? []
-    : ParseResult.ArrayFormatter.formatErrorSync(read.left).map(({ path, message }) => `queue "${name}"${path.length === 0 ? "" : `, ${path.map(String).join(".")}`}: ${message}`);
+  return read._tag === "Right" ? [] : named(`queue "${name}"`, schemaProblems(ParseResult.ArrayFormatter.formatErrorSync(read.left)));
 };
 /** Throws `InvalidOptions` for rules by which a queue could not work. */
 export const demandPolicy = (name: string, policy: QueuePolicy): void => demand(policyProblems(name, policy));

@@ -1,7 +1,7 @@
 import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { wrongId } from "../domain/address.ts";
-import { checkNames } from "../domain/names.ts";
+import { checkNames, schemaProblems } from "../domain/names.ts";
 import { didYouMean } from "../domain/near.ts";
 import { Backoff } from "../domain/retry.ts";
 import { runOutcomes, type TaskEnvelope } from "../domain/task.ts";
@@ -90,7 +90,7 @@ export const resolveTask = (spec: TaskSpec, { kinds, checks, defaults, filesArti
   const unknown = checkNames(spec, taskNames);
   if (unknown.length > 0) return { wrong: unknown };
   const decoded = decode(spec);
-  if (decoded._tag === "Left") return { wrong: ParseResult.ArrayFormatter.formatErrorSync(decoded.left).map(({ path, message }) => `${path.map(String).join(".")}: ${message}`) };
+  if (decoded._tag === "Left") return { wrong: schemaProblems(ParseResult.ArrayFormatter.formatErrorSync(decoded.left)) };
   const kind = spec.kind ?? commandKind;
   const declared = kinds[kind];
   const check = checks.get(kind);

@@ -9,8 +9,25 @@ export const checkNames = (given: unknown, known: object): ReadonlyArray<string>
   const names = Object.keys(known);
   return Object.keys(given)
     .filter((name) => !Object.hasOwn(known, name))
-    .map((name) => `there is no ${name}${didYouMean(name, names) || ` (there are: ${names.join(", ")})`}`);
+    .map((name) => noSuchName(name, names));
 };
+
+/** Says in words that there is no such name, and which one was probably meant. */
+export const noSuchName = (name: string, names: ReadonlyArray<string>): string => `there is no ${name}${didYouMean(name, names) || ` (there are: ${names.join(", ")})`}`;
+
+/** The names that a schema knows, of its message about one that it does not; nothing of any other message. */
+export const expectedNames = (message: string): ReadonlyArray<string> | undefined => {
+  const [, names] = /^is unexpected, expected: (.*)$/s.exec(message) ?? [];
+  return names?.split(" | ").map((name) => name.replace(/^"(.*)"$/s, "$1"));
+};
+
+/** What a schema found wrong (the issues of its `ArrayFormatter`), a sentence for each, with the path before it. */
+export const schemaProblems = (issues: ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly message: string }>): ReadonlyArray<string> =>
+  issues.map(({ path, message }) => {
+    const names = expectedNames(message);
+    const place = (names === undefined ? path : path.slice(0, -1)).map(String).join(".");
+    return `${place === "" ? "" : `${place}: `}${names === undefined ? message : noSuchName(String(path.at(-1)), names)}`;
+  });
 
 /** Something that was given in the wrong place, short enough for a message. */
 export const said = (value: unknown): string => {

@@ -10,7 +10,7 @@ import type { Early } from "../domain/envelope.ts";
 import type { Address } from "../domain/address.ts";
 import { isReserved } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
-import { type AllNames, checkNames } from "../domain/names.ts";
+import { type AllNames, checkNames, schemaProblems } from "../domain/names.ts";
 import { checkRetention, type Retention } from "../domain/retention.ts";
 import { RetryPolicy } from "../domain/retry.ts";
 import { checkSupervision, defaultSupervision, type Supervision } from "../domain/supervision.ts";
@@ -260,8 +260,8 @@ const checkActivity = (definition: Definition, name: string, options: ActivityOp
   const source = definition.sources.get(name);
   if (source === undefined) problems.push(`${where}: the machine has no such actor (it has: ${[...definition.sources.keys()].join(", ") || "none"})`);
   const retry = options.retry === undefined ? undefined : readRetry(options.retry);
-  for (const { path, message } of retry?._tag === "Left" ? ParseResult.ArrayFormatter.formatErrorSync(retry.left) : []) {
-    problems.push(`${where}: the retry policy is not valid: ${path.length === 0 ? "" : `${path.join(".")}: `}${message} (attemptsMax and backoff { kind, baseMs } are needed)`);
+  for (const problem of retry?._tag === "Left" ? schemaProblems(ParseResult.ArrayFormatter.formatErrorSync(retry.left)) : []) {
+    problems.push(`${where}: the retry policy is not valid: ${problem} (attemptsMax and backoff { kind, baseMs } are needed)`);
   }
   for (const key of ["timeoutMs", "heartbeatTimeoutMs", "interruptionsMax"] as const) {
     const value = options[key];

@@ -25,6 +25,7 @@ import { type MeterLike, metricsOf, metricsText, observeMetrics } from "./metric
 import { openApi } from "./open-api.ts";
 import { deadLettersLive, machinesLive, outboxesLive, systemLive } from "./operations.ts";
 import { isTold, type Problem, problemOf } from "./problem.ts";
+import { type RequestIssues, requestIssues } from "./request-issues.ts";
 import type { Served } from "./served.ts";
 import { session } from "./session.ts";
 import { schedulesLive } from "./schedules.ts";
@@ -166,15 +167,16 @@ export const makeServer = (options: ServerOptions): Server => {
     tasksLive(served),
     schedulesLive(served),
   );
+  const document = openApi();
+  const issues = requestIssues(document);
   const failures = HttpApiBuilder.middleware(api, (app) =>
-    Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log })))),
+    Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log, issues })))),
   );
   const live = HttpApiBuilder.api(api).pipe(Layer.provide(groups), Layer.provide(authenticated));
   // Spans are made of what is stored (see `tracing.ts`): one for each request would reach no exporter.
   const untraced = Layer.locallyScoped(HttpMiddleware.currentTracerDisabledWhen, () => true);
   const { handler, dispose } = HttpApiBuilder.toWebHandler(Layer.mergeAll(live, failures, untraced, HttpServer.layerContext));
 
-  const document = openApi();
   const documentText = JSON.stringify(document);
   const page = docsPage(document);
   const methodsOf = routes(document.paths);
@@ -341,34 +343,20 @@ const internal = (error: unknown, log: (entry: LogEntry) => void): InternalError
   return new InternalError({ reference });
 };
 
-/** What is wrong, each place once: of a choice there is an issue for each thing that it is not. */
-const issuesOf = (issues: ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly message: string }>): InvalidRequest["issues"] => {
-  const places = new Map<string, Array<string>>();
-  for (const { path, message } of issues) {
-    const place = path.map(String).join(".");
-    places.set(place, [...(places.get(place) ?? []), message]);
-  }
-  return [...places].map(([path, messages]) => {
-    const choices = messages.map((message) => /^Expected (.+), actual (.*)$/s.exec(message));
-    const wanted = choices.flatMap((choice) => (choice?.[1] === undefined || choice[1] === "undefined" ? [] : [choice[1]]));
-    const isChoice = choices.every((choice) => choice !== null && choice[2] === choices[0]?.[2]);
-    return { path, detail: isChoice && wanted.length > 1 ? `Expected one of ${wanted.join(", ")}, actual ${choices[0]?.[2]}` : [...new Set(messages)].join("; ") };
-  });
-};
-
 interface Asked {
   readonly method: string;
   readonly path: string;
   readonly log: (entry: LogEntry) => void;
+  readonly issues: RequestIssues;
 }
 
 /** The problem for whatever a handler ended with. */
-const problemOfCause = (cause: Cause.Cause<unknown>, { method, path, log }: Asked): Problem => {
+const problemOfCause = (cause: Cause.Cause<unknown>, { method, path, log, issues }: Asked): Problem => {
   const error = Cause.squash(cause) as { readonly _tag?: string; readonly issues?: ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly message: string }>; readonly reason?: string };
   // A problem that a handler failed with.
   if (typeof (error as Partial<Problem>).code === "string" && typeof (error as Partial<Problem>).type === "string" && !(error instanceof Error)) return error as unknown as Problem;
-  if (error._tag === "HttpApiDecodeError") return problemOf(new InvalidRequest({ issues: issuesOf(error.issues ?? []) }));
+  if (error._tag === "HttpApiDecodeError") return problemOf(new InvalidRequest({ issues: issues.issuesOf(method, path, error.issues ?? []) }));
   if (error._tag === "RouteNotFound") return problemOf(new UnknownPath({ method, path: path.slice(0, 200) }));
-  if (error._tag === "RequestError" && error.reason === "Decode") return problemOf(new InvalidRequest({ issues: [{ path: "", detail: "the body is no JSON" }] }));
+  if (error._tag === "RequestError" && error.reason === "Decode") return problemOf(new InvalidRequest({ issues: issues.ofBody(method, path) }));
   return problemOf(isTold(error) ? error : internal(error, log));
 };

@@ -25,7 +25,12 @@ describe("dispatch > given > options", () => {
     ["of an outbox", () => makeOutboxes({ mail: { destinations: () => {} } as never }), 'outbox "mail": there is no destinations (did you mean "destination"?)'],
     ["an outbox without a destination", () => makeOutboxes({ mail: {} as never }), 'outbox "mail": destination must be a function, got nothing'],
     ["a function in place of an outbox", () => makeOutboxes({ mail: (() => {}) as never }), 'outbox "mail": give { destination: … } in place of the function alone'],
-    ["of a policy", () => makeOutboxes({ mail: { destination: () => {}, policy: { retries: 3 } as never } }), "policy.retries: is unexpected"],
+    ["of a policy", () => makeOutboxes({ mail: { destination: () => {}, policy: { retries: 3 } as never } }), 'outbox "mail": policy: there is no retries (there are: order, retry,'],
+    [
+      "of the retries of a policy",
+      () => makeOutboxes({ mail: { destination: () => {}, policy: { retry: { attempts: 3, backoff: { kind: "fixed", baseMs: 1 } } } as never } }),
+      'outbox "mail": policy.retry: there is no attempts (did you mean "attemptsMax"?)',
+    ],
     ["of an inbox", () => makeInboxes({ box: { handle: () => {} } as never }), 'inbox "box": there is no handle (did you mean "handler"?)'],
     ["a function in place of an inbox", () => makeInboxes({ box: (() => {}) as never }), 'inbox "box": give { handler: … } in place of the function alone'],
     ["an outbox of an inbox that is no name", () => makeInboxes({ box: { outbox: {} as never } }), 'inbox "box": outbox must be the name of an outbox, got an object'],
@@ -49,6 +54,8 @@ describe("dispatch > given > options", () => {
   test.each<[string, unknown, string]>([
     ["a misspelled field", { kind: "mail", prority: 3 }, 'there is no prority (did you mean "priority"?)'],
     ["a text in place of a task", "mail", 'it must be an object, got "mail"'],
+    ["a misspelled field of its retries", { kind: "mail", retry: { attempts: 3 } }, 'retry: there is no attempts (did you mean "attemptsMax"?)'],
+    ["a misspelled field of its back-off", { kind: "mail", retry: { backoff: { kind: "fixed", base: 3 } } }, 'retry.backoff: there is no base (did you mean "baseMs"?)'],
     ["a misspelled kind", { kind: "mial" }, 'no kind "mial" is declared (did you mean "mail"?)'],
   ])("of a task are refused before anything is stored: %s", async (_, spec, message) => {
     const dispatch = dispatchMachines({ kinds: { mail: { run: () => 1 } } });
@@ -62,7 +69,9 @@ describe("dispatch > given > options", () => {
   test.each<[string, object, string]>([
     ["an option", { slot: 2 }, 'openDispatcher: there is no slot (did you mean "slots"'],
     ["slots", { functionSlots: "4" }, 'openDispatcher: functionSlots must be a whole number, got "4"'],
-    ["a queue", { queues: { mail: { rate: { tasksMax: 0, perMs: 10 } } } }, 'queue "mail", rate.tasksMax'],
+    ["a queue", { queues: { mail: { rate: { tasksMax: 0, perMs: 10 } } } }, 'queue "mail": rate.tasksMax'],
+    ["a misspelled rule of a queue", { queues: { mail: { slotMax: 3 } } }, 'queue "mail": there is no slotMax (did you mean "slotsMax"?)'],
+    ["a misspelled rate of a queue", { queues: { mail: { rate: { taskMax: 1, perMs: 10 } } } }, 'queue "mail": rate: there is no taskMax (did you mean "tasksMax"?)'],
   ])("of openDispatcher that can't be are refused: %s", async (_, options, message) => {
     const dispatch = dispatchMachines({});
     const engine = await openEngine({ machines: [], plugins: [dispatch] });
@@ -86,8 +95,8 @@ describe("dispatch > given > calls", () => {
     ["no reason for an order to a queue", (tasks) => tasks.queues.pause("mail", { by: "ada" } as never), "an order says who gives it and why"],
     ["a preview of a misspelled filter", (tasks) => tasks.preview("cancel", { knd: "mail" } as never), "there is no knd"],
     ["a misspelled filter of a list", (tasks) => tasks.list({ stat: "done" } as never), 'there is no stat (did you mean "state"'],
-    ["a misspelled rule of a queue", (tasks) => tasks.queues.configure("mail", { slots: 3 } as never), 'queue "mail", slots: is unexpected'],
-    ["a rate at which nothing is ever begun", (tasks) => tasks.queues.configure("mail", { rate: { tasksMax: 0, perMs: 10 } }), 'queue "mail", rate.tasksMax'],
+    ["a misspelled rule of a queue", (tasks) => tasks.queues.configure("mail", { slots: 3 } as never), 'queue "mail": there is no slots (did you mean "slotsMax"?)'],
+    ["a rate at which nothing is ever begun", (tasks) => tasks.queues.configure("mail", { rate: { tasksMax: 0, perMs: 10 } }), 'queue "mail": rate.tasksMax'],
   ])("refuse %s, and tell nobody", async (_, call, message) => {
     const { engine, tasks } = await opened();
     await tasks.submit({ id: "1", kind: "mail" });

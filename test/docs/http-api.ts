@@ -14,6 +14,7 @@ interface Shape {
   readonly properties?: Readonly<Record<string, Shape>>;
   readonly required?: ReadonlyArray<string>;
   readonly description?: string;
+  readonly examples?: ReadonlyArray<unknown>;
 }
 
 /** A shape in one line. */
@@ -31,6 +32,8 @@ const words = (shape: Shape): string => {
 
 const fieldsOf = (shape: Shape): ReadonlyArray<ReadonlyArray<string>> =>
   Object.entries(shape.properties ?? {}).map(([name, field]) => [`\`${name}\`${shape.required?.includes(name) === true ? "" : "?"}`, words(field), field.description ?? ""]);
+
+const exampleText = ({ examples = [] }: Shape): string => examples.map((example) => `\n\`\`\`json\n${JSON.stringify(example)}\n\`\`\`\n`).join("");
 
 /** docs/reference/http-api.md, made from the document. */
 export const httpApiPage = (document: Document): string => {
@@ -59,7 +62,7 @@ export const httpApiPage = (document: Document): string => {
     ].join("");
   };
   const schemas = Object.entries(document.components.schemas as Readonly<Record<string, Shape>>).map(
-    ([name, shape]) => `### ${name}\n\n${shape.description ?? words(shape)}\n${table(["Field", "What", ""], fieldsOf(shape))}`,
+    ([name, shape]) => `### ${name}\n\n${shape.description ?? words(shape)}\n${exampleText(shape)}${table(["Field", "What", ""], fieldsOf(shape))}`,
   );
   return [
     `# HTTP API\n\n<!-- Made from the OpenAPI document by test/docs/http-api.ts; test/docs.test.ts holds it to that. -->\n\n${document.info.description ?? ""}\n\nA running server has the same as a document at \`/openapi.json\` and as a page at \`/docs\`. Fields and parameters with a \`?\` may be absent.\nEvery operation may also be answered with a [Problem](#problem); [all of them](../guides/errors.md).\n`,

@@ -31,7 +31,12 @@ describe("engine > given > options", () => {
     ["retention by a word", { machines: [counter], retention: "30 days" }, 'retention: it must be an object, got "30 days"'],
     ["retention by nothing", { machines: [counter], retention: null }, "retention: it must be an object, got null"],
     ["a misspelled option of an activity", withJob({ retries: 3 }), 'machine "job", activity "work": there is no retries'],
-    ["a misspelled field of a back-off", withJob({ retry: { attemptsMax: 3, backoff: { kind: "fixed", baseMs: 1, maxMs: 5 } } }), "backoff.maxMs: is unexpected"],
+    ["a misspelled field of a back-off", withJob({ retry: { attemptsMax: 3, backoff: { kind: "fixed", baseMs: 1, maxMs: 5 } } }), 'backoff: there is no maxMs (did you mean "capMs"'],
+    [
+      "a misspelled field of a retry policy",
+      withJob({ retry: { attempts: 3, backoff: { kind: "fixed", baseMs: 1 } } }),
+      'the retry policy is not valid: there is no attempts (did you mean "attemptsMax"?)',
+    ],
     ["what is no machine, by its place", { machines: [counter, { id: "x" }] }, "machines[1]: this is not an XState machine, but an object"],
     ["a machine of another copy of XState", { machines: [{ ...createMachine({ id: "twin" }), id: "twin", root: {}, implementations: {} }] }, "another copy of xstate made this machine"],
   ])("refuses %s", async (_, options, message) => {

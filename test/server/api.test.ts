@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { stand } from "./stand.ts";
+import { sharedStand, stand } from "./stand.ts";
 
 const home = "/v1/actors/counter%2F1";
+const shared = sharedStand();
 
 describe("server > actors", () => {
   test("are started once, by one request or many at once", async () => {
@@ -147,12 +148,51 @@ describe("server > problems", () => {
     });
   });
 
+  test.each<[string, unknown, string]>([
+    [`${home}/events`, [{ type: "ADD" }], 'the body must be an object like {"type":"PAY","amount":5}, got a list'],
+    [`${home}/events`, "5", 'the body must be an object like {"type":"PAY","amount":5}, got 5'],
+    [`${home}/can`, "null", 'the body must be an object like {"type":"PAY","amount":5}, got null'],
+    [`${home}/events`, { type: 5 }, "type: must be a string, got 5"],
+    ["/v1/actors/bulk", { actors: [5] }, 'actors.0: must be an object like {"machine":"…","id":"…"}, got 5'],
+    ["/v1/actors/bulk", { actors: {} }, 'actors: must be a list like [{"machine":"…","id":"…"}], got an object'],
+    ["/v1/tasks", [], 'the body must be an object like {"id":"mail-7","kind":"mail","input":{"to":"ada@example.org"}}, got a list'],
+    ["/v1/dead-letters/drop", [7], 'the body must be an object like {"ids":[1]} or an object like {"filter":{"machine":"order"}}, got a list'],
+    ["/v1/dead-letters/drop", { id: [7] }, 'id: there is no id (did you mean "ids"?)\nids: is missing\nfilter: is missing'],
+    ["/v1/tasks/orders", { order: "cancel", which: { stat: "done" } }, 'which.stat: there is no stat (did you mean "state" or "tag"?)'],
+    ["/v1/tasks/orders", { order: "cancl", which: ["a"] }, 'order: must be one of "cancel", .*, got "cancl" \\(did you mean "cancel"\\?\\)'],
+  ])("say what a path takes, with an example: %s %j", async (path, body, detail) => {
+    const { ask } = await shared();
+    const answer = await ask("POST", path, { body });
+    expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    if (detail.includes(".*")) expect(answer.body.detail).toMatch(new RegExp(`^${detail}$`));
+    else expect(answer.body.detail).toBe(detail);
+  });
+
+  test("show an example of each body that the server itself takes", async () => {
+    const { ask, url } = await shared();
+    const { components } = (await (await fetch(`${url}/openapi.json`)).json()) as { readonly components: { readonly schemas: Readonly<Record<string, { readonly examples: ReadonlyArray<object> }>> } };
+    for (const [name, path] of [
+      ["Event", `${home}/can`],
+      ["NewSchedule", "/v1/schedules"],
+      ["Registration", "/v1/worker/register"],
+      ["TaskSpec", "/v1/tasks"],
+    ] as const) {
+      const [example = {}] = components.schemas[name]?.examples ?? [];
+      const answer = await ask("POST", path, { body: name === "NewSchedule" ? { name: "s", schedule: example } : example });
+      expect(Object.keys(example).length, name).toBeGreaterThan(0);
+      expect(answer.body.code, name).not.toBe("invalid_request");
+    }
+  });
+
   test("name every place of a request that does not fit", async () => {
     const { ask } = await stand();
     expect((await ask("POST", "/v1/actors", { body: { machine: 5, extra: 1 } })).body.data.issues.map(({ path }: { path: string }) => path).sort()).toEqual(["extra", "id", "machine"]);
     expect(await ask("GET", "/v1/actors?limit=0&nonsense=1")).toMatchObject({ status: 400, body: { code: "invalid_request" } });
     expect(await ask("GET", "/v1/actors?cursor=hello")).toMatchObject({ status: 400, body: { code: "invalid_request", data: { issues: [{ path: "cursor" }] } } });
-    expect(await ask("POST", "/v1/actors", { body: "{" })).toMatchObject({ status: 400, body: { detail: "the body is no JSON" } });
+    expect(await ask("POST", "/v1/actors", { body: "{" })).toMatchObject({
+      status: 400,
+      body: { detail: 'the body is no JSON; it must be an object like {"machine":"…","id":"…"}' },
+    });
     expect(await ask("POST", "/v1/actors", { body: "a=b", headers: { "content-type": "application/x-www-form-urlencoded" } })).toMatchObject({ status: 415, body: { code: "unsupported_body" } });
     expect(await ask("GET", "/v1/nothing")).toMatchObject({ status: 404, body: { code: "unknown_path" } });
     expect(await ask("GET", "/v1/actors/order/1")).toMatchObject({ status: 404, body: { code: "unknown_path", detail: expect.stringContaining("/v1/actors/order%2F42") } });

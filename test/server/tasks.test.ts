@@ -64,7 +64,7 @@ describe("server > tasks", () => {
     expect(await list()).toMatchObject({ status: 200, body: { items: [{ state: "paused" }, {}, {}] } });
     // Of a choice that was not met there is one word, not one for each thing that it is not.
     const { body } = await ask("GET", "/v1/tasks?state=bogus");
-    expect(body.data.issues).toEqual([{ path: "state", detail: expect.stringMatching(/^Expected one of "waiting", "queued", .*, actual "bogus"$/) }]);
+    expect(body.data.issues).toEqual([{ path: "state", detail: expect.stringMatching(/^must be one of "waiting", "queued", .*, got "bogus"$/) }]);
   });
 
   test("are counted, and the names of all metrics are those that are documented", async () => {

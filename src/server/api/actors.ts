@@ -61,7 +61,7 @@ export const actors = HttpApiGroup.make("actors")
     HttpApiEndpoint.post("askActor", "/v1/actors/:address/questions")
       .setPath(Address)
       .setHeaders(IdempotencyKey)
-      .setUrlParams(query({ timeoutMs: Schema.optional(Whole) }))
+      .setUrlParams(query({ timeoutMs: Schema.optional(Whole).annotations({ description: "How long it may take, in milliseconds. Default 30,000." }) }))
       .setPayload(EventShape)
       .addSuccess(EventShape)
       .annotateContext(tells("Ask an actor", "Sends an event that carries `replyTo`, and answers with what the machine sends there.")),

@@ -3,7 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup";
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema";
 import * as OpenApi from "@effect/platform/OpenApi";
 import * as Schema from "effect/Schema";
-import { body, Cursor, LetterShape, Limit, MachineShape, OutboxEntryShape, OutboxShape, pageOf, ParkedShape, query, Sequence, StatusShape, Taken, Whole } from "./shapes.ts";
+import { body, Cursor, LetterShape, Limit, MachineShape, OutboxEntryShape, OutboxShape, pageOf, ParkedShape, query, StatusShape, Taken, Whole } from "./shapes.ts";
 
 const tells = (summary: string, description?: string) => OpenApi.annotations({ summary, ...(description === undefined ? {} : { description }) });
 
@@ -16,14 +16,17 @@ const Choice = {
 };
 const Ids = Schema.Array(Schema.Int.pipe(Schema.nonNegative())).pipe(Schema.minItems(1), Schema.maxItems(1_000));
 const Why = Schema.optional(Schema.String.annotations({ description: "The reason. With it and the name of the token the history of dead-letters/taken says who took what." }));
-const LetterChoice = Schema.Union(body({ ids: Ids, why: Why }), body({ filter: body({ ...Choice, since: Schema.optional(Schema.Number), before: Schema.optional(Schema.Number) }), why: Why }));
-const LetterId = Schema.Struct({ id: Whole });
+// Not `{}`: that is all of them.
+const LetterFilter = body({ ...Choice, since: Schema.optional(Schema.Number), before: Schema.optional(Schema.Number) }).annotations({ examples: [{ machine: "order" }] });
+const LetterChoice = Schema.Union(body({ ids: Ids, why: Why }), body({ filter: LetterFilter, why: Why }));
+const Since = Schema.optional(Whole).annotations({ description: "Milliseconds since 1970." });
+const LetterId = Schema.Struct({ id: Whole.annotations({ description: "Its number." }) });
 
 /** What could not be handled. */
 export const deadLetters = HttpApiGroup.make("deadLetters")
   .add(
     HttpApiEndpoint.get("listDeadLetters", "/v1/dead-letters")
-      .setUrlParams(query({ ...Choice, since: Sequence, before: Sequence, limit: Limit, cursor: Cursor }))
+      .setUrlParams(query({ ...Choice, since: Since, before: Since, limit: Limit, cursor: Cursor }))
       .addSuccess(pageOf(LetterShape))
       .annotateContext(tells("List dead letters", "Oldest first.")),
   )

@@ -12,6 +12,7 @@ const Moment = Schema.Int;
 /** The schedules check all of it, and say what is wrong with it. */
 const NewScheduleShape = Schema.Struct({ when: Schema.Unknown, task: Fields }, Fields).annotations({
   identifier: "NewSchedule",
+  examples: [{ when: { cron: "0 9 * * 1-5", timeZone: "UTC" }, task: { kind: "mail", input: { to: "ada@example.org" } } }],
   description:
     '`when`: {"cron", "timeZone"} or {"everyMs", "anchorMs"}; `task`: a task without id, runAt and debounce; `overlap`: skip, queue or cancelFormer; `missed`: last, all or none; `jitterMs`, `until`.',
 });

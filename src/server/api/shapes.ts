@@ -13,7 +13,11 @@ const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown });
 
 export const FailureShape = named("Failure", "Why something failed.", Schema.Struct({ name: Schema.String, message: Schema.String, code: Schema.optional(Schema.String) }, Fields));
 
-export const EventShape = named("Event", "An event: an object with a type. Further fields are what the machine takes.", Schema.Struct({ type: Schema.String }, Fields));
+export const EventShape = Schema.Struct({ type: Schema.String }, Fields).annotations({
+  identifier: "Event",
+  description: "An event: an object with a type. Further fields are what the machine takes.",
+  examples: [{ type: "PAY", amount: 5 }],
+});
 
 export const OutcomeShape = Schema.Literal("handled", "ignored", "kept", "stale", "ended", "failed");
 
@@ -141,7 +145,7 @@ export const Limit = Schema.optional(whole(1, 1_000)).annotations({ description:
 export const Cursor = Schema.optional(Schema.String.pipe(Schema.maxLength(200))).annotations({ description: "`next` of the page before." });
 export const Sort = Schema.optional(Schema.Literal("created", "-created")).annotations({ description: "By the moment of their start, oldest first (the default) or latest first." });
 export const IfNoneMatch = Schema.Struct({ "if-none-match": Schema.optional(Schema.String) });
-export const Sequence = Schema.optional(whole(0, Number.MAX_SAFE_INTEGER));
+export const Sequence = Schema.optional(whole(0, Number.MAX_SAFE_INTEGER)).annotations({ description: "Only what comes behind this number." });
 export const Whole = whole(0, Number.MAX_SAFE_INTEGER);
 
 export const IdempotencyKey = Schema.Struct({

@@ -13,6 +13,7 @@ const State = Schema.Literal(...(taskStates as unknown as ["queued"]));
 /** The dispatcher checks all of it, and says what is wrong with it. */
 const TaskSpecShape = Schema.Struct({ id: Schema.optional(Schema.String), kind: Schema.optional(Schema.String), input: Schema.optional(Schema.Unknown) }, Fields).annotations({
   identifier: "TaskSpec",
+  examples: [{ id: "mail-7", kind: "mail", input: { to: "ada@example.org" } }],
   description:
     "A task as it is submitted: `id`, `kind`, `input`, `queue`, `priority`, `key`, `needs`, `runAt`, `deadline`, `executionTimeoutMs`, `retry`, `budget`, `verification`, `notification`, `tags`, `attributes` and more.",
 });
@@ -127,7 +128,7 @@ export const tasks = HttpApiGroup.make("tasks")
   .add(
     HttpApiEndpoint.post("configureQueue", "/v1/queues/:name/policy")
       .setPath(Name)
-      .setPayload(Fields)
+      .setPayload(Fields.annotations({ examples: [{ slotsMax: 4 }] }))
       .addSuccess(Ordered)
       .annotateContext(tells("Set the policy of a queue", "Makes the queue if it is not there.")),
   )

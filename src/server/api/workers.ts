@@ -23,7 +23,11 @@ export const RegistrationShape = body({
   incarnation: Schema.optional(Whole),
   running: Schema.optional(Schema.Array(Schema.String.pipe(Schema.maxLength(2_100))).pipe(Schema.maxItems(1_000))),
   received: Schema.optional(Whole),
-}).annotations({ identifier: "Registration", description: "Who a worker is. `owner` names one process of it; `incarnation` and `running` say what it still works on when it comes back." });
+}).annotations({
+  identifier: "Registration",
+  description: "Who a worker is. `owner` names one process of it; `incarnation` and `running` say what it still works on when it comes back.",
+  examples: [{ id: "press", owner: "one name per process", kinds: ["mail"], slots: 2 }],
+});
 
 export const AttemptMessageShape = Schema.Union(
   said("accepted", {}),
