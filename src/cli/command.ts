@@ -6,6 +6,7 @@ import * as Option from "effect/Option";
 import { availableParallelism } from "node:os";
 import { taskStates } from "../domain/task.ts";
 import type { SignalSource } from "./interrupts.ts";
+import { database, duration, json, machines, machinesGiven, paths } from "./options.ts";
 import { orderCommands } from "./order-commands.ts";
 import { place, placeGiven, server } from "./place.ts";
 import { outboxCommand } from "./outbox-command.ts";
@@ -21,8 +22,6 @@ export interface Surroundings {
 
 const slotsMax = 1_000;
 
-const database = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file, made by run if it is not there."), Options.withDefault("work.db"));
-const json = Options.boolean("json").pipe(Options.withDescription("Print JSON for programs."));
 const slots = Options.integer("slots").pipe(
   Options.withAlias("s"),
   Options.withDescription("Commands that run at the same time. Default: the number of processors."),
@@ -57,7 +56,9 @@ const pictureFormat = Options.choice("format", ["mermaid", "scxml", "stately", "
 const takenBy = Options.text("taken").pipe(Options.withDescription("A task's id or an actor's address: shows the edges that it took."), Options.optional);
 
 const askedEvent = Options.text("event").pipe(Options.withDescription("One event, as JSON: whether the actor takes it, and which guard refuses it."), Options.optional);
-const grace = Options.integer("grace").pipe(Options.withDescription("How many seconds late something may be."), Options.withDefault(5));
+const grace = duration("grace", "How late something may be.").pipe(Options.withDefault(5_000));
+
+const historyFile = Args.text({ name: "FILE" }).pipe(Args.withDescription("A history file that export wrote. Absent: the journal."), Args.optional);
 
 const kinds = Options.text("kinds").pipe(Options.withDescription('A module that exports `kinds`: what lines with "kind" and "input" say.'), Options.optional);
 const answers = Options.text("answers").pipe(Options.withDescription('A file with {"id", "answer"} on each line, for questions of tasks. Default: they are asked on the terminal.'), Options.optional);
@@ -97,11 +98,6 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       yield* history(options, streams);
     }),
   ).pipe(Command.withDescription("Lists every event that a task or another actor was told, and what became of it."));
-  const machines = Options.text("machines").pipe(
-    Options.withAlias("m"),
-    Options.withDescription("A module, or a folder of modules, that exports the machines. Those of Taskwright itself are known."),
-    Options.optional,
-  );
   const replay = Command.make(
     "replay",
     {
@@ -113,10 +109,10 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       database,
       json,
     },
-    ({ id, to, machines, ...options }) =>
+    ({ id, to, ...options }) =>
       Effect.gen(function* () {
         const { replayCommand } = yield* Effect.promise(() => import("./replay.ts"));
-        exit(yield* replayCommand({ ...options, id: Option.getOrUndefined(id), to: Option.getOrUndefined(to), machines: Option.getOrUndefined(machines) }, streams));
+        exit(yield* replayCommand({ ...options, id: Option.getOrUndefined(id), to: Option.getOrUndefined(to) }, streams));
       }),
   ).pipe(
     Command.withDescription("Steps the history of an actor again, and compares the state after each entry with what is stored. Exit code: 0 all the same, 1 something differs, 2 it can't be done."),
@@ -124,23 +120,25 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   const compare = Command.make(
     "compare",
     {
-      machine: Options.text("machine").pipe(Options.withDescription("A module, or a folder of modules, that exports the changed machines.")),
-      machines,
-      histories: Options.text("histories").pipe(Options.withDescription("A history file, in place of the journal."), Options.optional),
+      file: historyFile,
+      machines: machinesGiven,
+      against: paths("against", "Modules, or folders of modules, that export the machines that wrote the histories. Default: they are made from their stored charts and the changed functions.").pipe(
+        Options.withDefault<ReadonlyArray<string>>([]),
+      ),
       database,
       json,
     },
-    ({ machines, histories, ...options }) =>
+    ({ file, ...options }) =>
       Effect.gen(function* () {
         const { compareCommand } = yield* Effect.promise(() => import("./compare.ts"));
-        exit(yield* compareCommand({ ...options, machines: Option.getOrUndefined(machines), histories: Option.getOrUndefined(histories) }, streams));
+        exit(yield* compareCommand({ ...options, file: Option.getOrUndefined(file) }, streams));
       }),
   ).pipe(Command.withDescription("Says what a changed machine would have made of the stored histories, grouped by cause. Exit code: 0 the same, 1 something else, 2 it can't be done."));
   const move = Command.make(
     "move",
     {
       machine: Args.text({ name: "MACHINE" }).pipe(Args.withDescription("The id of the machine whose running actors move.")),
-      machines: Options.text("machines").pipe(Options.withAlias("m"), Options.withDescription("A module that exports it, with its migrate, as in the engine's list.")),
+      machines: machinesGiven,
       rehearse: Options.boolean("rehearse").pipe(Options.withDescription("Do it on a copy, replay what was moved, and go the way back.")),
       apply: Options.boolean("apply").pipe(Options.withDescription("Do it, a batch at a time.")),
       back: Options.boolean("back").pipe(Options.withDescription("Put back what was moved and has not gone on since.")),
@@ -169,7 +167,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
       out: Options.text("out").pipe(Options.withAlias("o"), Options.withDescription("The file to write. Default: standard output."), Options.optional),
       database,
     },
-    ({ machine, machines, out, redact, ...options }) =>
+    ({ machine, out, redact, ...options }) =>
       Effect.gen(function* () {
         const { exportCommand } = yield* Effect.promise(() => import("./history-files.ts"));
         yield* exportCommand(
@@ -177,7 +175,6 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
             ...options,
             redact: Option.match(redact, { onNone: () => [], onSome: (paths) => paths.split(",") }),
             machine: Option.getOrUndefined(machine),
-            machines: Option.getOrUndefined(machines),
             out: Option.getOrUndefined(out),
           },
           streams,
@@ -233,25 +230,25 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   const why = Command.make("why", { id: who, machines, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { why } = yield* Effect.promise(() => import("./why.ts"));
-      yield* why({ ...options, machines: Option.getOrUndefined(options.machines) }, streams);
+      yield* why(options, streams);
     }),
   ).pipe(Command.withDescription("Says what an actor waits for, who owes it, and when it must change by itself."));
   const moves = Command.make("moves", { id: who, event: askedEvent, machines, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { moves } = yield* Effect.promise(() => import("./why.ts"));
-      exit(yield* moves({ ...options, machines: Option.getOrUndefined(options.machines), event: Option.getOrUndefined(options.event) }, streams));
+      exit(yield* moves({ ...options, event: Option.getOrUndefined(options.event) }, streams));
     }),
   ).pipe(Command.withDescription("Lists the events that an actor takes now, and of the others why not."));
-  const stuck = Command.make("stuck", { grace, machines, database: place, json }, ({ grace, ...options }) =>
+  const stuck = Command.make("stuck", { graceMs: grace, machines, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { stuck } = yield* Effect.promise(() => import("./why.ts"));
-      exit(yield* stuck({ ...options, graceMs: grace * 1_000, machines: Option.getOrUndefined(options.machines) }, streams));
+      exit(yield* stuck(options, streams));
     }),
   ).pipe(Command.withDescription("Lists actors of which something is overdue. Exit code: 0 none, 1 some, 2 it can't be looked at."));
   const parkedActors = Command.make("parked", { machines, database: place, json }, (options) =>
     Effect.gen(function* () {
       const { parked } = yield* Effect.promise(() => import("./parked.ts"));
-      exit(yield* parked({ ...options, machines: Option.getOrUndefined(options.machines) }, streams));
+      exit(yield* parked(options, streams));
     }),
   ).pipe(Command.withDescription("Lists actors that no machine may go on with, and what to do about it. Exit code: 0 none, 1 some, 2 it can't be looked at."));
   const check = Command.make("check", { paths: Args.text({ name: "PATH" }).pipe(Args.withDescription("Modules that export machines, or folders of such."), Args.atLeast(1)), json }, (options) =>
@@ -267,15 +264,15 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   const inspectFile = Command.make(
     "inspect",
     {
-      file: Args.text({ name: "FILE" }).pipe(Args.withDescription("A history file that export wrote. Absent: the journal is shown."), Args.optional),
+      file: historyFile,
       machines,
       port: Options.integer("port").pipe(Options.withDescription("The port of this machine to serve on. Default: a free one."), Options.withDefault(0)),
       database,
     },
-    ({ file, machines, ...options }) =>
+    ({ file, ...options }) =>
       Effect.gen(function* () {
         const { inspectCommand } = yield* Effect.promise(() => import("./inspect.ts"));
-        yield* inspectCommand({ ...options, file: Option.getOrUndefined(file), machines: Option.getOrUndefined(machines) }, streams, signals);
+        yield* inspectCommand({ ...options, file: Option.getOrUndefined(file) }, streams, signals);
       }),
   ).pipe(Command.withDescription("Shows a journal or a history file in the browser: machines, actors, histories. Served to this machine alone, until it is interrupted."));
   const fleet = (name: "workers" | "queues" | "schedules", meaning: string) =>

@@ -2,39 +2,38 @@ import * as Effect from "effect/Effect";
 import { readFile } from "node:fs/promises";
 import type { JournalError } from "../journal/index.ts";
 import { type ChangeGroup, eachHistory, Gate, type GateReport, type HistoryFileInvalid, readHistories } from "../replay/index.ts";
-import { machinesOfFiles } from "./machine-files.ts";
+import { entriesOfFiles } from "./machine-files.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openReader } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 
 export interface CompareCommand {
+  /** A history file. Absent: the journal. */
+  readonly file: string | undefined;
   /** The changed machines. */
-  readonly machine: string;
+  readonly machines: ReadonlyArray<string>;
   /** Those that wrote the histories. */
-  readonly machines: string | undefined;
-  /** A history file in place of the journal. */
-  readonly histories: string | undefined;
+  readonly against: ReadonlyArray<string>;
   readonly database: string;
   readonly json: boolean;
 }
 
 /** `taskwright compare`: what a changed machine would have made of the stored histories. Succeeds with the exit code: 1 where it is something else. */
-export const compareCommand = ({ machine, machines, histories, database, json }: CompareCommand, streams: Streams): Effect.Effect<number, JournalError | HistoryFileInvalid | Refused> =>
+export const compareCommand = ({ file, machines, against, database, json }: CompareCommand, streams: Streams): Effect.Effect<number, JournalError | HistoryFileInvalid | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const entriesOf = (file: string) => Effect.map(machinesOfFiles([file]), (found) => found.map(({ entry }) => entry));
-      const changed = yield* entriesOf(machine);
-      const writers = machines === undefined ? [] : yield* entriesOf(machines);
+      const changed = yield* entriesOfFiles(machines);
+      const writers = yield* entriesOfFiles(against);
       let gate: Gate;
-      if (histories === undefined) {
+      if (file === undefined) {
         const journal = yield* openReader(database);
         gate = new Gate(changed, { writers, charts: yield* journal.machines });
         for (const id of gate.machines) yield* eachHistory(journal, { machine: id }, (history) => gate.add(history));
       } else {
-        const text = yield* Effect.tryPromise({ try: () => readFile(histories, "utf8"), catch: (error) => refused(`${histories} can't be read: ${(error as Error).message}`) });
-        const file = yield* Effect.try({ try: () => readHistories(text), catch: (error) => error as HistoryFileInvalid });
-        gate = new Gate(changed, { writers, charts: file.charts });
-        for (const history of file.histories) gate.add(history);
+        const text = yield* Effect.tryPromise({ try: () => readFile(file, "utf8"), catch: (error) => refused(`${file} can't be read: ${(error as Error).message}`) });
+        const read = yield* Effect.try({ try: () => readHistories(text), catch: (error) => error as HistoryFileInvalid });
+        gate = new Gate(changed, { writers, charts: read.charts });
+        for (const history of read.histories) gate.add(history);
       }
       const report = gate.report();
       streams.out(json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, gate.machines));

@@ -48,16 +48,16 @@ export const vacuumCommand = ({ database, json }: Target, streams: Streams): Eff
 export interface DoctorOptions extends Target {
   /** Also step every history again. */
   readonly histories: boolean;
-  readonly machines: string | undefined;
+  readonly machines: ReadonlyArray<string>;
 }
 
 /** `taskwright doctor`. Succeeds with the exit code: 0 where nothing was found, 1 otherwise. */
 export const doctor = ({ database, json, histories, machines }: DoctorOptions, streams: Streams): Effect.Effect<number, JournalError | Refused> =>
   Effect.gen(function* () {
-    if (machines !== undefined && !histories) return yield* refused("--machines is for --histories: give both");
+    if (machines.length > 0 && !histories) return yield* refused("--machines is for --histories: give both");
     const { problems, actors, entries } = yield* examine(database);
-    if (json) streams.out(`${JSON.stringify({ problems, actors, entries })}\n`);
-    else {
+    if (json && !histories) streams.out(`${JSON.stringify({ problems, actors, entries })}\n`);
+    if (!json) {
       for (const problem of problems) streams.out(`${problem}\n`);
       const what = `${counted(actors, "actor", "actors")}, ${counted(entries, "history entry", "history entries")}`;
       streams.out(
@@ -66,6 +66,8 @@ export const doctor = ({ database, json, histories, machines }: DoctorOptions, s
     }
     if (!histories) return problems.length === 0 ? 0 : 1;
     const { replayCommand } = yield* Effect.promise(() => import("./replay.ts"));
-    const differing = yield* replayCommand({ id: undefined, all: true, to: undefined, verify: true, machines, database, json }, streams);
+    // One object, whatever was looked at.
+    const replayed = json ? { ...streams, out: (text: string) => streams.out(`${JSON.stringify({ problems, actors, entries, replay: JSON.parse(text) as unknown })}\n`) } : streams;
+    const differing = yield* replayCommand({ id: undefined, all: true, to: undefined, verify: true, machines, database, json }, replayed);
     return problems.length === 0 ? differing : 1;
   });

@@ -7,7 +7,7 @@ import { isAlive } from "../engine/index.ts";
 import { type JournalError, type JournalFenced, SqliteJournal } from "../journal/index.ts";
 import { eachHistory, Forms, type History, type HistoryFileInvalid, historyOfRow, importHistories, type ImportRefused, readHistories, versionsIn, writeHistories } from "../replay/index.ts";
 import { findActor } from "./address.ts";
-import { machinesOfFiles } from "./machine-files.ts";
+import { entriesOfFiles } from "./machine-files.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openReader } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
@@ -19,7 +19,7 @@ export interface ExportCommand {
   /** All actors of this machine. */
   readonly machine: string | undefined;
   readonly redact: ReadonlyArray<string>;
-  readonly machines: string | undefined;
+  readonly machines: ReadonlyArray<string>;
   readonly out: string | undefined;
   readonly database: string;
 }
@@ -31,7 +31,7 @@ export const exportCommand = ({ ids, all, machine, redact, machines, out, databa
       if ([ids.length > 0, all, machine !== undefined].filter(Boolean).length !== 1)
         return yield* refused('give the IDs of actors, --machine, or --all: "taskwright export order/42 > order-42.jsonl"');
       const journal = yield* openReader(database);
-      const forms = new Forms(machines === undefined ? [] : (yield* machinesOfFiles([machines])).map(({ entry }) => entry));
+      const forms = new Forms(yield* entriesOfFiles(machines));
       const versionOf = yield* versionsIn(journal);
       const histories: Array<History> = [];
       for (const id of ids) histories.push(yield* historyOfRow(journal, yield* findActor(journal, id, database), versionOf));

@@ -6,7 +6,7 @@ import { fileSource, inspect, journalSource, listenOnLoopback } from "../inspect
 import type { JournalError } from "../journal/index.ts";
 import { type HistoryFile, readHistories } from "../replay/index.ts";
 import { makeInterrupts, type SignalSource } from "./interrupts.ts";
-import { machinesOfFiles } from "./machine-files.ts";
+import { entriesOfFiles } from "./machine-files.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openReader } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
@@ -15,7 +15,7 @@ export interface InspectOptions {
   /** A history file. Absent: the journal. */
   readonly file: string | undefined;
   readonly database: string;
-  readonly machines: string | undefined;
+  readonly machines: ReadonlyArray<string>;
   /** 0: a free one. */
   readonly port: number;
 }
@@ -24,7 +24,7 @@ export interface InspectOptions {
 export const inspectCommand = ({ file, database, machines, port }: InspectOptions, streams: Streams, signals: SignalSource): Effect.Effect<void, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const given = machines === undefined ? [] : (yield* machinesOfFiles([machines])).map(({ entry }) => entry);
+      const given = yield* entriesOfFiles(machines);
       const name = basename(file ?? database);
       const source = file === undefined ? journalSource(yield* openReader(database), name, systemTime()) : fileSource(yield* readFileOf(file), name);
       const inspector = inspect(source, given);

@@ -48,6 +48,10 @@ export const machinesOfFiles = (paths: ReadonlyArray<string>, tell: (leftOut: st
     return [...found.values()];
   });
 
+/** What an engine would be given of the modules; nothing where none is named. */
+export const entriesOfFiles = (paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<AnyStateMachine | DurableMachine>, Refused> =>
+  paths.length === 0 ? Effect.succeed([]) : Effect.map(machinesOfFiles(paths), (found) => found.map(({ entry }) => entry));
+
 /** One machine: of a file, or by the name of one that comes with the package. `file#name` chooses among several of a file. */
 export const machineNamed = (wanted: string): Effect.Effect<FoundMachine, Refused> =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { isAlive } from "../engine/index.ts";
 import { type JournalError, type JournalFenced, type JournalOwned, type Opened, type Journal, SqliteJournal } from "../journal/index.ts";
 import { applyMove, type MovedBack, type MoveGroup, type MovePlan, type MoveRefused, planMove, putBack, rehearseMove } from "../replay/index.ts";
-import { machinesOfFiles } from "./machine-files.ts";
+import { entriesOfFiles } from "./machine-files.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openReader } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
@@ -14,7 +14,7 @@ import type { Streams } from "./streams.ts";
 export interface MoveCommand {
   /** The id of the machine. */
   readonly machine: string;
-  readonly machines: string;
+  readonly machines: ReadonlyArray<string>;
   readonly rehearse: boolean;
   readonly apply: boolean;
   /** Where the way back is kept; with `back`, what is put back. */
@@ -46,7 +46,7 @@ export const moveCommand = (options: MoveCommand, streams: Streams): Effect.Effe
         );
         return left.length === 0 ? 0 : 1;
       }
-      const machines = (yield* machinesOfFiles([options.machines])).map(({ entry }) => entry);
+      const machines = yield* entriesOfFiles(options.machines);
       if (apply) {
         yield* Effect.tryPromise({
           try: () => writeFile(keep, "", { flag: "wx" }),
@@ -63,7 +63,7 @@ export const moveCommand = (options: MoveCommand, streams: Streams): Effect.Effe
         streams.out(
           json
             ? `${JSON.stringify(applied)}\n`
-            : `${moved} moved, ${left} left to the engine (children are started or stopped), ${unmoved} not moved\nthe way back: taskwright move ${machine} --machines ${options.machines} --back --keep ${keep}\n`,
+            : `${moved} moved, ${left} left to the engine (children are started or stopped), ${unmoved} not moved\nthe way back: taskwright move ${machine} --machines ${options.machines.join(",")} --back --keep ${keep}\n`,
         );
         return unmoved === 0 ? 0 : 1;
       }

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { taskStates } from "../domain/task.ts";
 import type { Surroundings } from "./command.ts";
+import { place } from "./place.ts";
 import { type Refused, refused } from "./refused.ts";
 import type { OrderName, OrderOptions } from "./task-orders.ts";
 
@@ -13,8 +14,7 @@ const ids = Args.text({ name: "ID" }).pipe(Args.withDescription("The ids of task
 const given = {
   by: text("by", "Who gives the order; the history keeps it. Default: the user of this process."),
   why: text("why", "The reason; the history keeps it."),
-  server: text("server", "The address of the server that has the journal: it carries the order out at once. TASKWRIGHT_TOKEN is its token."),
-  database: Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file. Default: work.db"), Options.optional),
+  database: place,
   json: Options.boolean("json").pipe(Options.withDescription("Print the report as JSON.")),
 };
 const choice = {
@@ -26,16 +26,16 @@ const choice = {
   tag: text("tag", "Those with this tag."),
 };
 
-type Given = { readonly [Name in "by" | "why" | "server" | "database"]: Option.Option<string> } & { readonly json: boolean };
+type Given = { readonly [Name in "by" | "why"]: Option.Option<string> } & { readonly database: string; readonly json: boolean };
 type Choice = { readonly ids: ReadonlyArray<string>; readonly all: boolean } & { readonly [Name in "state" | "kind" | "queue" | "key" | "tag"]: Option.Option<string> };
 
 /** What an operator orders tasks, one by one or all that a filter finds. */
 export const orderCommands = ({ streams, exit }: Surroundings) => {
-  const give = (order: OrderName, which: Pick<OrderOptions, "ids" | "all" | "filter">, { by, why, server, database, json }: Given, more: OrderOptions["more"] = {}) =>
+  const give = (order: OrderName, which: Pick<OrderOptions, "ids" | "all" | "filter">, { by, why, ...rest }: Given, more: OrderOptions["more"] = {}) =>
     Effect.gen(function* () {
       const { giveOrder } = yield* Effect.promise(() => import("./task-orders.ts"));
-      const named = { by: Option.getOrUndefined(by), why: Option.getOrUndefined(why), server: Option.getOrUndefined(server), database: Option.getOrUndefined(database) };
-      exit(yield* giveOrder({ order, ...which, ...named, more, json }, streams));
+      const named = { by: Option.getOrUndefined(by), why: Option.getOrUndefined(why) };
+      exit(yield* giveOrder({ order, ...which, ...named, more, ...rest }, streams));
     });
   const chosen = ({ ids, all, state, kind, queue, key, tag }: Choice) => ({
     ids,

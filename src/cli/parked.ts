@@ -5,7 +5,7 @@ import { isMachine } from "../actor/index.ts";
 import { defaultLimits } from "../domain/limits.ts";
 import { type DurableMachine, findParked, InvalidOptions, makeRegistry, type ParkedActor, parkedRemedies } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
-import { machinesOfFiles } from "./machine-files.ts";
+import { entriesOfFiles } from "./machine-files.ts";
 import { isServer } from "./place-of-server.ts";
 import { type Refused, refused } from "./refused.ts";
 import { openPlace } from "./stored-tasks.ts";
@@ -13,7 +13,7 @@ import type { Streams } from "./streams.ts";
 import { table } from "./table.ts";
 
 export interface ParkedOptions {
-  readonly machines: string | undefined;
+  readonly machines: ReadonlyArray<string>;
   readonly database: string;
   readonly json: boolean;
 }
@@ -30,11 +30,11 @@ export const parked = ({ machines, database, json }: ParkedOptions, streams: Str
   });
 
 /** By the machines of a file: whether an engine with them would go on with what is stored. Those of the package are its engine's to judge. */
-const parkedIn = (database: string, machines: string | undefined): Effect.Effect<ReadonlyArray<ParkedActor>, JournalError | Refused> =>
+const parkedIn = (database: string, machines: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<ParkedActor>, JournalError | Refused> =>
   Effect.scoped(
     Effect.gen(function* () {
-      if (machines === undefined) return yield* refused("give the machines that are to go on with the actors, as the engine has them: --machines ./machines.ts; or ask the engine itself: --server");
-      const registry = yield* registryOf((yield* machinesOfFiles([machines])).map(({ entry }) => entry));
+      if (machines.length === 0) return yield* refused("give the machines that are to go on with the actors, as the engine has them: --machines ./machines.ts; or ask the engine itself: --server");
+      const registry = yield* registryOf(yield* entriesOfFiles(machines));
       const journal = yield* openPlace(database);
       for (const row of yield* journal.machines) registry.stored.set(row.hash, row);
       const own = new Set(

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect";
 import type { JournalError } from "../journal/index.ts";
 import { type Difference, Forms, type History, historyOfRow, type Replay, replay, replayEach, replaySteps, versionsIn } from "../replay/index.ts";
 import { findActor } from "./address.ts";
-import { machinesOfFiles } from "./machine-files.ts";
+import { entriesOfFiles } from "./machine-files.ts";
 import { type Refused, refused } from "./refused.ts";
 import { timeText } from "./standing.ts";
 import { openReader } from "./stored-tasks.ts";
@@ -16,7 +16,7 @@ export interface ReplayCommand {
   readonly to: number | undefined;
   /** Only says whether it is right. */
   readonly verify: boolean;
-  readonly machines: string | undefined;
+  readonly machines: ReadonlyArray<string>;
   readonly database: string;
   readonly json: boolean;
 }
@@ -32,7 +32,7 @@ export const replayCommand = (options: ReplayCommand, streams: Streams): Effect.
       if (all === (id !== undefined)) return yield* refused('give the ID of one actor, or --all: "taskwright replay order/42" or "taskwright replay --all"');
       if (all && to !== undefined) return yield* refused("--to is for one actor: give its ID");
       const journal = yield* openReader(database);
-      const forms = new Forms(machines === undefined ? [] : (yield* machinesOfFiles([machines])).map(({ entry }) => entry));
+      const forms = new Forms(yield* entriesOfFiles(machines));
       if (all) {
         const replays: Array<Replay> = [];
         yield* replayEach(journal, forms, {}, (found) => replays.push(found));

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect";
-import { pathToFileURL } from "node:url";
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { shutdown, type ShutdownContext } from "../../machines/shutdown.ts";
 import { dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
@@ -10,6 +10,7 @@ import { makeSchedules } from "../orchestration/index.ts";
 import { type Inspector, makeInspector } from "../inspector/index.ts";
 import { type Caller, listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type Server, type UnsafeServer } from "../server/index.ts";
 import type { SignalSource } from "./interrupts.ts";
+import { entriesOfFiles, moduleOf } from "./machine-files.ts";
 import { refused } from "./refused.ts";
 import type { Streams } from "./streams.ts";
 
@@ -37,12 +38,19 @@ const load = (files: ReadonlyArray<string>): Effect.Effect<Loaded, unknown> =>
     let kinds: Kinds = {};
     let outboxes: Given["outboxes"];
     for (const file of files) {
+      if (existsSync(file) && statSync(file).isDirectory()) {
+        machines.push(...(yield* entriesOfFiles([file])));
+        continue;
+      }
       const given = yield* Effect.tryPromise({
-        try: () => import(pathToFileURL(path.resolve(file)).href) as Promise<Given>,
+        try: () => moduleOf(file) as Promise<Given>,
         catch: (error) => refused(`${file}: ${error instanceof Error ? error.message : String(error)}`),
       });
-      if (given.machines === undefined && given.plugins === undefined && given.kinds === undefined && given.outboxes === undefined)
-        return yield* refused(`${file}: it exports none of "machines", "plugins", "outboxes" and "kinds"; write "export const machines = [order];"`);
+      if (given.machines === undefined && given.plugins === undefined && given.kinds === undefined && given.outboxes === undefined) {
+        const none = refused(`${file}: it exports no machine, and none of "machines", "plugins", "outboxes" and "kinds"; write "export const machines = [order];"`);
+        machines.push(...(yield* Effect.mapError(entriesOfFiles([file]), () => none)));
+        continue;
+      }
       machines.push(...(given.machines ?? []));
       plugins.push(...(given.plugins ?? []));
       if (given.outboxes !== undefined) {

@@ -3,13 +3,11 @@ import * as HttpApiClient from "@effect/platform/HttpApiClient";
 import * as HttpClient from "@effect/platform/HttpClient";
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest";
 import * as Effect from "effect/Effect";
-import { isServer } from "./place-of-server.ts";
 import { type Refused, refused } from "./refused.ts";
 
 /** The client that is derived from the API. `TASKWRIGHT_TOKEN` is its token. */
 export const clientOf = (server: string) =>
   Effect.gen(function* () {
-    if (!isServer(server) || !URL.canParse(server)) return yield* refused(`--server is no address: "${server}"; write it like http://127.0.0.1:8080`);
     const { api } = yield* Effect.promise(() => import("../server/index.ts"));
     const token = process.env.TASKWRIGHT_TOKEN;
     return yield* HttpApiClient.make(api, { baseUrl: server, transformClient: HttpClient.mapRequest(token === undefined ? (request) => request : HttpClientRequest.bearerToken(token)) });

@@ -1,7 +1,3 @@
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient";
-import * as HttpApiClient from "@effect/platform/HttpApiClient";
-import * as HttpClient from "@effect/platform/HttpClient";
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { type ActorState, decode, define, type Definition, step } from "../actor/index.ts";
@@ -10,7 +6,9 @@ import { viewOfStored } from "../engine/index.ts";
 import { type ActorRow, emptyTurn, type Journal, type JournalError, type JournalFenced } from "../journal/index.ts";
 import { findActor } from "./address.ts";
 import { claim } from "./claim.ts";
+import { isServer } from "./place-of-server.ts";
 import { type Refused, refused } from "./refused.ts";
+import { asking, clientOf } from "./server-client.ts";
 import { allOf } from "./stored-tasks.ts";
 import type { Streams } from "./streams.ts";
 import { userName } from "./user.ts";
@@ -40,9 +38,8 @@ export interface OrderOptions {
   readonly why: string | undefined;
   /** What the order carries. */
   readonly more: { readonly answer?: unknown; readonly question?: string; readonly priority?: number; readonly retry?: boolean };
-  /** The server that has the journal, in place of the journal itself. */
-  readonly server: string | undefined;
-  readonly database: string | undefined;
+  /** The journal, or the address of the server that has it. */
+  readonly database: string;
   readonly json: boolean;
 }
 
@@ -52,16 +49,16 @@ export interface OrderOptions {
  */
 export const giveOrder = (options: OrderOptions, streams: Streams): Effect.Effect<number, JournalError | JournalFenced | Refused> =>
   Effect.gen(function* () {
-    const { order, ids, all, filter, by, server, database, json } = options;
+    const { order, ids, all, filter, by, database, json } = options;
+    const server = isServer(database) ? database : undefined;
     const named = Object.keys(filter)[0];
     if (ids.length > 0 && (all || named !== undefined)) return yield* refused(`give ids or ${named === undefined ? "--all" : `--${named}`}, not both`);
     if (ids.length === 0 && !all && named === undefined)
       return yield* refused(`give the ids of tasks, or say which: "taskwright ${order} a b", "taskwright ${order} --kind command" or "taskwright ${order} --all"`);
-    if (server !== undefined && database !== undefined) return yield* refused("--server has a journal of its own: give it or --database, not both");
     if (server !== undefined && by !== undefined) return yield* refused("--by is for a journal: a server knows the name of its caller by the token");
-    const report = server === undefined ? yield* intoMailbox(options, database ?? "work.db") : yield* toServer(options, server);
+    const report = server === undefined ? yield* intoMailbox(options, database) : yield* toServer(options, server);
     if (json) streams.out(`${JSON.stringify(report)}\n`);
-    else streams.out(reportText(order, report, server === undefined ? ` as soon as an engine runs on ${database ?? "work.db"}` : ""));
+    else streams.out(reportText(order, report, server === undefined ? ` as soon as an engine runs on ${database}` : ""));
     return report.refused.length > 0 ? 1 : 0;
   });
 
@@ -74,19 +71,10 @@ const reportText = (order: OrderName, { done, refused }: OrderReport, when: stri
 
 const toServer = ({ order, ids, filter, why, more }: OrderOptions, server: string): Effect.Effect<OrderReport, Refused> =>
   Effect.gen(function* () {
-    if (!URL.canParse(server)) return yield* refused(`--server is no address: "${server}"; write it like http://127.0.0.1:8080`);
-    const { api } = yield* Effect.promise(() => import("../server/index.ts"));
-    const token = process.env.TASKWRIGHT_TOKEN;
-    const client = yield* HttpApiClient.make(api, { baseUrl: server, transformClient: HttpClient.mapRequest(token === undefined ? (request) => request : HttpClientRequest.bearerToken(token)) });
+    const client = yield* clientOf(server);
     const payload = { order, which: ids.length > 0 ? [...new Set(ids)] : filter, ...(why === undefined ? {} : { why }), ...more };
-    return yield* Effect.mapError(client.tasks.orderTasks({ payload: payload as never }), (error: unknown) => refused(`${server}: ${problemText(error)}`));
-  }).pipe(Effect.provide(FetchHttpClient.layer));
-
-const problemText = (error: unknown): string => {
-  const { code, detail, message, cause } = error as { readonly code?: string; readonly detail?: string; readonly message?: string; readonly cause?: unknown };
-  const below = cause instanceof Error && cause.cause instanceof Error ? ` (${cause.cause.message})` : "";
-  return detail !== undefined && code !== undefined ? `${detail} (${code})` : `${message ?? String(error)}${below}`;
-};
+    return yield* asking(server, client.tasks.orderTasks({ payload: payload as never }));
+  });
 
 // --- a journal -----------------------------------------------------------------------------------------------------
 

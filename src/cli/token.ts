@@ -32,10 +32,10 @@ const write = (file: string, tokens: ReadonlyArray<StoredToken>): Effect.Effect<
   });
 
 /** `taskwright token add NAME`: the token is printed once; the file has its hash alone. */
-export const addToken = (name: string, roles: ReadonlyArray<Role>, days: number | undefined, { tokens, json }: Target, streams: Streams, now: number): Effect.Effect<void, Refused> =>
+export const addToken = (name: string, roles: ReadonlyArray<Role>, expiresInMs: number | undefined, { tokens, json }: Target, streams: Streams, now: number): Effect.Effect<void, Refused> =>
   Effect.gen(function* () {
     const known = yield* read(tokens);
-    const made = newToken(name, roles as readonly [Role], days === undefined ? undefined : now + days * 24 * 60 * 60 * 1000);
+    const made = newToken(name, roles as readonly [Role], expiresInMs === undefined ? undefined : now + expiresInMs);
     yield* Effect.mapError(Schema.decodeUnknown(TokenFile)({ tokens: [made.stored] }), (error) => refused(`"${name}" is no name for a token: ${error.message}`));
     yield* write(tokens, [...known, made.stored]);
     streams.out(json ? `${JSON.stringify({ id: made.stored.id, name, roles, token: made.token })}\n` : `${made.token}\n`);

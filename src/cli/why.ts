@@ -15,7 +15,7 @@ import { fields, table } from "./table.ts";
 export interface WhyOptions {
   /** A task's id, or an address. */
   readonly id: string;
-  readonly machines: string | undefined;
+  readonly machines: ReadonlyArray<string>;
   readonly database: string;
   readonly json: boolean;
 }

@@ -4,6 +4,7 @@ import * as ConfigProvider from "effect/ConfigProvider";
 import * as Effect from "effect/Effect";
 import * as Either from "effect/Either";
 import { readFileSync } from "node:fs";
+import { checkNames } from "../domain/names.ts";
 import { UnsafeServer } from "./errors.ts";
 
 /** How `taskwright serve` serves: from its options, else the environment (`TASKWRIGHT_PORT`), else a file, else the defaults. */
@@ -52,6 +53,9 @@ const config: Config.Config<ServeConfig> = Config.all({
 /** "allowedHosts" is TASKWRIGHT_ALLOWED_HOSTS. */
 const variableOf = (name: string): string => `TASKWRIGHT_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
+/** "allowedHosts" is --allowed-hosts. */
+const optionOf = (name: string): string => `--${name.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
 /** Reads the configuration. Fails with everything that is wrong at once, and where it stands. */
 export const readServeConfig = (
   given: { readonly [Name in keyof ServeConfig]?: string },
@@ -65,7 +69,7 @@ export const readServeConfig = (
   for (const name of names) {
     const variable = variableOf(name);
     const choices: ReadonlyArray<readonly [where: string, value: string | undefined]> = [
-      [`--${name}`, given[name]],
+      [optionOf(name), given[name]],
       [variable, environment[variable]],
       [`${file}: ${name}`, fromFile[name]],
     ];
@@ -84,8 +88,7 @@ const readFile = (file: string, problems: Array<string>): Readonly<Record<string
   try {
     const parsed = JSON.parse(readFileSync(file, "utf8")) as unknown;
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) throw new Error("it must hold one object");
-    const known = new Set<string>(names);
-    for (const name of Object.keys(parsed)) if (!known.has(name)) problems.push(`${file}: there is no "${name}" (there are ${names.join(", ")})`);
+    problems.push(...checkNames(parsed, Object.fromEntries(names.map((name) => [name, true]))).map((problem) => `${file}: ${problem}`));
     return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : String(value)]));
   } catch (error) {
     problems.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);

@@ -147,6 +147,8 @@ describe("cli > a real journal", () => {
     const whole = await taskwright("doctor", "--histories", "--database", database);
     expect(whole).toMatchObject({ code: 0, out: expect.stringContaining("nothing contradicts itself") });
     expect(whole.out).toMatch(/\d+ actors, \d+ entries verified, 0 actors differ/);
+    const { out } = await taskwright("doctor", "--histories", "--json", "--database", database);
+    expect(JSON.parse(out)).toMatchObject({ problems: [], actors: expect.any(Number), replay: { differing: [] } });
     const copy = join(folder, "copy.db");
     await taskwright("backup", copy, "--database", database);
     await spoil(copy, "UPDATE history SET event = replace(event, '\"exitCode\":7', '\"exitCode\":8')");

@@ -147,6 +147,9 @@ describe("cli > a server in place of a file", () => {
     process.env.TASKWRIGHT_TOKEN = made.token;
     expect(refused).toMatchObject({ code: 2, error: expect.stringContaining("unauthenticated") });
     expect(await taskwright("ps", "--server", "http://127.0.0.1:9")).toMatchObject({ code: 2, out: "" });
+    for (const command of [["ps"], ["cancel", "a"], ["submit", "tasks.jsonl"]])
+      expect(await taskwright(...command, "--server", "localhost:8080")).toMatchObject({ code: 2, error: expect.stringContaining("--server must be an address like http://127.0.0.1:8080") });
+    expect(await taskwright("cancel", "a", "--server", url, "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining("not both") });
     expect(await taskwright("ps", "--server", url, "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining("not both") });
     expect(await taskwright("submit", "tasks.jsonl")).toMatchObject({ code: 2, error: expect.stringContaining("--server http://") });
     expect(await taskwright("replay", "task/waiting", "--database", url)).toMatchObject({ code: 2, error: expect.stringContaining("there is no such file") });

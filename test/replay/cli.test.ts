@@ -49,6 +49,12 @@ describe("cli > replay", () => {
     expect(out).toMatch(/\n3 .*PAY +handled +charging +child\.start charge\n4 .*taskwright\.done +handled +shipping +act mail, timer\.set after\.deliveryTime\.order\.shipping\n/);
     expect(out).toContain("order/1: 4 entries, each leads to the stored fingerprint\n\nstate after entry 4  {");
     expect((await taskwright("replay", "order/1", "-m", machines, "-d", database, "--verify")).out).toBe("order/1: 4 entries, each leads to the stored fingerprint\n");
+    writeFileSync(join(folder, "lamp.mjs"), "export const machines = [];\n");
+    expect((await taskwright("replay", "order/1", "-m", `${machines},${join(folder, "lamp.mjs")}`, "-d", database, "--verify")).code).toBe(0);
+    expect(await taskwright("replay", "order/1", "-m", `${machines},`, "-d", database)).toMatchObject({
+      code: 2,
+      error: expect.stringContaining("--machines must be a path, or several with commas between them"),
+    });
     const early = await taskwright("replay", "order/1", "-m", machines, "-d", database, "--to", "2", "--json");
     expect(JSON.parse(early.out)).toMatchObject({ seq: 2, verified: 2, state: { value: "open", context: { paid: 4 } } });
   });
@@ -82,14 +88,14 @@ describe("cli > replay", () => {
 
 describe("cli > compare", () => {
   it("says what a changed machine would do, and ends with 1 for that", async () => {
-    expect(await taskwright("compare", "--machine", machines, "-d", database)).toMatchObject({ code: 0, out: "1 of 1 actor does the same, 0 do not\n" });
-    const { code, out } = await taskwright("compare", "--machine", changedMachine(), "-m", machines, "-d", database);
+    expect(await taskwright("compare", "-m", machines, "-d", database)).toMatchObject({ code: 0, out: "1 of 1 actor does the same, 0 do not\n" });
+    const { code, out } = await taskwright("compare", "--machines", changedMachine(), "--against", machines, "-d", database);
     expect(code).toBe(1);
     expect(out).toMatch(/^other state: 1 actor of order\n {2}PAY in open leads to open instead of charging\n {2}shortest: order\/1, entry 3: taskwright\.start, PAY, PAY\n/);
     expect(out).toContain('it ended in "shipping", and ends in "open" now\n  counterfactual in 1:');
     const file = join(folder, "order.jsonl");
     await taskwright("export", "order/1", "-o", file, "-d", database);
-    const read = await taskwright("compare", "--machine", changedMachine(), "--histories", file, "--json");
+    const read = await taskwright("compare", file, "--machines", changedMachine(), "--json");
     expect(JSON.parse(read.out)).toMatchObject({ actors: 1, same: 0, groups: [{ kind: "other state", cause: expect.stringContaining('the guard "isPaid"') }] });
   });
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -80,10 +80,27 @@ describe("server > taskwright serve", () => {
     };
     const added = async (name: string) => JSON.parse(await command("add", name, "--role", "operate", "--json")) as { readonly id: string; readonly token: string };
     const first = await added("anna");
-    const server = cli(["serve", "--database", join(dir, "work.db"), "--port", "0", "--tokens", tokens, "--machines", join(dir, "machines.mjs"), "--json"]);
+    // A module, or a folder of them, from which any command takes machines, is good for serving, too.
+    const lone = (id: string) => `import { createMachine } from "xstate";\nexport const ${id} = createMachine({ id: "${id}", version: "1", initial: "off", states: { off: {} } });\n`;
+    mkdirSync(join(dir, "more"));
+    writeFileSync(join(dir, "lamp.mjs"), lone("lamp"));
+    writeFileSync(join(dir, "more", "bell.mjs"), lone("bell"));
+    const server = cli([
+      "serve",
+      "--database",
+      join(dir, "work.db"),
+      "--port",
+      "0",
+      "--tokens",
+      tokens,
+      "--machines",
+      `${join(dir, "machines.mjs")},${join(dir, "lamp.mjs")},${join(dir, "more")}`,
+      "--json",
+    ]);
     const { url } = (await server.line("listening")) as { readonly url: string };
     const ask = makeAsk(url, bearer(first.token));
     expect((await ask("POST", "/v1/actors", { body: { machine: "counter", id: "1" } })).status).toBe(201);
+    for (const machine of ["lamp", "bell"]) expect((await ask("POST", "/v1/actors", { body: { machine, id: "1" } })).status).toBe(201);
     expect((await makeAsk(url)("GET", "/v1/status")).status).toBe(401);
     const second = await added("anna");
     await command("remove", first.id);
@@ -112,10 +129,14 @@ describe("server > taskwright serve", () => {
     };
     const { code, text } = await serve("--config", config, "--slots", "-1");
     expect(code).toBe(2);
-    expect(text).toContain('there is no "slotz"');
+    expect(text).toContain(`${config}: there is no slotz (did you mean "slots"?)`);
     expect(text).toContain(`${config}: port: `);
     expect(text).toContain(`${config}: budgetMs: must be a whole number from 100 to 3,600,000`);
     expect(text).toContain("--slots: must be a whole number from 0 to 1,000");
+    expect((await serve("--budget", "5ms")).text).toContain("--budget: must be a whole number from 100 to 3,600,000");
+    expect(await serve("--budget", "soon")).toMatchObject({ code: 2, text: expect.stringContaining("--budget must be seconds, or a text like 500ms") });
+    writeFileSync(join(dir, "nothing.mjs"), "export const lamp = 1;\n");
+    expect(await serve("--machines", join(dir, "nothing.mjs"))).toMatchObject({ code: 2, text: expect.stringContaining("it exports no machine, and none of") });
     const outside = await serve("--database", join(dir, "work.db"), "--host", "0.0.0.0", "--port", "0");
     expect(outside).toMatchObject({ code: 2, text: expect.stringContaining("without tokens the server listens on this machine alone") });
   });
@@ -142,7 +163,7 @@ describe("server > taskwright serve", () => {
         },
       });
     for (let run = 0; run < runs; run++) {
-      const server = cli(["serve", "--database", database, "--port", "0", "--machines", module, "--slots", "1", "--budget", String(budget), "--json"]);
+      const server = cli(["serve", "--database", database, "--port", "0", "--machines", module, "--slots", "1", "--budget", `${budget}ms`, "--json"]);
       const { url } = (await server.line("listening")) as { readonly url: string };
       const post = (path: string, body: object) => fetch(`${url}${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
       await post("/v1/actors", { machine: "counter", id: "1" });
