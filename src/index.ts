@@ -33,6 +33,7 @@ export {
   type TaskFunction,
   type TaskPage,
   type TaskPaging,
+  type WhenEndedOptions,
   type TaskSpec,
   type TaskState,
   type TaskView,

@@ -87,6 +87,11 @@ export interface WorkerView {
   readonly until: number | undefined;
 }
 
+export interface WhenEndedOptions {
+  /** Whether tasks may be yet to come, as those of a schedule that was triggered. Default false. */
+  readonly mayCome?: boolean;
+}
+
 /** An order, as the dispatcher's calls name it. */
 export type OrderName = "cancel" | "pause" | "resume" | "retryNow" | "reprioritise" | "expire" | "answer" | "verify" | "reject";
 
@@ -107,8 +112,8 @@ export interface Dispatcher {
   readonly list: (filter?: TaskFilter & TaskPaging) => Promise<TaskPage>;
   /** Hears each task whenever it moved. Returns how to stop. */
   readonly observe: (listener: (task: TaskView) => void) => () => void;
-  /** Resolves with the tasks, in the order of `ids`, when all have ended; also of tasks that are yet to come. After `stop` it never does. */
-  readonly whenEnded: (ids: ReadonlyArray<string>) => Promise<ReadonlyArray<TaskView>>;
+  /** Resolves with the tasks, in the order of `ids`, when all have ended. Fails with `UnknownTask` at once where there is no such task. After `stop` it never does. */
+  readonly whenEnded: (ids: ReadonlyArray<string>, options?: WhenEndedOptions) => Promise<ReadonlyArray<TaskView>>;
 
   readonly cancel: (which: TaskChoice, order: Order) => Promise<OrderReport>;
   readonly pause: (which: TaskChoice, order: Order) => Promise<OrderReport>;

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema";
 import { type AllNames, checkNames, said, schemaProblems } from "../domain/names.ts";
 import type { Order } from "../domain/task.ts";
 import { InvalidOptions } from "../engine/index.ts";
-import type { QueuePolicy, TaskChoice, TaskFilter, TaskPaging } from "./dispatcher.ts";
+import type { QueuePolicy, TaskChoice, TaskFilter, TaskPaging, WhenEndedOptions } from "./dispatcher.ts";
 import type { DispatchMachinesOptions } from "./dispatch-machines.ts";
 import type { Kind } from "./kinds.ts";
 import type { DispatchOptions } from "./open.ts";
@@ -70,6 +70,10 @@ export const demandDispatchOptions = (options: DispatchOptions): void => {
   for (const [name, policy] of Object.entries(options.queues ?? {})) problems.push(...policyProblems(name, policy));
   demand(problems);
 };
+
+const whenEndedNames: AllNames<WhenEndedOptions> = { mayCome: true };
+/** Throws `InvalidOptions`. */
+export const demandWhenEnded = (options: WhenEndedOptions): void => demand(named("the options of whenEnded", checkNames(options, whenEndedNames)));
 
 const filterNames: AllNames<TaskFilter> = { state: true, kind: true, queue: true, key: true, tag: true, attributes: true };
 const listNames: AllNames<TaskFilter & TaskPaging> = { ...filterNames, cursor: true, limit: true, descending: true };

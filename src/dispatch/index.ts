@@ -1,4 +1,4 @@
-export type { Dispatcher, OrderName, OrderReport, QueuePolicy, QueueView, TaskChoice, TaskFilter, TaskPage, TaskPaging, WorkerCard, WorkerView } from "./dispatcher.ts";
+export type { Dispatcher, OrderName, OrderReport, QueuePolicy, QueueView, TaskChoice, TaskFilter, TaskPage, TaskPaging, WhenEndedOptions, WorkerCard, WorkerView } from "./dispatcher.ts";
 export { type DispatchMachines, type DispatchMachinesOptions, dispatchMachines } from "./dispatch-machines.ts";
 export { InvalidTask, QueueDraining, UnknownTask, WorkerOwned } from "./errors.ts";
 export { commandKind, type Kind, type Kinds } from "./kinds.ts";

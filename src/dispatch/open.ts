@@ -7,8 +7,8 @@ import type { Order } from "../domain/task.ts";
 import type { ActorView, Taskwright, Transition } from "../engine/index.ts";
 import type { DispatchMachines } from "./dispatch-machines.ts";
 import type { Dispatcher, QueuePolicy, QueueView, TaskChoice, TaskPage, WorkerCard, WorkerView } from "./dispatcher.ts";
-import { WorkerOwned } from "./errors.ts";
-import { demandChoice, demandDispatchOptions, demandListFilter, demandOrder, demandPolicy } from "./given.ts";
+import { UnknownTask, WorkerOwned } from "./errors.ts";
+import { demandChoice, demandDispatchOptions, demandListFilter, demandOrder, demandPolicy, demandWhenEnded } from "./given.ts";
 import { commandKind } from "./kinds.ts";
 import { LiveTasks } from "./live-tasks.ts";
 import { all, type LocalWorkers, takeOver } from "./local-workers.ts";
@@ -257,22 +257,33 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     const actor = await submissions.find(id);
     return actor === undefined || !isTaskContext(actor.context) ? undefined : taskView(actor.address, actor, actor.timers, actor.at, actor.createdAt);
   };
-  const whenEnded = async (id: string): Promise<TaskView> => {
-    let tell = (_: TaskView) => {};
-    const heard = new Promise<TaskView>((resolve) => {
-      tell = resolve;
+  const whenEnded: Dispatcher["whenEnded"] = async (ids, given = {}) => {
+    demandWhenEnded(given);
+    // Listened to before it is looked at: no end comes in between.
+    const waits = ids.map((id) => {
+      let tell = (_: TaskView) => {};
+      const heard = new Promise<TaskView>((resolve) => {
+        tell = resolve;
+      });
+      endings.set(id, (endings.get(id) ?? new Set()).add(tell));
+      return { id, heard, tell };
     });
-    const forget = () => {
-      const known = endings.get(id);
-      known?.delete(tell);
-      if (known?.size === 0) endings.delete(id);
-    };
-    endings.set(id, (endings.get(id) ?? new Set()).add(tell));
     try {
-      const view = await viewOf(id);
-      return view !== undefined && endedStates.has(view.state) ? view : await heard;
+      const views = await Promise.all(ids.map(viewOf));
+      const unknown = ids.filter((_, index) => views[index] === undefined);
+      if (unknown.length > 0 && given.mayCome !== true) throw new UnknownTask({ ids: unknown });
+      return await Promise.all(
+        waits.map(({ heard }, index) => {
+          const view = views[index];
+          return view !== undefined && endedStates.has(view.state) ? view : heard;
+        }),
+      );
     } finally {
-      forget();
+      for (const { id, tell } of waits) {
+        const known = endings.get(id);
+        known?.delete(tell);
+        if (known?.size === 0) endings.delete(id);
+      }
     }
   };
   const list: Dispatcher["list"] = async (given = {}): Promise<TaskPage> => {
@@ -333,7 +344,7 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    whenEnded: (ids) => Promise.all(ids.map(whenEnded)),
+    whenEnded,
     cancel: (which, given) => ordered(which, "CANCEL", given),
     pause: (which, given) => ordered(which, "PAUSE", given),
     resume: (which, given) => ordered(which, "RESUME", given),

@@ -77,8 +77,8 @@ describe("dispatch > order", () => {
     const scene = await open({ slots: 1 });
     const seen: Array<string> = [];
     const stop = scene.dispatcher.observe(({ id, state }) => seen.push(`${id} ${state}`));
-    const all = scene.dispatcher.whenEnded(["b", "a"]);
-    const one = scene.dispatcher.whenEnded(["a"]);
+    const all = scene.dispatcher.whenEnded(["b", "a"], { mayCome: true });
+    const one = scene.dispatcher.whenEnded(["a"], { mayCome: true });
     await scene.submit(spec("a"), spec("b"));
     await scene.play(
       () => scene.workers.accept("a"),
@@ -95,6 +95,9 @@ describe("dispatch > order", () => {
       ["a", "done"],
     ]);
     expect(await scene.dispatcher.whenEnded([])).toEqual([]);
+    // What is not there is told at once, all of it: nobody waits for ever for a misspelled id.
+    await expect(scene.dispatcher.whenEnded(["a", "bb", "c"])).rejects.toMatchObject({ _tag: "UnknownTask", ids: ["bb", "c"] });
+    await expect(scene.dispatcher.whenEnded(["a"], { maycome: true } as never)).rejects.toMatchObject({ _tag: "InvalidOptions", message: expect.stringContaining('did you mean "mayCome"') });
     expect(seen).toEqual(["a queued", "b queued", "a assigned", "a running", "a done", "b assigned"]);
   });
 
