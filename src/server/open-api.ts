@@ -47,8 +47,8 @@ const meanings: Readonly<Record<string, string>> = {
   504: "Nobody answered in time.",
   507: "The disk is full.",
 };
-/** Lists that are answered with 304 while nothing is stored. Not in the definition: a typed client would have to give a header, and to take an empty answer, that it never asks for. */
-const keptLists = new Set(["/v1/actors", "/v1/tasks"]);
+/** Lists that are answered with 304: those of actors and tasks while nothing is stored, the others while they are the same. Not in the definition: a typed client would have to give a header, and to take an empty answer, that it never asks for. */
+const keptLists = new Set(["/v1/actors", "/v1/tasks", "/v1/queues", "/v1/workers", "/v1/outboxes", "/v1/schedules"]);
 
 /** What reads are never answered with. */
 const writesOnly = new Set(["413", "415", "504", "507"]);
@@ -86,7 +86,7 @@ export const openApi = (): Document => {
       }
       if (method === "get" && keptLists.has(path)) {
         operation.parameters.push({ name: "if-none-match", in: "header", required: false, schema: { type: "string" } });
-        operation.responses["304"] = { description: "Nothing was stored since." };
+        operation.responses["304"] = { description: "Nothing has changed since." };
       }
       const ready = operation.responses["503"];
       if (path === "/health/ready" && ready !== undefined)

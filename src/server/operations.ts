@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { graphOf, mermaidOf } from "../analysis/index.ts";
 import { outboxAddress, type Outboxes } from "../delivery/index.ts";
 import { type LetterChoice, type LetterFilter, UnknownMachine } from "../engine/index.ts";
-import { calling, json, told } from "./answering.ts";
+import { calling, json, kept, told } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { NotServed } from "./errors.ts";
 import { afterOf, pageOf } from "./page.ts";
@@ -60,7 +60,7 @@ export const outboxesLive = (served: Served) => {
     });
   return HttpApiBuilder.group(api, "outboxes", (handlers) =>
     handlers
-      .handle("listOutboxes", () =>
+      .handle("listOutboxes", ({ request }) =>
         Effect.gen(function* () {
           const outboxes = yield* part;
           const found = yield* told(engine.list({ machine: "outbox", parent: 0, limit: 1_000 }));
@@ -68,7 +68,7 @@ export const outboxesLive = (served: Served) => {
             const name = address.slice(address.indexOf("/") + 1);
             return Effect.map(told(outboxes.counts(name)), (counts) => ({ name, state: value, at, ...counts }));
           });
-          return json({ items });
+          return kept({ items }, request.headers["if-none-match"]);
         }),
       )
       .handle("listOutboxEntries", ({ path: { name }, urlParams: { status, limit = 100, cursor } }) =>

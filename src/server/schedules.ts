@@ -1,7 +1,7 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder";
 import * as Effect from "effect/Effect";
 import type { NewSchedule, Schedules } from "../orchestration/index.ts";
-import { json, told } from "./answering.ts";
+import { json, kept, told } from "./answering.ts";
 import { api, CurrentCaller } from "./api/api.ts";
 import { NotServed } from "./errors.ts";
 import { problemOf } from "./problem.ts";
@@ -17,10 +17,10 @@ export const schedulesLive = ({ schedules }: Served) => {
   const ordered = () => json({ ordered: true });
   return HttpApiBuilder.group(api, "schedules", (handlers) =>
     handlers
-      .handle("listSchedules", () =>
+      .handle("listSchedules", ({ request }) =>
         Effect.map(
           using((all) => all.list()),
-          (items) => json({ items }),
+          (items) => kept({ items }, request.headers["if-none-match"]),
         ),
       )
       .handle("createSchedule", ({ payload: { name, schedule } }) =>

@@ -121,7 +121,7 @@ export const tasksLive = (served: Served) => {
           return json(yield* calling(give));
         }),
       )
-      .handle("listQueues", () => Effect.flatMap(part, (dispatcher) => Effect.map(calling(dispatcher.queues.list), (items) => json({ items }))))
+      .handle("listQueues", ({ request }) => Effect.flatMap(part, (dispatcher) => Effect.map(calling(dispatcher.queues.list), (items) => kept({ items }, request.headers["if-none-match"]))))
       .handle("configureQueue", ({ path: { name }, payload }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;
@@ -140,7 +140,7 @@ export const tasksLive = (served: Served) => {
           return json({ ordered: true });
         }),
       )
-      .handle("listWorkers", () => Effect.flatMap(part, (dispatcher) => Effect.map(calling(dispatcher.workers.list), (items) => json({ items }))))
+      .handle("listWorkers", ({ request }) => Effect.flatMap(part, (dispatcher) => Effect.map(calling(dispatcher.workers.list), (items) => kept({ items }, request.headers["if-none-match"]))))
       .handle("orderWorker", ({ path: { id }, payload: { order } }) =>
         Effect.gen(function* () {
           const dispatcher = yield* part;

@@ -250,10 +250,13 @@ describe("server > operations", () => {
     await engine.send("counter/1", { type: "END" });
     await engine.waitFor("outbox/outside", ({ context }) => (context as { pending: number }).pending === 1);
     expect((await ask("GET", "/v1/outboxes")).body.items).toMatchObject([{ name: "outside", pending: 1 }]);
+    const tag = { "if-none-match": (await ask("GET", "/v1/outboxes")).headers.get("etag") ?? "" };
+    expect((await ask("GET", "/v1/outboxes", { headers: tag })).status).toBe(304);
     const entries = await ask("GET", "/v1/outboxes/outside/entries");
     expect(entries.body.items).toMatchObject([{ key: "n0", type: "counted", payload: 0, status: "pending" }]);
     for (const order of ["pause", "resume", "force"]) expect((await ask("POST", "/v1/outboxes/outside/orders", { body: { order } })).status).toBe(200);
     expect((await ask("POST", "/v1/outboxes/outside/drop", { body: { seqs: [entries.body.items[0].seq] } })).status).toBe(200);
+    expect((await ask("GET", "/v1/outboxes", { headers: tag })).status).toBe(200);
     expect((await ask("POST", "/v1/outboxes/outside/requeue", { body: { seqs: [1] } })).status).toBe(200);
     expect(await ask("GET", "/v1/outboxes/nowhere/entries")).toMatchObject({ status: 404, body: { code: "unknown_actor" } });
   });

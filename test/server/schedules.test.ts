@@ -35,8 +35,11 @@ describe("server > schedules", () => {
     for (const name of ["", "a/b", "\u0000", "x".repeat(201)]) expect(await create({ name, schedule })).toMatchObject({ status: 400, body: { code: "invalid_schedule" } });
     const { moments } = (await ask("GET", "/v1/schedules/hourly/moments?count=3")).body as { readonly moments: ReadonlyArray<number> };
     expect(moments.map((moment) => moment % hour)).toEqual([0, 0, 0]);
+    const tag = { "if-none-match": (await ask("GET", "/v1/schedules")).headers.get("etag") ?? "" };
+    expect((await ask("GET", "/v1/schedules", { headers: tag })).status).toBe(304);
     const order = (body: object) => ask("POST", "/v1/schedules/hourly/orders", { body });
     expect((await order({ order: "pause", why: "lunch" })).status).toBe(200);
+    expect((await ask("GET", "/v1/schedules", { headers: tag })).status).toBe(200);
     expect((await ask("GET", "/v1/schedules/hourly")).body).toMatchObject({ isPaused: true, note: expect.stringContaining("lunch") });
     const { task } = (await order({ order: "trigger" })).body as { readonly task: string };
     expect((await dispatcher.whenEnded([task], { mayCome: true }))[0]).toMatchObject({ state: "done", spec: { attributes: { schedule: "hourly" } } });

@@ -55,6 +55,14 @@ describe("server > tasks", () => {
     const listed = (await ask("GET", "/v1/tasks")).headers.get("etag") ?? "";
     const list = () => ask("GET", "/v1/tasks", { headers: { "if-none-match": listed } });
     expect((await list()).status).toBe(304);
+    const tagOf = async (path: string) => ({ headers: { "if-none-match": (await ask("GET", path)).headers.get("etag") ?? "" } });
+    const [queues, workers] = [await tagOf("/v1/queues"), await tagOf("/v1/workers")];
+    expect((await ask("GET", "/v1/queues", queues)).status).toBe(304);
+    expect((await ask("GET", "/v1/workers", workers)).status).toBe(304);
+    await dispatcher.queues.pause("default", { by: "test", why: "to change it" });
+    expect(await ask("GET", "/v1/queues", queues)).toMatchObject({ status: 200, body: { items: [{ state: "paused" }] } });
+    await dispatcher.workers.connect({ id: "w", owner: "o", transport: "remote", kinds: ["greet"], slots: 1 });
+    expect(await ask("GET", "/v1/workers", workers)).toMatchObject({ status: 200, body: { items: expect.arrayContaining([expect.objectContaining({ id: "w" })]) } });
     const etag = (await ask("GET", "/v1/tasks/a")).headers.get("etag") ?? "";
     expect(etag).toMatch(/^"[\w-]{22}"$/);
     const again = () => ask("GET", "/v1/tasks/a", { headers: { "if-none-match": etag } });

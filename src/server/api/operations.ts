@@ -44,7 +44,11 @@ const Order = Schema.Literal("force", "pause", "resume", "close").annotations({ 
 
 /** What is to be delivered to other systems. */
 export const outboxes = HttpApiGroup.make("outboxes")
-  .add(HttpApiEndpoint.get("listOutboxes", "/v1/outboxes").addSuccess(pageOf(OutboxShape)).annotateContext(tells("List outboxes")))
+  .add(
+    HttpApiEndpoint.get("listOutboxes", "/v1/outboxes")
+      .addSuccess(pageOf(OutboxShape))
+      .annotateContext(tells("List outboxes", "With an ETag: a request with If-None-Match is answered with 304 while the list is the same.")),
+  )
   .add(
     HttpApiEndpoint.get("listOutboxEntries", "/v1/outboxes/:name/entries")
       .setPath(Name)

@@ -41,7 +41,11 @@ const Ordered = Schema.Struct({ ordered: Schema.Literal(true), task: Schema.opti
 
 /** What begins tasks by the clock. */
 export const schedules = HttpApiGroup.make("schedules")
-  .add(HttpApiEndpoint.get("listSchedules", "/v1/schedules").addSuccess(pageOf(ScheduleShape)).annotateContext(tells("List schedules", "By the moment at which they were made, at most 1,000.")))
+  .add(
+    HttpApiEndpoint.get("listSchedules", "/v1/schedules")
+      .addSuccess(pageOf(ScheduleShape))
+      .annotateContext(tells("List schedules", "By the moment at which they were made, at most 1,000. With an ETag: a request with If-None-Match is answered with 304 while the list is the same.")),
+  )
   .add(
     HttpApiEndpoint.post("createSchedule", "/v1/schedules")
       .setPayload(body({ name: Schema.String, schedule: NewScheduleShape }))

@@ -124,7 +124,11 @@ export const tasks = HttpApiGroup.make("tasks")
         ),
       ),
   )
-  .add(HttpApiEndpoint.get("listQueues", "/v1/queues").addSuccess(pageOf(QueueShape)).annotateContext(tells("List queues")))
+  .add(
+    HttpApiEndpoint.get("listQueues", "/v1/queues")
+      .addSuccess(pageOf(QueueShape))
+      .annotateContext(tells("List queues", "With an ETag: a request with If-None-Match is answered with 304 while the list is the same.")),
+  )
   .add(
     HttpApiEndpoint.post("configureQueue", "/v1/queues/:name/policy")
       .setPath(Name)
@@ -139,7 +143,11 @@ export const tasks = HttpApiGroup.make("tasks")
       .addSuccess(Ordered)
       .annotateContext(tells("Pause, resume or drain a queue", "`drain`: no task is taken any more, what is there is given out.")),
   )
-  .add(HttpApiEndpoint.get("listWorkers", "/v1/workers").addSuccess(pageOf(WorkerShape)).annotateContext(tells("List workers")))
+  .add(
+    HttpApiEndpoint.get("listWorkers", "/v1/workers")
+      .addSuccess(pageOf(WorkerShape))
+      .annotateContext(tells("List workers", "With an ETag: a request with If-None-Match is answered with 304 while the list is the same.")),
+  )
   .add(
     HttpApiEndpoint.post("orderWorker", "/v1/workers/:id/orders")
       .setPath(Id)
