@@ -18,7 +18,15 @@ export interface SupervisorContext {
   readonly lastFailure: { readonly address: string; readonly failure: Failure; readonly at: number } | null;
 }
 
-export type SupervisorEvent = { readonly type: "ACTOR_FAILED"; readonly address: string; readonly supervision: Supervision; readonly failure: Failure; readonly at: number };
+export type SupervisorEvent = {
+  readonly type: "ACTOR_FAILED";
+  readonly address: string;
+  /** The row id of the actor: another one may be at its address when the decision comes. */
+  readonly actor?: number;
+  readonly supervision: Supervision;
+  readonly failure: Failure;
+  readonly at: number;
+};
 
 /** What the engine does for this machine, within the same turn. */
 export const supervisorActions = ["restartActor", "stopActor", "escalateFailure"] as const;
@@ -28,6 +36,8 @@ const strategyIs =
   ({ event }: { event: SupervisorEvent }) =>
     event.supervision.strategy === strategy;
 
+type Failed = Pick<SupervisorEvent, "address" | "actor">;
+const failed = ({ address, actor }: SupervisorEvent): Failed => (actor === undefined ? { address } : { address, actor });
 const recent = (context: SupervisorContext, event: SupervisorEvent) => context.restarts.filter((at) => at > event.at - event.supervision.withinMs);
 
 export const supervisor = setup({
@@ -41,9 +51,9 @@ export const supervisor = setup({
     recordFailure: assign(({ context, event }) => ({ failures: context.failures + 1, lastFailure: { address: event.address, failure: event.failure, at: event.at } })),
     recordRestart: assign({ restarts: ({ context, event }) => [...recent(context, event), event.at] }),
     forgetRestarts: assign({ restarts: [] }),
-    restartActor: (_, _params: { address: string; scope: string }) => {},
-    stopActor: (_, _params: { address: string }) => {},
-    escalateFailure: (_, _params: { address: string; failure: Failure }) => {},
+    restartActor: (_, _params: Failed & { scope: string }) => {},
+    stopActor: (_, _params: Failed) => {},
+    escalateFailure: (_, _params: Failed & { failure: Failure }) => {},
   },
 }).createMachine({
   id: "supervisor",
@@ -58,13 +68,13 @@ export const supervisor = setup({
       on: {
         ACTOR_FAILED: [
           { guard: "resumes", actions: "recordFailure" },
-          { guard: "stops", actions: ["recordFailure", { type: "stopActor", params: ({ event }) => ({ address: event.address }) }] },
+          { guard: "stops", actions: ["recordFailure", { type: "stopActor", params: ({ event }) => failed(event) }] },
           {
             guard: "restartsWithinIntensity",
-            actions: ["recordFailure", "recordRestart", { type: "restartActor", params: ({ event }) => ({ address: event.address, scope: event.supervision.scope }) }],
+            actions: ["recordFailure", "recordRestart", { type: "restartActor", params: ({ event }) => ({ ...failed(event), scope: event.supervision.scope }) }],
           },
           // "escalate", or a restart beyond the intensity
-          { actions: ["recordFailure", "forgetRestarts", { type: "escalateFailure", params: ({ event }) => ({ address: event.address, failure: event.failure }) }] },
+          { actions: ["recordFailure", "forgetRestarts", { type: "escalateFailure", params: ({ event }) => ({ ...failed(event), failure: event.failure }) }] },
         ],
       },
     },

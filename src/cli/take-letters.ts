@@ -86,14 +86,16 @@ const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<
     const post = (envelope: object) => mail.push({ id: ids.mail + mail.length + 1, envelope: JSON.stringify(envelope) });
     for (const row of rows) {
       const envelope = envelopeOfLetter(row);
-      const { to, event, from, create } = envelope;
+      const { to, event, from, create, only } = envelope;
       const owed = actionOf(envelope);
       if (verb === "drop") {
         const cancel = event.type === "taskwright.timer" ? yield* cancelOf(journal, to, event) : undefined;
         if (cancel !== undefined) post({ to, event: cancel, from: "" });
       } else if (owed === undefined) {
-        if (create?.parent !== undefined && (yield* childTokenOf(journal, create.parent, childId(to))) !== create.token) continue;
-        post({ to, event, from, create });
+        if (create?.parent !== undefined && (yield* childTokenOf(journal, create.parent, create.parentId, childId(to))) !== create.token) continue;
+        // One that is for an earlier actor at its address stays a letter.
+        if (only !== undefined && ((yield* journal.actors([to]))[0]?.id ?? only) !== only) continue;
+        post({ to, event, from, create, only });
       }
       if (verb === "requeue" && owed !== undefined) {
         const [actor] = yield* owed.actor === undefined ? journal.actors([to]) : journal.actorsById([owed.actor]);
@@ -108,8 +110,8 @@ const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<
   });
 
 /** The generation of a child that its parent waits for. */
-const childTokenOf = (journal: Journal, parent: string, child: string): Effect.Effect<number | undefined, JournalError> =>
-  Effect.map(journal.actors([parent]), ([row]) => (row === undefined ? undefined : viewOfStored(row, "").children?.[child]?.token));
+const childTokenOf = (journal: Journal, parent: string, parentId: number, child: string): Effect.Effect<number | undefined, JournalError> =>
+  Effect.map(journal.actors([parent]), ([row]) => (row?.id !== parentId ? undefined : viewOfStored(row, "").children?.[child]?.token));
 
 /** A deadline that was set aside goes with its letter. */
 const cancelOf = (journal: Journal, address: string, { id, token }: SentEvent): Effect.Effect<object | undefined, JournalError> =>

@@ -19,6 +19,8 @@ export interface LetterEnvelope extends Partial<OwedAction> {
   readonly event: SentEvent;
   readonly from: Address;
   readonly create?: Creation;
+  /** The row id of the incarnation that is meant. */
+  readonly only?: number;
 }
 
 export const envelopeOfLetter = ({ envelope }: { readonly envelope: string }): LetterEnvelope => parseJson(envelope) as LetterEnvelope;
@@ -58,13 +60,14 @@ export const makeLetterCalls = (journal: Journal, loop: Loop, limits: Limits): P
   const post = (row: StoredDeadLetter, isDropped: boolean, taker: Taker | undefined): Effect.Effect<void, LetterError> =>
     Effect.async((resume) => {
       const envelope = envelopeOfLetter(row);
-      const { to, event, from, create } = envelope;
+      const { to, event, from, create, only } = envelope;
       loop.post({
         to,
         event,
         json: JSON.stringify(event),
         from,
         create,
+        only,
         internal: true,
         letter: { id: row.id, isDropped, action: actionOf(envelope), taker },
         settle: (error) => resume(error === undefined ? Effect.void : Effect.fail(error as LetterError)),

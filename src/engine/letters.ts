@@ -24,10 +24,12 @@ const take = (turn: Turn, delivery: Delivery, { id, isDropped, action, taker }: 
 /** An event is delivered as it was: to the same address, from the same sender. */
 export const requeued = (turn: Turn, delivery: Delivery, letter: TakenLetter, { residents }: World): Delivery | undefined => {
   take(turn, delivery, letter);
-  const { to, event, json, from, create } = delivery;
-  const again: Delivery = { to, event, json, from, create, internal: true };
-  // A child that its parent does not wait for any more is not started.
-  if (create?.parent === undefined || residents.get(create.parent)?.state.children[childId(to)]?.token === create.token) return again;
+  const { to, event, json, from, create, only } = delivery;
+  const again: Delivery = { to, event, json, from, create, only, internal: true };
+  const parent = create?.parent === undefined ? undefined : residents.get(create.parent);
+  // Not to a later actor at the address; and a child that its parent does not wait for any more is not started.
+  const isMeant = only === undefined || turn.parked.has(to) || residents.get(to)?.id === only;
+  if (isMeant && (create?.parent === undefined || (parent?.id === create.parentId && parent.state.children[childId(to)]?.token === create.token))) return again;
   turn.undeliverable(again);
   return undefined;
 };

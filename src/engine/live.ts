@@ -107,10 +107,16 @@ export const makeLivePool = ({ limits, registry, now, waiting, reached, post, on
       error: fail,
       complete,
     };
-    const reference = (to: Address) => ({ id: to, address: to, sessionId: to, send: (event: unknown) => post(to, admitEvent(to, event, limits).value), getSnapshot: () => undefined });
+    const reference = (to: Address, only?: number) => ({
+      id: to,
+      address: to,
+      sessionId: to,
+      send: (event: unknown) => post(to, admitEvent(to, event, limits).value, only),
+      getSnapshot: () => undefined,
+    });
     const args = {
       input: context.input,
-      self: reference(address),
+      self: reference(address, incarnation),
       system: { get: (systemId: string) => reference(systemAddress(address, systemId)) },
       emit: (event: unknown) => say({ type: "taskwright.live.emitted", event: admitEvent(address, event, limits).value }),
       sendBack,

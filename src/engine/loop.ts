@@ -465,7 +465,7 @@ export class Loop {
       // An earlier one of the same turn may have taken it away.
       if (actor.state.timers[id]?.token !== token) continue;
       const event = { type: "taskwright.timer" as const, id, token };
-      const delivery: Delivery = { to: actor.address, from: "", event, json: JSON.stringify(event), internal: true };
+      const delivery: Delivery = { to: actor.address, from: "", event, json: JSON.stringify(event), internal: true, only: actor.id };
       if (poison === undefined) turn.deliver(delivery);
       else turn.giveUp(delivery, poison);
       if (turn.missing.size > 0) yield* this.#loadMissing(turn);
@@ -481,6 +481,8 @@ export class Loop {
   readonly #restart = Effect.fnUntraced(function* (this: Loop, turn: Turn, delivery: Delivery) {
     const { journal, world } = this.#options;
     if (delivery.mail !== undefined) turn.mailTaken.push(delivery.mail);
+    // Another one has taken its place since.
+    if (delivery.only !== undefined && (world.residents.get(delivery.to)?.id ?? delivery.only) !== delivery.only) return;
     const { scope } = delivery.event as Extract<EngineEvent, { type: "taskwright.restart" }>;
     const parent = parentAddress(delivery.to);
     let addresses: ReadonlyArray<Address> = [delivery.to];

@@ -371,7 +371,7 @@ export class Turn implements Load {
     const failure = failureOf(causeOf(error));
     this.#countLimit(error);
     if (creation.parent !== undefined) {
-      this.#internal(creation.parent, { type: "taskwright.error", child: childId(delivery.to), token: creation.token, error: failure }, delivery.to);
+      this.#internal(creation.parent, { type: "taskwright.error", child: childId(delivery.to), token: creation.token, error: failure }, delivery.to, creation.parentId);
     } else {
       const refusal = error instanceof Overload ? error.busy : error instanceof InvalidEvent || error instanceof PayloadTooLarge ? error : undefined;
       this.settlements.push({
@@ -475,7 +475,7 @@ export class Turn implements Load {
       create: { machine: "supervisor", parentId: 0, parent: undefined, token: 0, replaces: false },
       internal: true,
     });
-    this.#internal(supervisor, { type: "ACTOR_FAILED", address: actor.address, supervision, failure, at: this.at } as unknown as Event, actor.address);
+    this.#internal(supervisor, { type: "ACTOR_FAILED", address: actor.address, actor: actor.id, supervision, failure, at: this.at } as unknown as Event, actor.address);
   }
 
   /** Tells the actor what it kept and takes now, before anything that came later; what it will never take is for an operator. */
@@ -648,15 +648,15 @@ export class Turn implements Load {
 
   /** The supervisor's decisions, carried out within the turn. */
   #supervise(action: string, params: unknown): void {
-    const { address, scope, failure } = (params ?? {}) as { address: Address; scope?: string; failure?: Failure };
+    const { address, actor, scope, failure } = (params ?? {}) as { address: Address; actor?: number; scope?: string; failure?: Failure };
     switch (action) {
       case "stopActor":
-        return this.#internal(address, { type: "taskwright.stop" }, "");
+        return this.#internal(address, { type: "taskwright.stop" }, "", actor);
       case "escalateFailure":
-        return this.#internal(address, { type: "taskwright.fail", error: failure as Failure }, "");
+        return this.#internal(address, { type: "taskwright.fail", error: failure as Failure }, "", actor);
       case "restartActor":
         // Needs the inputs from the history, and the siblings: the next turn looks them up before it steps.
-        return this.postpone({ to: address, event: { type: "taskwright.restart", ...(scope === undefined ? {} : { scope }) }, json: "", from: "", internal: true });
+        return this.postpone({ to: address, event: { type: "taskwright.restart", ...(scope === undefined ? {} : { scope }) }, json: "", from: "", internal: true, only: actor });
     }
   }
 
