@@ -98,7 +98,7 @@ export type EndpointEvent =
   | { readonly type: "PUSH_FAILED"; readonly connection: string; readonly assignment?: string }
   /** A new process was asked for: the address of its spawn. */
   | { readonly type: "EXPECT"; readonly spawn: string }
-  | { readonly type: "START_FAILED"; readonly reason: string }
+  | { readonly type: "START_FAILED"; readonly spawn?: string; readonly reason: string }
   /** The broker was opened: the connections of its earlier process are gone. */
   | { readonly type: "OPENED" }
   /** The broker is about to close: what was not accepted goes back. */
@@ -151,6 +151,8 @@ export const endpoint = setup({
     ownerIsSame: ({ context, event }) => event.type === "ATTACH" && context.declared !== null && event.declared.owner === context.declared.owner,
     everythingIsPushed: ({ context, event }) =>
       event.type === "PUSHED" && event.connection === context.connection && context.buffer.every(({ assignment }) => context.pushed.includes(assignment) || event.assignments.includes(assignment)),
+    // What an earlier request comes to says nothing of the present one.
+    isExpected: ({ context, event }) => event.type === "START_FAILED" && (event.spawn === undefined || event.spawn === context.spawn),
     nothingIsKept: ({ context }) => context.buffer.length === 0,
   },
   actions: {
@@ -341,7 +343,7 @@ export const endpoint = setup({
       description: "Its process was asked for, or is about to attach. What comes is kept.",
       on: {
         OFFER: { guard: "fitsBuffer", actions: ["take", "keep"] },
-        START_FAILED: "lost",
+        START_FAILED: { guard: "isExpected", target: "lost" },
       },
       after: { startTimeout: "lost" },
     },

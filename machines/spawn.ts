@@ -42,8 +42,8 @@ export const spawn = setup({
     recordStart: assign((_, { started }: { readonly started: unknown }) => ({ started: started ?? null })),
     recordFailure: assign((_, { error }: { readonly error: unknown }) => ({ failure: failure("spawn_failed", (error as Failure).message) })),
     recordTimeout: assign({ failure: ({ context }) => failure("spawn_timed_out", `no endpoint attached for it within ${context.timeoutMs} ms`) }),
-    tellEndpoint: enqueueActions(({ context, enqueue }) => {
-      enqueue.sendTo(actorRef(context.endpoint), { type: "START_FAILED", reason: context.failure?.message ?? "it did not start" });
+    tellEndpoint: enqueueActions(({ context, enqueue, self }) => {
+      enqueue.sendTo(actorRef(context.endpoint), { type: "START_FAILED", spawn: self.sessionId, reason: context.failure?.message ?? "it did not start" });
     }),
   },
   delays: { spawnTimeout: ({ context }) => context.timeoutMs },

@@ -187,6 +187,11 @@ describe("machines > endpoint", () => {
     expect(messages(...way).filter((sent) => sent.startsWith("LOST"))).toEqual(["LOST target_lost"]);
     expect(contextOf(...way)).toMatchObject({ incarnation: 2, buffer: [{ assignment: "message/3/assignment-1" }], accepted: ["message/2/assignment-1"] });
   });
+  test("what an earlier request for a process comes to does not end the wait for another one", () => {
+    const late = (spawn: string) => told(elapsed("startTimeout"), EXPECT, { ...START_FAILED, spawn }).state.snapshot.value;
+    expect(late("spawn/earlier")).toBe("starting");
+    expect(late(EXPECT.spawn)).toBe("lost");
+  });
   test("the ring of conversations forgets the oldest", () => {
     const join = (conversation: string) => ({ ...JOINED, conversation });
     expect(contextOf(ATTACH, join("a"), join("b"), join("a"), join("c")).conversations).toEqual(["a", "c"]);

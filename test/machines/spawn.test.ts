@@ -40,6 +40,9 @@ describe("machines > spawn", () => {
     expect(told(failed("drive", broken)).context<SpawnContext>().failure).toMatchObject({ code: "spawn_failed", message: "no such program" });
     expect(told(driven, elapsed("spawnTimeout")).context<SpawnContext>().failure).toMatchObject({ code: "spawn_timed_out" });
     expect(told(failed("drive", broken)).sent).toEqual(["START_FAILED"]);
+    expect(told(failed("drive", broken)).commands).toContainEqual(
+      expect.objectContaining({ event: { type: "START_FAILED", spawn: chart.begin(input).state.self.address, reason: "no such program" } }),
+    );
     expect(told(attached).sent).toEqual([]);
   });
 
