@@ -309,27 +309,40 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     await engine.start("queue", name, { policy: {} });
     await engine.send(`queue/${name}`, { type, by, why });
   };
-  const byName = (name: string): string | undefined => [...workers].find(([address, { context }]) => context.name === name || address === `worker/${name}`)?.[0];
+  const remoteOf = (name: string): string | undefined => [...workers].find(([, { context }]) => context.isRemote && context.name === name)?.[0];
+  /** Whether the attempt that a worker names, as `assignment#attempt`, is there: the next one of its task has the same address. */
+  const isPresent = async (one: string): Promise<boolean> => {
+    try {
+      const { machine, context } = await engine.snapshot(assignmentOf(one));
+      return machine === "assignment" && (context as AssignmentContext).attempt === Number(one.slice(one.lastIndexOf("#") + 1));
+    } catch (error) {
+      if (isNobody(error)) return false;
+      throw error;
+    }
+  };
   const connect = async ({ id, owner, transport, kinds, slots, heartbeatTimeoutMs, graceMs, incarnation, running = [] }: WorkerCard) => {
-    const address = byName(id) ?? (await freshWorker(id, { slots, transport, kinds, isRemote: true, name: id, ...(graceMs === undefined ? {} : { graceMs }) }));
+    const address = remoteOf(id) ?? (await freshWorker(id, { slots, transport, kinds, isRemote: true, name: id, ...(graceMs === undefined ? {} : { graceMs }) }));
     const optional = Object.entries({ heartbeatTimeoutMs, graceMs, incarnation }).filter(([, value]) => value !== undefined);
-    const assignments = running.map((one) => one.slice(0, Math.max(0, one.lastIndexOf("#"))));
-    await engine.send(address, { type: "CONNECT", owner, slots, kinds, running: assignments, ...Object.fromEntries(optional) });
+    const isThere = await Promise.all(running.map(isPresent));
+    const present = running.filter((_, index) => isThere[index]);
+    await engine.send(address, { type: "CONNECT", owner, slots, kinds, running: present.map(assignmentOf), ...Object.fromEntries(optional) });
     const { context } = await engine.snapshot(address);
     const now = context as WorkerContext;
     if (now.owner !== owner) throw new WorkerOwned({ worker: id, owner: now.owner });
-    return { address, incarnation: now.incarnation, dropped: running.filter((_, index) => !((assignments[index] as string) in now.taken)) };
+    return { address, incarnation: now.incarnation, dropped: running.filter((one) => !present.includes(one) || !(assignmentOf(one) in now.taken)) };
   };
-  /** A name that a retired worker had is taken up again under a further number. */
+  /** A name that a retired worker had, or that is the number of one of our own, is taken under a further number. */
   const freshWorker = async (name: string, input: object): Promise<string> => {
     for (let number = 1; ; number++) {
       const id = number === 1 ? name : `${name}.${number}`;
       const { duplicate, address } = await engine.start("worker", id, input);
-      if (!duplicate || (await engine.snapshot(address)).status === "active") return address;
+      if (!duplicate) return address;
+      const { status, context } = await engine.snapshot(address);
+      if (status === "active" && (context as WorkerContext).name === name) return address;
     }
   };
   const toldWorker = async (id: string, type: "DRAIN" | "RETIRE", given?: SubmitOptions): Promise<void> => {
-    await engine.send(byName(id) ?? `worker/${id}`, { type }, given);
+    await engine.send(remoteOf(id) ?? `worker/${id}`, { type }, given);
   };
   let stopping: Promise<void> | undefined;
 
@@ -403,6 +416,9 @@ export const openDispatcher = async (engine: Taskwright, dispatch: DispatchMachi
     },
   };
 };
+
+const assignmentOf = (one: string): string => one.slice(0, Math.max(0, one.lastIndexOf("#")));
+const isNobody = (error: unknown): boolean => ["UnknownActor", "InvalidAddress", "ActorParked"].includes((error as { readonly _tag: string })._tag);
 
 const functionKinds = ({ kinds }: DispatchMachines): ReadonlyArray<string> => Object.entries(kinds).flatMap(([name, { run }]) => (run === undefined ? [] : [name]));
 
