@@ -44,13 +44,12 @@ export const bulletin = setup({
   actions: {
     record: assign({ latest: ({ event }) => event.summary }),
     tell: enqueueActions(({ context: { orchestrator, requester, outbox, latest }, enqueue }) => {
-      const counts = summaryKey(latest);
       const payload = { orchestrator, requester, summary: latest };
-      // One that was not sent yet is old: the new one takes its place.
-      const entry = { key: `status:${orchestrator}:${counts}`, type: "orchestrator.status", lane: orchestrator, replaces: `status:${orchestrator}`, payload };
+      // One that was not sent yet is old: the new one takes its place. Without a key: the same counts come again, and are news then.
+      const entry = { type: "orchestrator.status", lane: orchestrator, replaces: `status:${orchestrator}`, payload };
       if (outbox === null) enqueue.emit({ type: "orchestrator.status", ...payload });
       else enqueue.sendTo(actorRef(outbox), { type: "ENQUEUE", entries: [entry] });
-      enqueue.assign({ told: counts });
+      enqueue.assign({ told: summaryKey(latest) });
     }),
   },
   delays: { pause: ({ context }) => context.everyMs },

@@ -159,7 +159,7 @@ export const orchestrator = setup({
       const { target, key, messageType, payload, at, replyTo } = event;
       const { isSuppressed, sent } = suppress(context.sent, { target, key, at });
       enqueue.assign({ sent });
-      if (!isSuppressed) say(args as never, "orchestrator.message", `${target}:${key}:${at}`, { orchestrator: idOf(self), target, type: messageType, payload }, messageType);
+      if (!isSuppressed) say(args as never, "orchestrator.message", `${idOf(self)}:${target}:${key}:${at}`, { orchestrator: idOf(self), target, type: messageType, payload }, messageType);
       if (replyTo !== undefined) enqueue.sendTo(replyTo, { type: "SAID", suppressed: isSuppressed });
     }),
     permitCall: enqueueActions(({ context, event, enqueue }) => {

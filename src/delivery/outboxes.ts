@@ -40,7 +40,7 @@ type By = Pick<StartOptions, "by">;
  * - Entries of one lane are first sent in the order in which they were stored, one at a time.
  */
 export interface Outboxes extends Plugin {
-  /** Stores entries and answers at once. Without a key an entry gets one from its type, `occurredAt` and payload. */
+  /** Stores entries and answers at once. Without a key an entry gets one: where it says when it occurred, from that, its type and payload, so that the same again is the same entry; else one that no other has. */
   readonly enqueue: (name: string, entry: NewEntry | ReadonlyArray<NewEntry>) => Effect.Effect<Receipt, DeliverError>;
   /** Stores an entry and waits for its first attempt; `pending` where that failed, or where an earlier one of its lane waits. */
   readonly deliver: (name: string, entry: NewEntry) => Effect.Effect<Delivered, DeliverError>;
@@ -111,9 +111,9 @@ interface Waiter {
   readonly settle: (verdict: Verdict | undefined) => void;
 }
 
-const keyed = (outbox: Address, entry: NewEntry, at: number) => {
+const keyed = (outbox: Address, entry: NewEntry, at: number, nth: string) => {
   const occurredAt = entry.occurredAt ?? at;
-  return { ...entry, occurredAt, key: entry.key ?? derivedKey(outbox, { ...entry, occurredAt }) };
+  return { ...entry, occurredAt, key: entry.key ?? derivedKey(outbox, { ...entry, occurredAt }, entry.occurredAt === undefined ? nth : undefined) };
 };
 
 /** Where the outbox of one address stands, as far as this process knows. */
@@ -148,6 +148,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
   const problems = Object.entries(options).flatMap(([name, given]) => problemsOf(given).map((problem) => `outbox "${name}": ${problem}`));
   if (problems.length > 0) throw new InvalidOptions({ problems });
   let bound: { readonly engine: Engine; readonly doors: Doors } | undefined;
+  let keysGiven = 0;
   const standings = new Map<Address, Standing>();
   const standingOf = (address: Address): Standing => {
     const known = standings.get(address);
@@ -180,7 +181,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
 
   const deliver = (name: string, given: NewEntry): Effect.Effect<Delivered, DeliverError> =>
     Effect.suspend(() => {
-      const entry = keyed(outboxAddress(name), given, bound?.doors.time.now() ?? 0);
+      const entry = keyed(outboxAddress(name), given, bound?.doors.time.now() ?? 0, `${bound?.engine.status().owner.epoch}.${++keysGiven}`);
       const standing = standingOf(outboxAddress(name));
       let waiter: Waiter | undefined;
       const attempted = Effect.async<Verdict | undefined>((resume) => {

@@ -11,18 +11,18 @@ export const outboxRows: Readonly<Record<string, WithinTurn>> = {
   storeEntries: ({ address, at, params }) => {
     const { entries, takenTo, posted } = params as { readonly entries: ReadonlyArray<StoredEntry>; readonly takenTo: number; readonly posted?: number };
     const stores = entries.map(
-      ({ seq, key, lane, replaces = "", type, payload, occurredAt = at }): EntryWrite => ({
+      ({ seq, key, lane, replaces = "", type, payload, occurredAt }): EntryWrite => ({
         write: "store",
         takenTo,
         entry: {
           outbox: address,
           seq,
-          key: key ?? derivedKey(address, { type, occurredAt, payload }),
+          key: key ?? derivedKey(address, { type, occurredAt: occurredAt ?? at, payload }, occurredAt === undefined ? seq : undefined),
           lane,
           replaces,
           type,
           payload: JSON.stringify(payload ?? null),
-          occurredAt,
+          occurredAt: occurredAt ?? at,
           due: at,
           attempts: 0,
           status: "pending",

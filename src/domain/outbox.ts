@@ -54,8 +54,8 @@ export const defaultOutboxPolicy: OutboxPolicy = {
 /** What a host or a machine puts into an outbox. */
 export interface NewEntry {
   /**
-   * Stable: the receiver knows a repeated entry by it, and the same one again is no second entry. Default: derived from
-   * the outbox, the type, `occurredAt` and the payload.
+   * Stable: the receiver knows a repeated entry by it, and the same one again is no second entry. Default: where
+   * `occurredAt` is given, derived from the outbox, that, the type and the payload; else one that no other entry has.
    */
   readonly key?: string;
   readonly type: string;

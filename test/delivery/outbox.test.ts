@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
-import { delivered, makeOutboxes, type OutboxOptions, refused, retry, unknownOutcome } from "../../src/delivery/index.ts";
+import { setup, sendTo } from "xstate";
+import { delivered, makeOutboxes, outboxRef, type OutboxOptions, refused, retry, unknownOutcome } from "../../src/delivery/index.ts";
 import type { NewEntry, Verdict } from "../../src/domain/outbox.ts";
 import { type Bench, inBothJournals, inMemory, inThreeModes } from "../../src/testing/index.ts";
 import { Receiver } from "./receiver.ts";
@@ -40,6 +41,37 @@ describe("delivery > outbox", () => {
     expect(receiver.last.entry).toMatchObject({ key: "a", type: "message", lane: "message", payload: { key: "a" }, outbox: "outbox/box" });
     expect(await counts()).toEqual({ pending: 0, poisoned: 0, unknown: 0 });
     expect(await engine.snapshot("outbox/box")).toMatchObject({ value: { open: "idle" }, context: { delivered: 1 } });
+  });
+
+  inThreeModes("entries without a key that say the same in one millisecond are entries of their own, unless they say when it occurred", async (bench) => {
+    const receiver = new Receiver(always(delivered));
+    const said = { type: "paid", payload: { euros: 5 } };
+    const shop = setup({ actions: { tell: sendTo(outboxRef("box"), { type: "ENQUEUE", entries: [said, said] } as never) } }).createMachine({ id: "shop", entry: "tell" });
+    const outboxes = makeOutboxes({ box: { destination: receiver.destination } });
+    const engine = await bench.engine({ machines: [shop], plugins: [outboxes] });
+    await engine.taskwright.startAll([1, 2].map((id) => ({ machine: "shop", id: String(id) })));
+    await engine.settled();
+    expect(receiver.calls.map(({ entry: { type, payload, occurredAt } }) => ({ type, payload, occurredAt }))).toEqual(new Array(4).fill({ ...said, occurredAt: engine.time.now() }));
+    await Promise.all([Effect.runPromise(outboxes.deliver("box", said)), Effect.runPromise(outboxes.deliver("box", said)), engine.settled()]);
+    await Effect.runPromise(outboxes.enqueue("box", [said, { ...said, occurredAt: 5 }, { ...said, occurredAt: 5 }]));
+    await engine.settled();
+    expect(receiver.calls).toHaveLength(8);
+    expect(new Set(receiver.keys).size).toBe(8);
+  });
+
+  inMemory("what is true again is told again, though the same is under way and something else took its place meanwhile", async (bench) => {
+    const receiver = new Receiver();
+    const { enqueue, engine } = await open(bench, receiver);
+    const status = (count: number): NewEntry => ({ type: "status", lane: "status", replaces: "status", payload: { count } });
+    await enqueue(status(1));
+    await enqueue(status(2));
+    await enqueue(status(1));
+    receiver.last.answer(delivered);
+    await engine.settled();
+    receiver.last.answer(delivered);
+    await engine.settled();
+    expect(receiver.calls.map(({ entry }) => (entry.payload as { count: number }).count)).toEqual([1, 1]);
+    expect(new Set(receiver.keys).size).toBe(2);
   });
 
   inThreeModes("what fails is tried again after its back-off, with the same key and occurredAt", async (bench) => {

@@ -158,6 +158,9 @@ describe("machines > orchestrator", () => {
     const asked = { ...call, replyTo } as Stimulus;
     expect(messages(told(input, bound, asked, asked, asked)).flatMap((message) => (message.type === "PERMISSION" ? [message.permission] : []))).toEqual(["blocked", "blocked", "letThrough"]);
   });
+  test("what another orchestrator says in the same millisecond has another key", () => {
+    expect(said(told(input, bound, say)).at(-1)?.key).toMatch(/^1:/);
+  });
   test("without an outbox it emits what it says", () => {
     const { outbox: _, ...without } = input;
     const emitted = told(without, bound, track("a"), moved("a", "dead", 1, "timeout"), say, end).commands.flatMap((command) => (command.type === "emit" ? [command.event.type] : []));

@@ -59,7 +59,7 @@ describe("scenarios > relay", () => {
     const receiver = new Receiver(() => down);
     const host = await openLog(bench, receiver.destination);
     const at = host.engine.time.now();
-    await host.enqueue("log", { type: "turn", payload: { n: 1 } });
+    await host.enqueue("log", { type: "turn", payload: { n: 1 }, occurredAt: at });
     await host.advance(5);
     await host.restart();
     await host.advance(5);
