@@ -50,13 +50,11 @@ export const parentAddress = (address: Address): Address | undefined => {
   return address.indexOf("/") === last ? undefined : address.slice(0, last);
 };
 
-/** The id of the child within its parent. */
-export const childId = (address: Address): string =>
-  address
-    .slice(address.lastIndexOf("/") + 1)
-    .replaceAll("%7E", "~")
-    .replaceAll("%2F", "/")
-    .replaceAll("%25", "%");
+/** The id of a child within its parent; of an actor that a host started, its own, which stands in the address as it is. */
+export const childId = (address: Address): string => {
+  const last = address.slice(address.lastIndexOf("/") + 1);
+  return isRoot(address) ? last : last.replaceAll("%7E", "~").replaceAll("%2F", "/").replaceAll("%25", "%");
+};
 
 const systemPrefix = "taskwright.system/";
 
