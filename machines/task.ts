@@ -71,7 +71,8 @@ export const task = setup({
     mustWait: ({ context }) => context.startDelayMs > 0,
     needsRemain: ({ context }) => context.needs.length > 0,
     needsAreDone: ({ context }) => context.needs.length === 0,
-    failedNeedIsIgnored: ({ context }) => context.spec.whenNeedFails === "ignore",
+    // Nor does it matter that one has failed which it does not need: an earlier task of its id may have needed that.
+    failedNeedIsIgnored: ({ context, event }) => context.spec.whenNeedFails === "ignore" || (event.type === "NEED_FAILED" && !context.needs.includes(event.task)),
     isThisAttempt: ({ context, event }) => "attempt" in event && event.attempt === context.assignments,
     exceedsBudget: ({ context, event }) =>
       event.type === "USAGE" &&
