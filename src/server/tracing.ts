@@ -114,8 +114,11 @@ export const makeTracing = ({ tracer, name = "taskwright", time = systemTime() }
   };
 
   // --- activities and entries of other actors ----------------------------------------------------------------------
-  const activity = (address: string, { machine, src, attempt: number }: Pick<ActivityContext, "machine" | "src" | "attempt">, at: number): Begun => {
-    const key = `${address}#${number}`;
+  /** The next activity at the address counts its attempts anew, and began later. */
+  const keyOf = (address: string, { firstAt }: Pick<ActivityContext, "firstAt">, attempt: number) => `${address}#${firstAt}#${attempt}`;
+  const activity = (address: string, context: ActivityContext, at: number): Begun => {
+    const { machine, src, attempt: number } = context;
+    const key = keyOf(address, context, number);
     const known = open.get(key);
     if (known !== undefined) return known;
     const made = { span: begin(spanNames.activity, derived(address), at, "internal", { address, machine, activity: src, attempt: number }), isAccepted: true };
@@ -127,21 +130,24 @@ export const makeTracing = ({ tracer, name = "taskwright", time = systemTime() }
     const { span } = activity(address, context, time.now());
     return { traceparent: traceparentOf(span), within: (effect) => Effect.withParentSpan(Effect.withTracer(effect, tracer), span) };
   };
-  const hearActivity = ({ address, at, state }: Transition) => {
+  const hearActivity = ({ address, at, state, status }: Transition) => {
     const { value, context } = state.snapshot as unknown as { readonly value: unknown; readonly context: ActivityContext };
-    const key = `${address}#${context.attempt}`;
-    const before = `${address}#${context.attempt - 1}`;
+    const key = keyOf(address, context, context.attempt);
+    const before = keyOf(address, context, context.attempt - 1);
     // One that was interrupted begins again at once.
     open.get(before)?.span.end(nanoseconds(at), failed("the attempt was interrupted"));
     open.delete(before);
-    if (typeof value === "object" && value !== null && "running" in value) {
+    if (status === "active" && typeof value === "object" && value !== null && "running" in value) {
       activity(address, context, at);
       return;
     }
     const begun = open.get(key);
     if (begun === undefined) return;
     open.delete(key);
-    begun.span.end(nanoseconds(at), value === "succeeded" ? Exit.void : failed(context.failure?.message ?? "the attempt ended without a result"));
+    begun.span.end(
+      nanoseconds(at),
+      value === "succeeded" ? Exit.void : failed(status === "stopped" ? "it is not wanted any more" : (context.failure?.message ?? "the attempt ended without a result")),
+    );
   };
   const hearOutbox = ({ address, from, event }: Transition) => {
     if (event.type !== "ENQUEUE" || !from.includes("/")) return;

@@ -138,6 +138,33 @@ describe("server > tracing", () => {
     expect(new Set(spans.map(parentOf)).size).toBe(1);
   });
 
+  test("the span of an activity that is not wanted any more ends, and the next one at its address has a span of its own", async () => {
+    const { tracing, named } = await traced();
+    const carried: Array<string | undefined> = [];
+    const work = fromPromise(() => {
+      carried.push(currentActivity()?.traceparent);
+      return new Promise(() => {});
+    });
+    const order = setup({ types: { events: {} as { type: "AGAIN" | "LEAVE" } }, actors: { work } }).createMachine({
+      id: "order",
+      version: "1",
+      initial: "on",
+      states: { on: { invoke: { src: "work", id: "work" }, on: { AGAIN: { target: "on", reenter: true }, LEAVE: "off" } }, off: {} },
+    });
+    const engine = await openEngine({ machines: [order] });
+    onTestFinished(() => engine.close({ grace: 0 }));
+    tracing.follow(engine);
+    const { at } = await engine.start("order", "1");
+    await expect.poll(() => Date.now()).toBeGreaterThan(at);
+    await engine.send("order/1", { type: "AGAIN" });
+    await engine.send("order/1", { type: "LEAVE" });
+    await engine.settled();
+    const runs = named(spanNames.activity);
+    expect(runs.map(({ status }) => [status.code, status.message])).toEqual(new Array(2).fill([2, "it is not wanted any more"]));
+    expect(carried).toEqual(runs.map(headerOf));
+    expect(new Set(carried).size).toBe(2);
+  });
+
   test("what an activity does is below its span: spans of its effects, the active span of its promises, what it hands on", async () => {
     const { tracing, named } = await traced();
     const active = new AsyncLocalStorage<Context>();
