@@ -51,8 +51,14 @@ export const makeSubmissions = ({ engine, live, resolution, now, isDraining }: S
   };
   /** The first number that no task of this key has. */
   const freeNumber = async (prefix: string): Promise<number> => {
-    const known = numbers.get(prefix);
-    if (known !== undefined) return known + 1;
+    let next = numbers.get(prefix);
+    if (next === undefined) return firstFree(prefix);
+    // Where retention removed the first ones, there may be others behind a number that was free.
+    do next++;
+    while ((await find(`${prefix}-${next}`)) !== undefined);
+    return next;
+  };
+  const firstFree = async (prefix: string): Promise<number> => {
     let [taken, free] = [0, 1];
     while ((await find(`${prefix}-${free}`)) !== undefined) [taken, free] = [free, free * 2];
     while (free - taken > 1) {

@@ -20,6 +20,32 @@ describe("dispatch > submit", () => {
     expect(await scene.dispatcher.submit(work)).toEqual({ id: "nightly-3", duplicate: false });
   });
 
+  inScenes("where retention removed the first tasks of a key, the same work is other work all the same", async (open) => {
+    const scene = await open({ slots: 1 }, { retention: { finishedForMs: 60_000 }, limits: { heartbeatMs: 10_000, keyRetentionMs: 1_000 } });
+    const work = { input: { command: { argv: ["true"] }, cwd: "/" }, key: "nightly" };
+    const ids: Array<string> = [];
+    const run = async () => {
+      const { id, duplicate } = await scene.dispatcher.submit(work);
+      expect(duplicate).toBe(false);
+      ids.push(id);
+      await scene.settle();
+      await scene.play(() => scene.workers.end(id));
+      expect(await scene.state(id)).toBe("done");
+    };
+    await run();
+    await scene.advance(50_000);
+    await run();
+    await scene.advance(30_000);
+    expect(await scene.states()).toEqual({ "nightly-2": "done" });
+    await scene.restart();
+    // A number that is free again is taken again: nothing of the earlier task is left.
+    scene.workers.begun.length = 0;
+    await run();
+    await run();
+    await run();
+    expect(new Set(ids.slice(1)).size).toBe(4);
+  });
+
   inScenes("a debounced task waits for the last of a series, at most so long, and takes its input", async (open) => {
     const scene = await open({ slots: 1 });
     const work = (n: number) => ({ input: { command: { argv: [String(n)] }, cwd: "/" }, key: "index", debounce: { ms: 1_000, maxMs: 2_500 } });
