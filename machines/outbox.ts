@@ -105,8 +105,8 @@ export type OutboxEvent =
   | { readonly type: "SURRENDER"; readonly to: string }
   /** What the other one holds; its numbers, up to the last, are now kept free for them. */
   | { readonly type: "OFFERED"; readonly from: string; readonly lastSeq: number; readonly pending: number; readonly poisoned: number; readonly unknown: number }
-  /** Behind which number the entries go. */
-  | { readonly type: "TAKE"; readonly seqOffset: number }
+  /** Behind which number the entries go: there is room for those up to `lastSeq`, and it is for the outbox `to`. */
+  | { readonly type: "TAKE"; readonly seqOffset: number; readonly lastSeq?: number; readonly to?: string }
   | { readonly type: "SURRENDERED" }
   | { readonly type: "CLOSE" };
 
@@ -183,6 +183,8 @@ export const outbox = setup({
     mayLookLater: ({ context }) => nextOf(context) !== null,
     moreIsDue: ({ context }) => context.again || isDue(context),
     startsPaused: ({ context }) => context.policy.startsPaused,
+    // An answer to an earlier offer is of other numbers, or of another heir: entries would take the place of others.
+    isRoomForThis: ({ context, event }) => event.type === "TAKE" && (event.to ?? context.heir) === context.heir && (event.lastSeq ?? context.lastSeq) === context.lastSeq,
     somethingWaits: ({ context }) => context.dueAt !== null,
   },
   actions: {
@@ -273,10 +275,10 @@ export const outbox = setup({
       ({ context: { lastSeq, pending, poisoned, unknown }, self }) => ({ type: "OFFERED", from: addressOf(self), lastSeq, pending, poisoned, unknown }),
     ),
     // Numbers are given out before the entries come, so that none of one's own takes them meanwhile.
-    makeRoom: enqueueActions(({ context, event, enqueue }) => {
+    makeRoom: enqueueActions(({ context, event, enqueue, self }) => {
       if (event.type !== "OFFERED") return;
       enqueue.assign({ lastSeq: context.lastSeq + event.lastSeq, pending: context.pending + event.pending, poisoned: context.poisoned + event.poisoned, unknown: context.unknown + event.unknown });
-      enqueue.sendTo(actorRef(event.from), { type: "TAKE", seqOffset: context.lastSeq });
+      enqueue.sendTo(actorRef(event.from), { type: "TAKE", seqOffset: context.lastSeq, lastSeq: event.lastSeq, to: addressOf(self) });
     }),
     surrender: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== "TAKE" || context.heir === null) return;
@@ -522,7 +524,7 @@ export const outbox = setup({
       // ENQUEUE is not taken here: numbers up to the last one were told to the heir.
       description: "Another outbox was told what is here, and says where it goes.",
       entry: "offerAll",
-      on: { TAKE: { target: "closed", actions: "surrender" } },
+      on: { TAKE: { guard: "isRoomForThis", target: "closed", actions: "surrender" } },
       after: { surrenderTimeout: { target: "made", actions: "forgetHeir" } },
     },
     closed: { type: "final", description: "It takes nothing any more; what is in it stays for an operator." },

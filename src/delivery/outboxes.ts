@@ -89,7 +89,7 @@ const HostEvents = Schema.Union(
   // Between outboxes.
   Schema.Struct({ type: Schema.Literal("SURRENDER"), to: Schema.String }),
   Schema.Struct({ type: Schema.Literal("OFFERED"), from: Schema.String, lastSeq: Schema.Number, pending: Schema.Number, poisoned: Schema.Number, unknown: Schema.Number }),
-  Schema.Struct({ type: Schema.Literal("TAKE"), seqOffset: Schema.Number }),
+  Schema.Struct({ type: Schema.Literal("TAKE"), seqOffset: Schema.Number, lastSeq: Schema.optional(Schema.Number), to: Schema.optional(Schema.String) }),
   Schema.Struct({ type: Schema.Literal("SURRENDERED") }),
 );
 

@@ -280,7 +280,12 @@ describe("machines > outbox", () => {
         way: [surrender],
         on: {
           ...(Object.fromEntries(Object.entries(samples).map(([type, told]) => [type, ignored("it speaks with its heir only", told)])) as Record<OutboxEvent["type"], Case>),
-          TAKE: to("closed", take),
+          TAKE: [
+            to("closed", take),
+            to("closed", { ...take, to: surrender.to, lastSeq: 0 }),
+            ignored("there is room for an earlier offer only", { ...take, to: surrender.to, lastSeq: 7 }),
+            ignored("another one, which asked before, has room for it", { ...take, to: "outbox/earlier", lastSeq: 0 }),
+          ],
         },
         after: { surrenderTimeout: [to("draining.sending", elapsed("surrenderTimeout")), to("paused", elapsed("surrenderTimeout"), { input: startsPaused })] },
       },
@@ -404,7 +409,7 @@ describe("machines > outbox", () => {
       expect(sentBy(heir)).toEqual([
         [
           { kind: "address", address: "outbox/other" },
-          { type: "TAKE", seqOffset: 1 },
+          { type: "TAKE", seqOffset: 1, lastSeq: offered.lastSeq, to: "outbox/1" },
         ],
       ]);
       expect(paramsOf(heir, "storeEntries")).toMatchObject([{ entries: [{ seq: 1 }] }, { entries: [{ seq: 9 }] }]);
