@@ -118,6 +118,11 @@ export const orchestrator = setup({
       ({ self }) => ({ type: "BIND", orchestrator: self.sessionId }),
     ),
     recordOther: assign(({ event }) => (event.type === "REFUSED" ? { other: event.other, reason: `its requester has another orchestrator, ${childId(event.other)}` } : {})),
+    /** Its requester may still hear of the binding: it must not be bound to one that is over. */
+    unbind: sendTo(
+      ({ context }) => actorRef(context.requester),
+      ({ self }) => ({ type: "UNBIND", orchestrator: self.sessionId }),
+    ),
     recordSilence: assign({ reason: "its requester did not answer" }),
     answerWork: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== "ORDER_WORK" || event.replyTo === undefined) return;
@@ -233,7 +238,7 @@ export const orchestrator = setup({
         END: { target: "retired", actions: "recordEnd" },
         REQUESTER_ENDED: { target: "retired", actions: "recordRequesterEnd" },
       },
-      after: { bindingTimeout: { target: "refused", actions: "recordSilence" } },
+      after: { bindingTimeout: { target: "refused", actions: ["recordSilence", "unbind"] } },
     },
     supervising: {
       description: "It works for its requester.",

@@ -104,6 +104,9 @@ describe("machines > orchestrator", () => {
     expect(messages(told(input))).toEqual([{ to: "requester/r", type: "BIND", orchestrator: "orchestrator/1" }]);
     expect(contextOf(refused)).toMatchObject({ other: "orchestrator/other", reason: "its requester has another orchestrator, other" });
     expect(contextOf(elapsed("bindingTimeout")).reason).toBe("its requester did not answer");
+    // Its question may be under way: whoever hears it late must not be bound to it for good.
+    const late = messages(told(input, elapsed("bindingTimeout"))).filter(({ to }) => to === input.requester);
+    expect(late.map(({ type }) => type)).toEqual(["BIND", "UNBIND"]);
   });
   test("counts its tasks, each where it stands", () => {
     expect(contextOf(bound, track("a", "b", "c"), moved("a", "running"), moved("b", "backingOff"), moved("c", "parked"), moved("a", "done", 2)).summary).toMatchObject({
