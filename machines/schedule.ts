@@ -64,8 +64,8 @@ export type ScheduleEvent =
   /** Runs for the moments from `from` up to `to`, both included; those that ran before do not run again. */
   | { readonly type: "BACKFILL"; readonly from: number; readonly to: number }
   | { readonly type: "CHANGE"; readonly spec: ScheduleSpec; readonly at: number }
-  /** The task of a run has ended, however. */
-  | { readonly type: "TASK_ENDED"; readonly task: string }
+  /** The task of a run has ended, however. Histories of before have no moment. */
+  | { readonly type: "TASK_ENDED"; readonly task: string; readonly at?: number }
   /** What runs goes on. */
   | { readonly type: "REMOVE" };
 
@@ -74,6 +74,11 @@ type Emitted =
   | { readonly type: "schedule.dropped"; readonly task: string; readonly reason: string }
   | { readonly type: "schedule.missed"; readonly count: number }
   | { readonly type: "schedule.broken"; readonly reason: string };
+
+/** When a task was taken, in milliseconds since 1970. Histories of before don't say. */
+export interface Submitted {
+  readonly at: number;
+}
 
 type Waiting = Pick<ScheduleContext, "queue" | "current" | "skipped" | "dropped">;
 
@@ -107,7 +112,7 @@ export const schedule = setup({
       throw new Error("nobody plans this schedule");
     }),
     /** The host submits the task of a run; submitting it again is the same task. */
-    submit: fromPromise<void, { readonly run: DueRun; readonly task: ScheduleSpec["task"]; readonly schedule: string }>(async () => {
+    submit: fromPromise<Submitted, { readonly run: DueRun; readonly task: ScheduleSpec["task"]; readonly schedule: string }>(async () => {
       throw new Error("nobody takes tasks of this schedule");
     }),
   },
@@ -149,12 +154,12 @@ export const schedule = setup({
       const [first, ...queue] = context.queue;
       return first === undefined ? {} : { queue, current: { ...first, isUnwanted: false } };
     }),
-    countStart: assign({ started: ({ context }) => context.started + 1 }),
+    countStart: assign(({ context, event }) => ({ started: context.started + 1, at: Math.max(context.at, (event as unknown as { readonly output?: Submitted }).output?.at ?? 0) })),
     dropRun: enqueueActions(({ context, event, enqueue }) => {
       enqueue.emit({ type: "schedule.dropped", task: context.current?.task ?? "", reason: failureIn(event).message });
       enqueue.assign({ current: null, dropped: context.dropped + 1 });
     }),
-    forgetRun: assign({ current: null }),
+    forgetRun: assign(({ context, event }) => ({ current: null, at: Math.max(context.at, (event.type === "TASK_ENDED" ? event.at : undefined) ?? 0) })),
     recordPause: assign(({ event }) => (event.type === "PAUSE" ? { isPaused: true, note: `${event.by}: ${event.why}` } : {})),
     recordResumption: assign(({ context, event }) =>
       event.type === "RESUME"

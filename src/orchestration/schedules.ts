@@ -2,7 +2,7 @@ import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import { fromPromise } from "xstate";
-import { schedule as scheduleMachine, type ScheduleContext } from "../../machines/schedule.ts";
+import { schedule as scheduleMachine, type ScheduleContext, type Submitted } from "../../machines/schedule.ts";
 import type { Dispatcher, TaskSpec } from "../dispatch/index.ts";
 import { endedStates, taskNames } from "../dispatch/index.ts";
 import { type Address, childId, rootAddress, wrongId } from "../domain/address.ts";
@@ -109,12 +109,14 @@ export const makeSchedules = (): Schedules => {
     if (moments._tag === "Left") throw new InvalidSchedule({ schedule: input.schedule, detail: moments.left });
     return planOf(input, moments.right, (doors as Doors).time.now());
   });
-  const submit = fromPromise<void, { readonly run: DueRun; readonly task: ScheduleSpec["task"]; readonly schedule: string }>(async ({ input: { run, task, schedule } }) => {
+  const submit = fromPromise<Submitted, { readonly run: DueRun; readonly task: ScheduleSpec["task"]; readonly schedule: string }>(async ({ input: { run, task, schedule } }) => {
     if (desk === undefined) throw new Error("no dispatcher is attached to the schedules; call schedules.attach(dispatcher)");
     const attributes = { ...(task.attributes as object | undefined), schedule, moment: run.moment };
     await desk.submit({ ...task, id: run.task, attributes });
+    return { at: (doors as Doors).time.now() };
   });
 
+  const tellEnd = (address: Address, task: string) => doors?.report(address, { type: "TASK_ENDED", task, at: doors.time.now() });
   /** Tells a schedule what became of its run, if it has ended; ends it if it is not wanted. */
   const look = async (address: Address): Promise<void> => {
     const known = current.get(address);
@@ -123,7 +125,7 @@ export const makeSchedules = (): Schedules => {
     try {
       const view = await desk.get(task);
       // One that is gone has ended, and was removed since.
-      if (view === undefined ? isThere : endedStates.has(view.state)) doors?.report(address, { type: "TASK_ENDED", task });
+      if (view === undefined ? isThere : endedStates.has(view.state)) tellEnd(address, task);
       else if (isUnwanted && view !== undefined) await desk.cancel(task, { by: address, why: "a later moment of its schedule has come" });
     } catch (error) {
       doors?.log({ level: "error", message: `the run "${task}" can't be looked at`, address, data: failureOf(error) });
@@ -220,7 +222,7 @@ export const makeSchedules = (): Schedules => {
       desk = given;
       forget = given.observe(({ id, state }) => {
         const address = scheduleOf.get(id);
-        if (address !== undefined && endedStates.has(state)) doors?.report(address, { type: "TASK_ENDED", task: id });
+        if (address !== undefined && endedStates.has(state)) tellEnd(address, id);
       });
       for (const address of current.keys()) void look(address);
     },
@@ -305,6 +307,6 @@ const ScheduleEvents = Schema.Union(
   Schema.Struct({ type: Schema.Literal("TRIGGER"), at: At }),
   Schema.Struct({ type: Schema.Literal("BACKFILL"), from: At, to: At }),
   Schema.Struct({ type: Schema.Literal("CHANGE"), spec: ScheduleSpec, at: At }),
-  Schema.Struct({ type: Schema.Literal("TASK_ENDED"), task: Text }),
+  Schema.Struct({ type: Schema.Literal("TASK_ENDED"), task: Text, at: Schema.optional(At) }),
   Schema.Struct({ type: Schema.Literal("REMOVE") }),
 );

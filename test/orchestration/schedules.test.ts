@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { describe, expect, test } from "vitest";
-import { makeSchedules, type NewSchedule, type Schedules } from "../../src/orchestration/index.ts";
+import type { TaskSpec } from "../../src/dispatch/index.ts";
+import { makeSchedules, type NewSchedule, type Schedules, type TaskDesk } from "../../src/orchestration/index.ts";
 import { type Bench, inBothJournals, inThreeModes, type TestEngine, VirtualTime } from "../../src/testing/index.ts";
 import { Desk } from "./desk.ts";
 
@@ -240,6 +241,35 @@ describe("orchestration > schedules", () => {
     host.desk.tasks.delete(idOf(2));
     await host.restart();
     expect((await host.get()).current).toBeUndefined();
+  });
+
+  inBothJournals("a run that takes its time, to be taken or to end, does not put off the next moment", async (bench) => {
+    const host = await Host.open(bench, { isAttached: false });
+    let takes = () => {};
+    host.schedules.attach({
+      ...host.desk,
+      submit: (async (spec: TaskSpec & { readonly id: string }) => {
+        await new Promise<void>((resolve) => {
+          takes = resolve;
+        });
+        return host.desk.submit(spec);
+      }) as TaskDesk["submit"],
+    });
+    await host.call(host.schedules.create("s", minutely));
+    await host.engine.advance(60_000);
+    await host.engine.advance(10_000);
+    takes();
+    await host.engine.settled();
+    await host.engine.advance(20_000);
+    await host.end(idOf(1));
+    await host.engine.advance(30_000);
+    await host.engine.advance(10_000);
+    takes();
+    await host.engine.settled();
+    expect(host.desk.ids).toEqual([idOf(1), idOf(2)]);
+    // It has not ended when the next moment comes.
+    await host.engine.advance(50_000);
+    expect(await host.get()).toMatchObject({ skipped: 1 });
   });
 
   inBothJournals("jitter puts a moment off, and its task keeps its moment", async (bench) => {
