@@ -1,4 +1,3 @@
-import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
@@ -13,9 +12,8 @@ import { outboxAddress } from "../delivery/index.ts";
 import { wrongId } from "../domain/address.ts";
 import type { Reply, ReplyResult } from "../domain/exchange.ts";
 import type { IncomingMessage } from "../domain/incoming.ts";
-import { failureOf } from "../domain/json.ts";
 import { type AllNames, checkNames, said, schemaProblems } from "../domain/names.ts";
-import { type ActorView, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, isAlive, type SentEvent } from "../engine/index.ts";
+import { type ActorView, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, isAlive, type SentEvent, whenOpened } from "../engine/index.ts";
 import type { Broker, BrokerOptions, SpawnRequest } from "./broker.ts";
 import { makeControl } from "./control.ts";
 import { EndpointRetired, InboxFull, InvalidMessage, NotInInbox, NotOwner, SpawnFailed, TargetRefused, UnknownAssignment, UnknownEndpoint, UnknownMessage } from "./errors.ts";
@@ -36,8 +34,6 @@ const MessageSchema = Schema.Struct({
   session: Schema.optional(Text),
 });
 
-/** How long the broker waits before it tries again to open what it needs. */
-const openRetryMs = 1_000;
 /** Ended actors go soon: what must be remembered is remembered by a state. */
 const finishedForMs = 60_000;
 /** Actors that live as long as the broker keep so much of their history. */
@@ -229,19 +225,7 @@ export const makeBroker = (options: BrokerOptions): Broker => {
           if (page.length < 1_000) break;
         }
       });
-      const ready = new Promise<void>((resolve) => {
-        const run = () =>
-          Effect.runCallback(openAll, {
-            onExit: (exit) => {
-              if (exit._tag === "Success") return resolve();
-              const error = Cause.squash(exit.cause);
-              doors.log({ level: "error", message: "the broker could not be opened; it is tried again", data: failureOf(error) });
-              if (error instanceof EngineClosed) resolve();
-              else doors.time.wakeAt(doors.time.now() + openRetryMs, run);
-            },
-          });
-        run();
-      });
+      const ready = new Promise<void>((resolve) => whenOpened("the broker", doors, openAll, resolve));
       bound = { engine, doors, ready };
     },
     receive,

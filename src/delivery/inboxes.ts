@@ -1,13 +1,11 @@
-import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import { fromPromise } from "xstate";
 import { type InboxContext, inbox as inboxMachine } from "../../machines/inbox.ts";
 import { type Address, childId, parentAddress, rootAddress } from "../domain/address.ts";
 import type { Command, Cursor } from "../domain/inbox.ts";
-import { failureOf } from "../domain/json.ts";
 import { type AllNames, checkNames, said } from "../domain/names.ts";
-import { type ActivityOptions, currentActivity, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
+import { type ActivityOptions, currentActivity, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError, whenOpened } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { outboxAddress } from "./outboxes.ts";
 
@@ -81,11 +79,7 @@ export const makeInboxes = (options: Readonly<Record<string, InboxOptions>>, act
     opened: (engine, doors) => {
       bound = engine;
       const all = Object.entries(options).map(([name, { outbox }]) => ({ machine: inboxMachine.id, id: name, input: outbox === undefined ? {} : { outbox: outboxAddress(outbox) } }));
-      Effect.runCallback(engine.startAll(all), {
-        onExit: (exit) => {
-          if (exit._tag === "Failure") doors.log({ level: "error", message: "the inboxes could not be opened", data: failureOf(Cause.squash(exit.cause)) });
-        },
-      });
+      whenOpened("the inboxes", doors, engine.startAll(all));
     },
     receive: (name, command) => Effect.flatMap(use, (engine) => engine.send(inboxAddress(name), { type: "COMMAND", command })),
     cursor: (name) => Effect.flatMap(use, (engine) => Effect.map(engine.snapshot(inboxAddress(name)), ({ context }) => (context as InboxContext).applied)),

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect";
 import { fromPromise } from "xstate";
 import { type ObligationsContext, type ObligationsInput, obligations as machine, type Reading } from "../../machines/obligations.ts";
 import { type Address, childId, parentAddress, rootAddress } from "../domain/address.ts";
-import { failureOf, type Json } from "../domain/json.ts";
+import type { Json } from "../domain/json.ts";
 import { type AllNames, checkNames, said } from "../domain/names.ts";
-import { type ActivityOptions, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError } from "../engine/index.ts";
+import { type ActivityOptions, currentActivity, type Doors, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError, whenOpened } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 
 export interface ObligationsOptions extends ObligationsInput {
@@ -79,11 +79,7 @@ export const makeObligations = (options: Readonly<Record<string, ObligationsOpti
         id,
         input: { ...(refreshMs === undefined ? {} : { refreshMs }), ...(backoff === undefined ? {} : { backoff }) },
       }));
-      Effect.runCallback(engine.startAll(all), {
-        onExit: (exit) => {
-          if (exit._tag === "Failure") doors.log({ level: "error", message: "the obligations could not be opened", data: failureOf(Cause.squash(exit.cause)) });
-        },
-      });
+      whenOpened("the obligations", doors, engine.startAll(all));
     },
     current: (name) =>
       Effect.gen(function* () {

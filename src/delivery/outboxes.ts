@@ -1,4 +1,3 @@
-import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
@@ -8,12 +7,26 @@ import { actorRef } from "../domain/reference.ts";
 import { type Address, rootAddress } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
 import { type Attempts, defaultOutboxPolicy, type NewEntry, OutboxPolicy, type Verdict } from "../domain/outbox.ts";
-import { type Doors, type Engine, EngineClosed, EngineDegraded, type Follower, InvalidOptions, type Plugin, type Receipt, type SendError, type StartOptions, UnknownActor } from "../engine/index.ts";
+import {
+  type Doors,
+  type Engine,
+  EngineClosed,
+  EngineDegraded,
+  type Follower,
+  InvalidOptions,
+  type Plugin,
+  type Receipt,
+  type SendError,
+  type StartOptions,
+  UnknownActor,
+  pluginRetryMs,
+  whenOpened,
+} from "../engine/index.ts";
 import type { EntryCounts, EntryRow, Journal, JournalError } from "../journal/index.ts";
 import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
 import { Cancellation } from "./cancellation.ts";
 import { delivered, type Destination } from "./destination.ts";
-import { Drain, unreadableMs } from "./drain.ts";
+import { Drain } from "./drain.ts";
 import { DeliveryRefused, OutboxClosed, OutboxFull } from "./errors.ts";
 import { derivedKey } from "./key.ts";
 import { NewEntrySchema } from "./new-entry.ts";
@@ -224,7 +237,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     Effect.gen(function* () {
       const { engine, doors } = yield* use;
       const { isTransient, ...collected } = yield* collectPosted(engine, doors);
-      if (isTransient) doors.time.wakeAt(doors.time.now() + unreadableMs, () => Effect.runCallback(Effect.ignore(collect)));
+      if (isTransient) doors.time.wakeAt(doors.time.now() + pluginRetryMs, () => Effect.runCallback(Effect.ignore(collect)));
       return collected;
     }),
   ) as Effect.Effect<Collected, JournalError | EngineClosed>;
@@ -344,16 +357,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         }
         yield* collect;
       });
-      const run = () =>
-        Effect.runCallback(openAll, {
-          onExit: (exit) => {
-            if (exit._tag === "Success") return;
-            const error = Cause.squash(exit.cause);
-            doors.log({ level: "error", message: "the outboxes could not be opened; it is tried again", data: failureOf(error) });
-            if (!(error instanceof EngineClosed)) doors.time.wakeAt(doors.time.now() + unreadableMs, run);
-          },
-        });
-      run();
+      whenOpened("the outboxes", doors, openAll);
     },
     enqueue,
     deliver,

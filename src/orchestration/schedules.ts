@@ -1,4 +1,3 @@
-import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import * as Schema from "effect/Schema";
 import { fromPromise } from "xstate";
@@ -10,7 +9,20 @@ import { type Failure, failureOf } from "../domain/json.ts";
 import { defaultSchedule, type DueRun, momentsMax, type Plan, type PlanRequest, ScheduleSpec, waitingMax, type When } from "../domain/schedule.ts";
 import { type AllNames, checkNames } from "../domain/names.ts";
 import type { Order } from "../domain/task.ts";
-import { type ActorView, type Doors, type Engine, EngineClosed, type Follower, type Plugin, type SendError, type StartOptions, type TimedOut, type Unanswered } from "../engine/index.ts";
+import {
+  type ActorView,
+  type Doors,
+  type Engine,
+  EngineClosed,
+  type Follower,
+  type Plugin,
+  type SendError,
+  type StartOptions,
+  type TimedOut,
+  type Unanswered,
+  pluginRetryMs,
+  whenOpened,
+} from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { InvalidSchedule, ScheduleExists, ScheduleFull, UnknownSchedule } from "./errors.ts";
 import { firstMoments, momentsOf, planOf } from "./moments.ts";
@@ -128,7 +140,9 @@ export const makeSchedules = (): Schedules => {
       if (view === undefined ? isThere : endedStates.has(view.state)) tellEnd(address, task);
       else if (isUnwanted && view !== undefined) await desk.cancel(task, { by: address, why: "a later moment of its schedule has come" });
     } catch (error) {
-      doors?.log({ level: "error", message: `the run "${task}" can't be looked at`, address, data: failureOf(error) });
+      if (doors === undefined || error instanceof EngineClosed) return;
+      doors.log({ level: "error", message: `the run "${task}" can't be looked at; it is tried again`, address, data: failureOf(error) });
+      doors.time.wakeAt(doors.time.now() + pluginRetryMs, () => void look(address));
     }
   };
   const know = (address: Address, { value, context }: { readonly value: unknown; readonly context: unknown }) => {
@@ -213,9 +227,7 @@ export const makeSchedules = (): Schedules => {
           if (page.length < 1_000) return;
         }
       });
-      Effect.runCallback(all, {
-        onExit: (exit) => exit._tag === "Failure" && given.log({ level: "error", message: "the schedules could not be read", data: failureOf(Cause.squash(exit.cause)) }),
-      });
+      whenOpened("the schedules", given, all);
     },
     attach: (given) => {
       forget();

@@ -37,9 +37,14 @@ export class Desk implements TaskDesk {
   }) as TaskDesk["cancel"];
 
   end(id: string, state: TaskState = "done"): void {
+    const task = this.ends(id, state);
+    for (const listener of [...this.#listeners]) listener(task as TaskView);
+  }
+  /** It ends while nobody listens. */
+  ends(id: string, state: TaskState = "done"): Task {
     const task = { ...(this.tasks.get(id) as Task), state };
     this.tasks.set(id, task);
-    for (const listener of [...this.#listeners]) listener(task as TaskView);
+    return task;
   }
   get ids(): ReadonlyArray<string> {
     return [...this.tasks.keys()];

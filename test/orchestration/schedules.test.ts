@@ -2,8 +2,9 @@ import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import { describe, expect, test } from "vitest";
 import type { TaskSpec } from "../../src/dispatch/index.ts";
+import { JournalError } from "../../src/journal/index.ts";
 import { makeSchedules, type NewSchedule, type Schedules, type TaskDesk } from "../../src/orchestration/index.ts";
-import { type Bench, inBothJournals, inThreeModes, type TestEngine, VirtualTime } from "../../src/testing/index.ts";
+import { type Bench, inBothJournals, inThreeModes, testEngine, type TestEngine, VirtualTime } from "../../src/testing/index.ts";
 import { Desk } from "./desk.ts";
 
 const order = { by: "anna", why: "a test" };
@@ -288,5 +289,65 @@ describe("orchestration > schedules", () => {
 describe("orchestration > schedules > outside of an engine", () => {
   test("say that they are not part of one", async () => {
     expect(await Effect.runPromise(Effect.flip(makeSchedules().list()))).toMatchObject({ _tag: "EngineClosed" });
+  });
+});
+
+const refusal = Effect.fail(new JournalError({ reason: "failed", where: "here", detail: "a bad sector" }));
+
+describe("schedules > a store that can't be read", () => {
+  test("a schedule hears of a run that ended while no engine was open, although the store could not be read at first", async () => {
+    const schedules = makeSchedules();
+    const desk = new Desk();
+    let refuses = false;
+    const engine = await testEngine({
+      machines: [],
+      plugins: [schedules],
+      time: new VirtualTime(start),
+      wrap: (journal) => ({ ...journal, list: (query) => (refuses && query.machine === "schedule" ? refusal : journal.list(query)) }),
+    });
+    schedules.attach(desk);
+    await Effect.runPromise(schedules.create("s", { when: { everyMs: 60_000, anchorMs: start }, task: { kind: "report" } }));
+    await engine.advance(60_000);
+    await engine.settled();
+    const [first] = desk.running as [string];
+    await Effect.runPromise(schedules.trigger("s"));
+    engine.crash();
+    desk.ends(first);
+    refuses = true;
+    await engine.open({ ownerIsDead: true });
+    schedules.attach(desk);
+    await engine.settled();
+    refuses = false;
+    await engine.advance(5_000);
+    await engine.settled();
+    expect(desk.ids).toHaveLength(2);
+    await engine.dispose();
+  });
+
+  test("a schedule hears of a run that could not be looked at at first", async () => {
+    const schedules = makeSchedules();
+    const desk = new Desk();
+    const engine = await testEngine({ machines: [], plugins: [schedules], time: new VirtualTime(start) });
+    let fails = true;
+    // It ends before its submission is answered, and then nobody can say so for a while.
+    schedules.attach({
+      ...desk,
+      submit: (async (spec: TaskSpec & { readonly id: string }) => {
+        const answer = await desk.submit(spec);
+        desk.ends(spec.id);
+        return answer;
+      }) as TaskDesk["submit"],
+      get: (id: string) => (fails ? Promise.reject(new Error("the store is away")) : desk.get(id)),
+    });
+    await Effect.runPromise(schedules.create("s", { when: { everyMs: 60_000 }, task: { kind: "report" } }));
+    await engine.advance(60_000);
+    await engine.settled();
+    expect(desk.ids).toHaveLength(1);
+    fails = false;
+    await engine.advance(5_000);
+    await engine.advance(55_000);
+    await engine.settled();
+    expect(desk.ids).toHaveLength(2);
+    await engine.dispose();
   });
 });

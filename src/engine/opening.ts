@@ -1,0 +1,27 @@
+import * as Cause from "effect/Cause";
+import * as Effect from "effect/Effect";
+import { failureOf } from "../domain/json.ts";
+import { EngineClosed } from "./errors.ts";
+import type { Doors } from "./plugin.ts";
+
+/** What a plugin could not do because the store refused is tried again after so many milliseconds. */
+export const pluginRetryMs = 1_000;
+
+/**
+ * What a plugin does when its engine is open: until it has worked, or the engine is closed. `what`: "the outboxes", say.
+ * `done` is called then.
+ */
+export const whenOpened = (what: string, { time, log }: Doors, opening: Effect.Effect<unknown, unknown>, done: () => void = () => {}): void => {
+  const run = () =>
+    Effect.runCallback(opening, {
+      onExit: (exit) => {
+        if (exit._tag === "Success") return done();
+        const error = Cause.squash(exit.cause);
+        const isOver = error instanceof EngineClosed;
+        log({ level: "error", message: `${what} could not be opened${isOver ? "" : "; it is tried again"}`, data: failureOf(error) });
+        if (isOver) done();
+        else time.wakeAt(time.now() + pluginRetryMs, run);
+      },
+    });
+  run();
+};
