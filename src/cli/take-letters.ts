@@ -89,7 +89,7 @@ const turnOf = (journal: Journal, verb: "requeue" | "drop", rows: ReadonlyArray<
       const { to, event, from, create, only } = envelope;
       const owed = actionOf(envelope);
       if (verb === "drop") {
-        const cancel = event.type === "taskwright.timer" ? yield* cancelOf(journal, to, event) : undefined;
+        const cancel = event.type === "taskwright.timer" ? yield* cancelOf(journal, to, event, only) : undefined;
         if (cancel !== undefined) post({ to, event: cancel, from: "" });
       } else if (owed === undefined) {
         if (create?.parent !== undefined && (yield* childTokenOf(journal, create.parent, create.parentId, childId(to))) !== create.token) continue;
@@ -114,8 +114,8 @@ const childTokenOf = (journal: Journal, parent: string, parentId: number, child:
   Effect.map(journal.actors([parent]), ([row]) => (row?.id !== parentId ? undefined : viewOfStored(row, "").children?.[child]?.token));
 
 /** A deadline that was set aside goes with its letter. */
-const cancelOf = (journal: Journal, address: string, { id, token }: SentEvent): Effect.Effect<object | undefined, JournalError> =>
+const cancelOf = (journal: Journal, address: string, { id, token }: SentEvent, only: number | undefined): Effect.Effect<object | undefined, JournalError> =>
   Effect.map(journal.actors([address]), ([row]) => {
-    const timer = row === undefined ? undefined : viewOfStored(row, "").timers?.[String(id)];
+    const timer = row === undefined || (only ?? row.id) !== row.id ? undefined : viewOfStored(row, "").timers?.[String(id)];
     return timer?.token === token && timer?.held === true ? { type: "taskwright.cancel", id, token } : undefined;
   });

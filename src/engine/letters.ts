@@ -39,7 +39,10 @@ export const dropped = (turn: Turn, delivery: Delivery, letter: TakenLetter, { r
   take(turn, delivery, letter);
   if (delivery.event.type !== "taskwright.timer") return undefined;
   const { id, token } = delivery.event as Extract<EngineEvent, { type: "taskwright.timer" }>;
-  const timer = residents.get(delivery.to)?.state.timers[id];
+  const actor = residents.get(delivery.to);
+  // A later actor at the address may have set aside one with the same names.
+  if (delivery.only !== undefined && actor?.id !== delivery.only) return undefined;
+  const timer = actor?.state.timers[id];
   if (timer?.token !== token || timer.held !== true) return undefined;
   const cancel = { type: "taskwright.cancel" as const, id, token };
   return { to: delivery.to, from: "", event: cancel, json: JSON.stringify(cancel), internal: true };

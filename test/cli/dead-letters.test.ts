@@ -107,6 +107,32 @@ describe("cli > dead-letters", () => {
     expect(await taskwright("show", "9", "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining("there is no dead letter 9") });
   });
 
+  it("leaves what is for an earlier child at its address, and drops it without what is for the later one", async () => {
+    const child = setup({}).createMachine({ id: "child", initial: "waiting", states: { waiting: { after: { 1: { guard: () => check("the timer"), target: "rung" } } }, rung: {} } });
+    const parent = setup({ types: { events: {} as { type: "AGAIN" } }, actors: { child } }).createMachine({
+      id: "parent",
+      initial: "on",
+      states: { on: { invoke: { id: "child", src: "child" }, on: { AGAIN: { target: "on", reenter: true } } } },
+    });
+    const opened = () => openEngine({ database, machines: [parent, child], log: () => {} });
+    const rung = (open: Taskwright) => open.waitFor("parent/1/child", ({ timers }) => Object.values(timers ?? {}).some(({ held }) => held === true));
+    const first = await opened();
+    await first.start("parent", "1");
+    await rung(first);
+    await first.send("parent/1", { type: "AGAIN" });
+    await rung(first);
+    await first.settled();
+    await first.close();
+    expect((await taskwright("requeue", "1", "--database", database, "--json")).out).toBe('{"requeued":0,"left":1}\n');
+    expect((await taskwright("drop", "1", "--database", database, "--json")).out).toBe('{"dropped":1,"left":0}\n');
+    expect((await taskwright("requeue", "2", "--database", database, "--json")).out).toBe('{"requeued":1,"left":0}\n');
+    broken = false;
+    const second = await opened();
+    await second.settled();
+    expect(await second.snapshot("parent/1/child")).toMatchObject({ value: "rung" });
+    await second.close();
+  });
+
   it("requeues for the next engine: events, messages, actions and deadlines", async () => {
     await prepared();
     broken = false;

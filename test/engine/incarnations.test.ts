@@ -55,6 +55,25 @@ describe("engine > incarnations", () => {
     expect(await engine.snapshot("boss/1/child")).toMatchObject({ value: "rung" });
   });
 
+  inThreeModes("the letter of a deadline of an earlier child is dropped without that of the later one", async (bench) => {
+    faults.isBroken = true;
+    const child = setup({}).createMachine({ id: "child", initial: "waiting", states: { waiting: { after: { 60000: { guard: breaking, target: "rung" } } }, rung: {} } });
+    const engine = await bench.engine({ machines: [child, above({ machine: child })] });
+    await engine.start("boss", "1");
+    for (const _ of [1, 2]) {
+      await engine.send("boss/1", { type: "LEAVE" });
+      await begin(engine);
+      await engine.advance("60 seconds");
+    }
+    const [first, second] = await engine.taskwright.deadLetters();
+    await engine.taskwright.drop(first!.id);
+    await engine.settled();
+    faults.isBroken = false;
+    await engine.taskwright.requeue(second!.id);
+    await engine.settled();
+    expect(await engine.snapshot("boss/1/child")).toMatchObject({ value: "rung" });
+  });
+
   inThreeModes("a requeued message of a child to an earlier parent is not told to the later one, and stays a letter", async (bench) => {
     faults.isBroken = true;
     const kid = setup({ actions: { say: sendParent({ type: "SAID" }) } }).createMachine({ id: "kid", entry: "say" });
