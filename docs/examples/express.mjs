@@ -1,11 +1,12 @@
-// An Express application that has Taskwright below /tasks: node express.mjs
+// An Express application that has Taskwright below /tasks, and its inspector at /tasks/inspector: node express.mjs
 import express from "express";
 import { openEngine } from "taskwright";
+import { makeInspector } from "taskwright/inspector";
 import { makeServer, nodeHandler } from "taskwright/server";
 import { counter } from "./counter.mjs";
 
 const engine = await openEngine({ machines: [counter] });
-const server = makeServer({ engine });
+const server = makeServer({ engine, inspector: makeInspector({ engine }) });
 
 const app = express();
 // Express takes "/tasks" off the URL itself. Before any parser of bodies.

@@ -5,10 +5,10 @@ import { shutdown, type ShutdownContext } from "../../machines/shutdown.ts";
 import { dispatchMachines, type Kinds, openDispatcher } from "../dispatch/index.ts";
 import { type DurableMachine, openEngine, type Plugin, systemTime } from "../engine/index.ts";
 import type { OpenOptions } from "../engine/index.ts";
-import { inPromises, type InPromises, type Outboxes } from "../delivery/index.ts";
+import type { InPromises, Outboxes } from "../delivery/index.ts";
 import { makeSchedules } from "../orchestration/index.ts";
-import { type Inspector, makeInspector } from "../inspector/index.ts";
-import { type Caller, listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type Server, type UnsafeServer } from "../server/index.ts";
+import { makeInspector } from "../inspector/index.ts";
+import { listen, type Listening, makeServer, readServeConfig, remoteWorkers, runInMemory, type ServeConfig, type Server, type UnsafeServer } from "../server/index.ts";
 import type { SignalSource } from "./interrupts.ts";
 import { entriesOfFiles, moduleOf } from "./machine-files.ts";
 import { refused } from "./refused.ts";
@@ -84,21 +84,14 @@ const work = async (config: ServeConfig, { machines: given, plugins, kinds, outb
   let dispatcher: Awaited<ReturnType<typeof openDispatcher>> | undefined;
   let listening: Listening;
   let server: Server;
-  // Whoever may operate may send events from the page, under the name of the token.
-  const callers = new WeakMap<Request, Caller>();
-  let inspector: Inspector;
   try {
     dispatcher = await openDispatcher(engine, dispatch, { slots: config.slots });
     schedules.attach(dispatcher);
-    inspector = makeInspector({
+    const inspector = makeInspector({
       engine,
       dispatcher,
-      ...(outboxes === undefined ? {} : { outboxes: "effect" in outboxes ? outboxes : inPromises(outboxes) }),
-      machines: [...machines, ...[dispatch, schedules, ...plugins].flatMap((plugin) => plugin.machines)],
+      ...(outboxes === undefined ? {} : { outboxes }),
       name: path.basename(config.database),
-      base: "/inspector",
-      role: (request) => (callers.get(request)?.roles.includes("operate") ? "operator" : "viewer"),
-      by: (request) => callers.get(request)?.name ?? "inspector",
     });
     server = makeServer({
       engine,
@@ -109,10 +102,7 @@ const work = async (config: ServeConfig, { machines: given, plugins, kinds, outb
       allowedHosts: config.allowedHosts,
       allowedOrigins: config.allowedOrigins,
       ...(config.tokens === "" ? {} : { tokens: config.tokens }),
-      inspector: (request, caller) => {
-        callers.set(request, caller);
-        return inspector.fetch(request);
-      },
+      inspector,
       log: ({ level, message, data }) => {
         if (level !== "info" || json) streams.error(json ? `${JSON.stringify({ level, message, data })}\n` : `${level}: ${message}\n`);
       },
@@ -130,7 +120,6 @@ const work = async (config: ServeConfig, { machines: given, plugins, kinds, outb
     const machine = runInMemory(shutdown, { budgetMs: config.budgetMs }, systemTime(), {
       drain: () => {
         tell("draining", {}, "what runs may end; once more to stop at once");
-        inspector.close();
         server.drain();
         void opened.drain().then(() => machine.tell({ type: "DRAINED" }));
       },

@@ -7,4 +7,13 @@ export { type InboxOptions, type Inboxes, inboxAddress, makeInboxes } from "./in
 export { type KnownObligations, makeObligations, type Obligations, type ObligationsOptions, obligationsAddress } from "./obligations.ts";
 export { type HttpAnswer, httpDestination, type HttpOptions } from "./http.ts";
 export type { Lookup, ResolvedAddress } from "./http-addresses.ts";
-export { inPromises, type InPromises, makeInboxes as makeInboxesInPromises, makeObligations as makeObligationsInPromises, makeOutboxes as makeOutboxesInPromises } from "./promises.ts";
+export {
+  type InboxesInPromises,
+  inPromises,
+  type InPromises,
+  type ObligationsInPromises,
+  type OutboxesInPromises,
+  makeInboxes as makeInboxesInPromises,
+  makeObligations as makeObligationsInPromises,
+  makeOutboxes as makeOutboxesInPromises,
+} from "./promises.ts";

@@ -32,11 +32,15 @@ export const inPromises = <Part extends Plugin>(part: Part): InPromises<Part> =>
   return { ...Object.fromEntries(calls), effect: part } as unknown as InPromises<Part>;
 };
 
+export interface OutboxesInPromises extends InPromises<Outboxes> {}
+export interface InboxesInPromises extends InPromises<Inboxes> {}
+export interface ObligationsInPromises extends InPromises<Obligations> {}
+
 /** Outboxes by name, for `openEngine({ plugins: [outboxes] })`. Throws `InvalidOptions` for a policy that can't be. */
-export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): InPromises<Outboxes> => inPromises(outboxesInEffects(options));
+export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): OutboxesInPromises => inPromises(outboxesInEffects(options));
 
 /** Inboxes by name, for `openEngine({ plugins: [inboxes] })`. */
-export const makeInboxes = (...args: Parameters<typeof inboxesInEffects>): InPromises<Inboxes> => inPromises(inboxesInEffects(...args));
+export const makeInboxes = (...args: Parameters<typeof inboxesInEffects>): InboxesInPromises => inPromises(inboxesInEffects(...args));
 
 /** Obligations by name, for `openEngine({ plugins: [obligations] })`. */
-export const makeObligations = (...args: Parameters<typeof obligationsInEffects>): InPromises<Obligations> => inPromises(obligationsInEffects(...args));
+export const makeObligations = (...args: Parameters<typeof obligationsInEffects>): ObligationsInPromises => inPromises(obligationsInEffects(...args));

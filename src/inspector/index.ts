@@ -1,4 +1,4 @@
-export { type Inspector, type InspectorOptions, type InspectorView, inspect, makeInspector } from "./inspector.ts";
+export { type Inspector, type InspectorOptions, type InspectorRequest, type InspectorView, inspect, makeInspector } from "./inspector.ts";
 export { fileSource } from "./file-source.ts";
 export { journalSource } from "./journal-source.ts";
 export { type Listening, listenOnLoopback } from "./listen.ts";

@@ -9,7 +9,7 @@ import { makeServer, type Server, type ServerOptions } from "./server.ts";
 export const ServerTag = Context.GenericTag<Server>("taskwright/Server");
 
 /** The HTTP API over the engine of the context; closed with its scope. */
-export const layerServer = (options: Omit<ServerOptions, "engine">): Layer.Layer<Server, UnsafeServer, Engine> =>
+export const layerServer = (options: Omit<ServerOptions, "engine"> = {}): Layer.Layer<Server, UnsafeServer, Engine> =>
   Layer.scoped(
     ServerTag,
     Effect.acquireRelease(

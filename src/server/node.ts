@@ -1,26 +1,40 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { Server } from "./server.ts";
+import type { From } from "./server.ts";
 
 /** What a framework may have read already. */
-type Parsed = IncomingMessage & { readonly body?: unknown };
+type Parsed = IncomingMessage & { readonly body?: unknown; readonly originalUrl?: string };
+
+/** What answers requests of the web platform: a server, or an inspector alone. */
+export interface Fetching {
+  readonly fetch: (request: Request, from: From) => Promise<Response>;
+}
 
 /** The handler for `node:http`, Express, Fastify (`reply.hijack()`, then `request.raw` and `reply.raw`) and all that speak like them. */
 export const nodeHandler =
-  (server: Server) =>
+  ({ fetch }: Fetching) =>
   async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     const aborted = new AbortController();
     // Only one that is cut: to abort what was answered costs as much as a small answer.
     res.once("close", () => void (res.writableFinished || aborted.abort()));
     try {
+      const folder = missingSlash(req);
+      if (folder !== undefined) return void res.writeHead(308, { location: folder }).end();
       const request = requestOf(req, aborted.signal);
-      const response = request === undefined ? malformed() : await server.fetch(request, { peer: req.socket.remoteAddress });
+      const response = request === undefined ? malformed() : await fetch(request, { peer: req.socket.remoteAddress });
       await write(response, req, res, aborted.signal);
     } catch {
       // The other side is gone, or the stream was cut: there is nobody to tell.
       res.destroy();
     }
   };
+
+/** A host that takes its own path off hides that a page's path has no slash at its end, beside which the page looks for its parts. */
+const missingSlash = ({ url, originalUrl, method }: Parsed): string | undefined => {
+  const [path = "", query] = (originalUrl ?? "").split("?", 2);
+  if (method !== "GET" || !/^\/(\?|$)/.test(url ?? "") || path === "" || path.endsWith("/")) return undefined;
+  return `${path.slice(path.lastIndexOf("/") + 1)}/${query === undefined ? "" : `?${query}`}`;
+};
 
 const malformed = (): Response =>
   new Response(

@@ -51,12 +51,21 @@ export interface ServerOptions {
   readonly allowedOrigins?: ReadonlyArray<string>;
   /** The path below which it is mounted, where the host does not take it off itself. Default: none. */
   readonly basePath?: string;
-  /** What answers below `/inspector`, and is told who asks. It decides itself what a caller may do there. */
-  readonly inspector?: (request: Request, caller: Caller) => Promise<Response>;
+  /**
+   * What answers below `/inspector`: what `makeInspector` made, where the role `read` may look and `operate` do all, unless it says otherwise;
+   * or a function that is told who asks, and decides itself what a caller may do there.
+   */
+  readonly inspector?: MountedInspector | ((request: Request, caller: Caller) => Promise<Response>);
   readonly limits?: Partial<ServerLimits>;
   /** What the server has to say: refused tokens, dropped subscribers, who did what. Default: errors to standard error. */
   readonly log?: (entry: LogEntry) => void;
   readonly time?: Time;
+}
+
+/** An inspector, as a server has it. */
+export interface MountedInspector {
+  readonly fetch: (request: Request, known: { readonly caller: Caller; readonly base: string }) => Promise<Response>;
+  readonly close: () => void;
 }
 
 /** Where a request came from, as far as its host knows. */
@@ -127,6 +136,10 @@ export const makeServer = (options: ServerOptions): Server => {
   const engine = ("effect" in options.engine ? options.engine.effect : options.engine) as EngineCore;
   const gate = makeGate({ tokens, allowedHosts: options.allowedHosts ?? [], allowedOrigins: options.allowedOrigins ?? [], authenticate: options.authenticate, limits, time, log });
   const callers = new WeakMap<object, Caller>();
+  const { inspector } = options;
+  const inspectorAnswers = (request: Request, caller: Caller) =>
+    typeof inspector === "function" ? inspector(request, caller) : (inspector as MountedInspector).fetch(request, { caller, base: `${basePath}/inspector` });
+  const closeInspector = () => typeof inspector === "object" && inspector.close();
   const subscribers = makeSubscribers(engine, limits, time, log);
   const answered = new Map<number, number>();
   let closing: Promise<void> | undefined;
@@ -224,7 +237,7 @@ export const makeServer = (options: ServerOptions): Server => {
     if (path === "/openapi.json" && isRead) return text(request, documentText, "application/json");
     if (path === "/docs" && isRead) return text(request, page, "text/html; charset=utf-8", { "content-security-policy": docsPolicy });
     if (path === "/session") return session.answer(request, { basePath, isSecure: request.headers.get("x-forwarded-proto") === "https", callerOf: (token) => gate.callerOf(token, from.peer) });
-    if (options.inspector !== undefined && (path === "/inspector" || path.startsWith("/inspector/"))) return options.inspector(request, caller ?? nobody);
+    if (inspector !== undefined && (path === "/inspector" || path.startsWith("/inspector/"))) return inspectorAnswers(request, caller ?? nobody);
     const allowed = methodsOf(path);
     if (allowed === undefined) return refuse(new UnknownPath({ method, path: path.slice(0, 200) }));
     if (!allowed.includes(method === "HEAD" ? "GET" : method)) return refuse(new MethodNotAllowed({ method: method.slice(0, 20), allowed }), { allow: allowed.join(", ") });
@@ -274,6 +287,7 @@ export const makeServer = (options: ServerOptions): Server => {
     isClosing: () => closing !== undefined,
     drain: () => {
       isDraining = true;
+      closeInspector();
       subscribers.close();
     },
     gateway: served.gateway,
@@ -281,6 +295,7 @@ export const makeServer = (options: ServerOptions): Server => {
     hasTokens: () => !tokens.isEmpty() || options.authenticate !== undefined,
     close: () => {
       closing ??= (async () => {
+        closeInspector();
         subscribers.close();
         gateway?.closeAll();
         if (underWay > 0)

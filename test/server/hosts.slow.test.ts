@@ -32,6 +32,7 @@ describe("server > example hosts", () => {
     expect((await stream.take(1))[0]).toMatchObject({ data: { event: { type: "ADD" } } });
     expect((await ask("GET", "/v1/actors/counter%2F1")).body).toMatchObject({ context: { count: 1 } });
     expect(await ask("GET", "/v1/nothing")).toMatchObject({ status: 404, body: { code: "unknown_path" } });
+    if (name === "express") expect(await (await fetch(`${base}/tasks/inspector/api/overview`)).json()).toMatchObject({ role: "operator" });
     if (name !== "effect-application") expect(await (await fetch(`${base}/`)).text()).toBe("my own page\n");
     stream.leave();
     child.kill("SIGTERM");
