@@ -2,12 +2,17 @@
  * The engine for Effect programs: `Engine` as a service with its layer, over a journal as a layer.
  *
  *   layer({ machines: [order] }).pipe(Layer.provide(SqliteJournal.layer({ file: "work.db" })))
+ *
+ * All of "taskwright" is here, too: errors, types, destinations. What both have is here in effects.
  */
+export * from "./index.ts";
 export {
   Activity,
+  type Durable,
   durable,
   type EffectLogic,
   Engine,
+  type EngineCore,
   type EngineOptions,
   type Failed,
   failedWith,

@@ -123,6 +123,7 @@ export {
   ContractBroken,
   currentActivity,
   type DeadLetter,
+  type Durable,
   durable,
   type DurableMachine,
   EngineBusy,
@@ -149,6 +150,7 @@ export {
   type MigrateOptions,
   type MigrationReport,
   type MachineOptions,
+  type MachineOrEntry,
   type OpenOptions,
   type ParkedActor,
   type ParkedReason,
@@ -180,7 +182,7 @@ export {
   type WaitOptions,
   type WrittenBy,
 } from "./engine/index.ts";
-export { JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";
+export { type CountRow, type EntryCounts, JournalError, JournalFenced, JournalOwned, type JournalReason } from "./journal/index.ts";
 export {
   type Answer,
   type Collected,
@@ -195,6 +197,7 @@ export {
   type HttpAnswer,
   httpDestination,
   type HttpOptions,
+  type InboxesInPromises as Inboxes,
   type InboxOptions,
   type InPromises,
   inboxAddress,
@@ -203,10 +206,12 @@ export {
   makeInboxesInPromises as makeInboxes,
   makeObligationsInPromises as makeObligations,
   makeOutboxesInPromises as makeOutboxes,
+  type ObligationsInPromises as Obligations,
   type ObligationsOptions,
   obligationsAddress,
   OutboxClosed,
   OutboxFull,
+  type OutboxesInPromises as Outboxes,
   type OutboxOptions,
   type OutboxView,
   outboxAddress,
@@ -245,6 +250,7 @@ export {
   requesterAddress,
   scheduleAddress,
   ScheduleExists,
+  type SchedulesInPromises as Schedules,
   ScheduleFull,
   type ScheduleView,
   type Spawned,

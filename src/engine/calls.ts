@@ -16,7 +16,7 @@ import type { ActorToStart, ActorView, AskOptions, Engine, EngineStatus, SendOpt
 import { limitOf } from "./bounds.ts";
 import { ActorParked, EngineBusy, EngineClosed, InvalidAddress, InvalidEvent, type SendError, TimedOut, Unanswered, UnknownActor, UnknownMachine } from "./errors.ts";
 import { callNames, demandMigrateOptions, demandNames, timeoutOf } from "./given.ts";
-import { demandRegistered, idOf, makeHandle, type Mapping } from "./handle.ts";
+import { demandRegistered, idOf, machineOf, type MachineOrEntry, makeHandle, type Mapping } from "./handle.ts";
 import { admit, admitEvent, type Delivery, nameOf, type Receipt } from "./intake.ts";
 import { keyed } from "./request.ts";
 import { makeLetterCalls } from "./letter-calls.ts";
@@ -210,7 +210,8 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
     traceAttempts: pool.trace,
     isQuiet: () => loop.isQuiet,
     forget: () => residents.clear(),
-    start: (machine: string | AnyStateMachine, id: string, input?: unknown, startOptions?: StartOptions) => receive((settle) => postStart(idOf(machine), id, input, startOptions, settle)),
+    start: (machine: string | MachineOrEntry<AnyStateMachine>, id: string, input?: unknown, startOptions?: StartOptions) =>
+      receive((settle) => postStart(idOf(machine), id, input, startOptions, settle)),
     startAll: (actors) =>
       Effect.async((resume) => postStarts(actors, (error, receipts) => resume(error === undefined ? Effect.succeed(receipts as ReadonlyArray<Receipt>) : Effect.fail(error as SendError)))),
     send: (address, event, sendOptions) => receive((settle) => postSend(address, event, sendOptions, settle)),
@@ -250,9 +251,10 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
         if (row === undefined) return yield* new UnknownActor({ address });
         return yield* Effect.try({ try: () => wouldHandle(row, value), catch: (error) => error as SendError });
       }),
-    actor: (machine) =>
+    actor: (given) =>
       Effect.try({
         try: () => {
+          const machine = machineOf(given);
           demandRegistered(registry, machine);
           return makeHandle<typeof machine, "effect">(machine, core, inEffects);
         },
@@ -320,7 +322,7 @@ export const makeCalls = ({ journal, limits, refusals, registry, residents, swee
           return Stream.concat(Stream.make(first), Stream.fromQueue(changes).pipe(Stream.filter(isNew), Stream.interruptWhen(Effect.ignore(untilClosed))));
         }),
       ),
-    list: (filter) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, versionOf(row)))),
+    list: (filter = {}) => Effect.map(journal.list({ limit: 100, ...filter }), (rows) => rows.map((row) => viewOfStored(row, versionOf(row)))),
     counts: journal.counts,
     ...makeLetterCalls(journal, loop, limits),
     parked: ({ after = 0, limit = 100 } = {}) => findParked({ journal, registry, now: time.now }, after, limit),

@@ -90,5 +90,5 @@ export const durable = <
   Result = never,
 >(
   machine: M,
-  options: OptionsOf<M, Events, Input, Kept, Output, Emitted, Action, Result>,
+  options: OptionsOf<M, Events, Input, Kept, Output, Emitted, Action, Result> = {},
 ): Durable<M, Result> => ({ machine, ...(options as MachineOptions) }) as Durable<M, Result>;

@@ -25,7 +25,7 @@ import type {
   UnknownMachine,
   UnknownActor,
 } from "./errors.ts";
-import type { ActorHandle, Start } from "./handle.ts";
+import type { ActorHandle, MachineOrEntry, Start } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import type { EngineState } from "./lifecycle.ts";
 import type { MigrateOptions, MigrationReport, ParkedActor } from "./migration.ts";
@@ -63,7 +63,7 @@ export interface Engine {
    */
   readonly can: (address: Address, event: SentEvent) => Effect.Effect<boolean, SendError | JournalError>;
   /** The actors of a registered machine, with its types. */
-  readonly actor: <M extends AnyStateMachine>(machine: M) => Effect.Effect<ActorHandle<M, "effect">, UnknownMachine>;
+  readonly actor: <M extends AnyStateMachine>(machine: MachineOrEntry<M>) => Effect.Effect<ActorHandle<M, "effect">, UnknownMachine>;
   /** The actor as it is stored now. */
   readonly snapshot: (address: Address) => Effect.Effect<ActorView, SendError | JournalError>;
   /** Waits until the actor's snapshot satisfies the predicate; the present one counts. */
@@ -76,7 +76,7 @@ export interface Engine {
   readonly historyStart: (address: Address) => Effect.Effect<HistoryStart | undefined, JournalError>;
   /** The actor's snapshots from now on, the present one first. */
   readonly watch: (address: Address) => Stream.Stream<ActorView, SendError | JournalError>;
-  readonly list: (filter: Partial<ActorFilter>) => Effect.Effect<ReadonlyArray<ActorView>, JournalError>;
+  readonly list: (filter?: Partial<ActorFilter>) => Effect.Effect<ReadonlyArray<ActorView>, JournalError>;
   readonly counts: Effect.Effect<ReadonlyArray<CountRow>, JournalError>;
   /** What could not be handled, oldest first; page with `after`. */
   readonly deadLetters: (filter?: LetterFilter) => Effect.Effect<ReadonlyArray<DeadLetter>, JournalError | InvalidOptions>;

@@ -6,7 +6,7 @@ import { type Address, rootAddress } from "../domain/address.ts";
 import type { JournalError } from "../journal/index.ts";
 import type { ActorToStart, ActorView, AskOptions, HistoryEntry, Receipt, SendOptions, SentEvent, StartOptions, WaitOptions } from "./engine.ts";
 import { type SendError, type TimedOut, type Unanswered, type UnknownActor, UnknownMachine } from "./errors.ts";
-import type { Registry } from "./registry.ts";
+import { isDurable, type Registry } from "./registry.ts";
 
 /** How a call answers: with a promise that rejects, or with an effect that fails. */
 export type Face = "promise" | "effect";
@@ -43,9 +43,12 @@ export type StartOf<M extends AnyStateMachine> = { readonly id: string } & (unde
 
 type StartArguments<M extends AnyStateMachine> = undefined extends InputFrom<M> ? [id: string, input?: InputFrom<M>] : [id: string, input: InputFrom<M>];
 
+/** A machine, or an entry of the engine's list that has it: what `durable` made. */
+export type MachineOrEntry<M extends AnyStateMachine> = M | { readonly machine: M };
+
 /** Starts an actor: of a machine with the input that it demands, or of the machine with this id. */
 export interface Start<F extends Face> {
-  <M extends AnyStateMachine>(machine: M, ...args: [...StartArguments<M>, options?: StartOptions]): Call<F, Receipt, SendError>;
+  <M extends AnyStateMachine>(machine: MachineOrEntry<M>, ...args: [...StartArguments<M>, options?: StartOptions]): Call<F, Receipt, SendError>;
   (machine: string, id: string, input?: unknown, options?: StartOptions): Call<F, Receipt, SendError>;
 }
 
@@ -84,7 +87,7 @@ export interface ActorAt<M extends AnyStateMachine, F extends Face = "promise"> 
 export interface ActorHandle<M extends AnyStateMachine, F extends Face = "promise"> extends Calls<M, F, [id: string]> {
   readonly machine: M;
   /** Starts an actor. The same id again answers with `duplicate: true` and changes nothing. */
-  readonly start: (...args: StartArguments<M>) => Call<F, Receipt, SendError>;
+  readonly start: (...args: [...StartArguments<M>, options?: StartOptions]) => Call<F, Receipt, SendError>;
   /** Starts many, all or none, in one transaction (for each `startsTogetherMax` of them); receipts in the order of the list. */
   readonly startAll: (actors: ReadonlyArray<StartOf<M>>) => Call<F, ReadonlyArray<Receipt>, SendError>;
   readonly address: (id: string) => Address;
@@ -96,7 +99,7 @@ export interface ActorHandle<M extends AnyStateMachine, F extends Face = "promis
 
 /** The untyped calls of either face, on which a handle is built. */
 export interface Untyped<F extends Face> {
-  readonly start: (machine: string, id: string, input?: unknown) => Call<F, Receipt, SendError>;
+  readonly start: (machine: string, id: string, input?: unknown, options?: StartOptions) => Call<F, Receipt, SendError>;
   readonly startAll: (actors: ReadonlyArray<ActorToStart>) => Call<F, ReadonlyArray<Receipt>, SendError>;
   readonly send: (address: Address, event: SentEvent, options?: SendOptions) => Call<F, Receipt, SendError>;
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Call<F, SentEvent, SendError | TimedOut | Unanswered>;
@@ -114,8 +117,11 @@ export interface Mapping<F extends Face> {
   readonly many: <A, B, E>(calls: Many<F, A, E>, change: (value: A) => B) => Many<F, B, E>;
 }
 
+/** The machine of an entry, or itself. */
+export const machineOf = <M extends AnyStateMachine>(given: MachineOrEntry<M>): M => (isDurable(given) ? given.machine : given) as M;
+
 /** The id of a machine that was named, or given itself. */
-export const idOf = (machine: string | AnyStateMachine): string => (typeof machine === "string" ? machine : machine.id);
+export const idOf = (machine: string | MachineOrEntry<AnyStateMachine>): string => (typeof machine === "string" ? machine : machineOf(machine).id);
 
 /** The machine as it is registered: by its id and version. Throws `UnknownMachine`. */
 export const demandRegistered = (registry: Registry, machine: AnyStateMachine): void => {
@@ -140,7 +146,7 @@ export const makeHandle = <M extends AnyStateMachine, F extends Face>(machine: M
   const handle = {
     machine,
     address,
-    start: (id: string, input?: unknown) => calls.start(name, id, input),
+    start: (id: string, input?: unknown, options?: StartOptions) => calls.start(name, id, input, options),
     startAll: (actors: ReadonlyArray<{ readonly id: string; readonly input?: unknown }>) => calls.startAll(actors.map((actor) => ({ ...actor, machine: name }))),
     send: (id: string, event: SentEvent, options?: SendOptions) => calls.send(address(id), event, options),
     ask: (id: string, event: SentEvent, options?: AskOptions) => calls.ask(address(id), event, options),

@@ -6,9 +6,22 @@ export { type Move, moveTo, read as readRow, writerOf } from "./versions.ts";
 export { type ActivityInfo, type AttemptTrace, currentActivity } from "./activities.ts";
 export { type Checked, checkMachines } from "./check-machines.ts";
 export { ContractBroken, type EventSchemas, type Schemas } from "./contract.ts";
-export { durable } from "./durable.ts";
+export { type Durable, durable } from "./durable.ts";
 export { Activity, type EffectLogic, type Failed, failedWith, fromEffect, type FromEffectOptions } from "./from-effect.ts";
-export type { ActorAt, ActorHandle, EventOf, Face, HistoryOptions, QuestionOf, ReplyOf, ReplyTo, Start, ViewOf } from "./handle.ts";
+export {
+  type ActorAt,
+  type ActorHandle,
+  type EventOf,
+  type Face,
+  type HistoryOptions,
+  machineOf,
+  type MachineOrEntry,
+  type QuestionOf,
+  type ReplyOf,
+  type ReplyTo,
+  type Start,
+  type ViewOf,
+} from "./handle.ts";
 export { type AnySchema, type Check, checkOf, type StandardIssue, type StandardResult, type StandardSchema } from "./schema.ts";
 export type { ServicesOf } from "./services.ts";
 export {

@@ -32,7 +32,7 @@ import type {
 } from "./engine.ts";
 import { EngineClosed, InvalidOptions } from "./errors.ts";
 import { demandActorFilter, notDuration } from "./given.ts";
-import { type ActorHandle, demandRegistered, idOf, makeHandle, type Mapping, type Start } from "./handle.ts";
+import { type ActorHandle, demandRegistered, idOf, machineOf, type MachineOrEntry, makeHandle, type Mapping, type Start } from "./handle.ts";
 import type { Receipt } from "./intake.ts";
 import { type EngineOptions, engineOptionNames, make } from "./make.ts";
 import type { ServicesOption } from "./services.ts";
@@ -57,7 +57,7 @@ export interface Taskwright {
   readonly ask: (address: Address, event: SentEvent, options?: AskOptions) => Promise<SentEvent>;
   readonly can: (address: Address, event: SentEvent) => Promise<boolean>;
   /** The actors of a registered machine, with its types. Throws `UnknownMachine`. */
-  readonly actor: <M extends AnyStateMachine>(machine: M) => ActorHandle<M>;
+  readonly actor: <M extends AnyStateMachine>(machine: MachineOrEntry<M>) => ActorHandle<M>;
   readonly snapshot: (address: Address) => Promise<ActorView>;
   readonly waitFor: (address: Address, predicate: (view: ActorView) => boolean, options?: WaitOptions) => Promise<ActorView>;
   readonly history: (address: Address, options?: { readonly after?: number; readonly limit?: number }) => Promise<ReadonlyArray<HistoryEntry>>;
@@ -120,13 +120,15 @@ export const openEngine = async <const Given extends OpenOptions["machines"]>(
     await Effect.runPromise(Scope.close(scope, Exit.void));
   };
   const taskwright: Taskwright = {
-    start: (machine: string | AnyStateMachine, id: string, input?: unknown, startOptions?: StartOptions) => receipt((settle) => core.post.start(idOf(machine), id, input, startOptions, settle)),
+    start: (machine: string | MachineOrEntry<AnyStateMachine>, id: string, input?: unknown, startOptions?: StartOptions) =>
+      receipt((settle) => core.post.start(idOf(machine), id, input, startOptions, settle)),
     startAll: (actors) => new Promise((resolve, reject) => core.post.startAll(actors, (error, receipts) => (error === undefined ? resolve(receipts as ReadonlyArray<Receipt>) : reject(error)))),
     send: (address, event, sendOptions) => receipt((settle) => core.post.send(address, event, sendOptions, settle)),
     report: core.report,
     ask: (address, event, askOptions) => run(core.ask(address, event, askOptions)),
     can: (address, event) => run(core.can(address, event)),
-    actor: (machine) => {
+    actor: (given) => {
+      const machine = machineOf(given);
       demandRegistered(core.registry, machine);
       return makeHandle<typeof machine, "promise">(machine, taskwright, inPromises);
     },

@@ -9,6 +9,8 @@ import {
   type EngineCore,
   type EngineOptions,
   type LogEntry,
+  machineOf,
+  type MachineOrEntry,
   openEngine,
   type Receipt,
   type SendOptions,
@@ -139,8 +141,8 @@ export class TestEngine {
     }
   }
 
-  readonly start: Start<"promise"> = async (machine: string | AnyStateMachine, id: string, input?: unknown, options?: StartOptions): Promise<Receipt> =>
-    this.#followed(() => this.taskwright.start(typeof machine === "string" ? machine : machine.id, id, input, options));
+  readonly start: Start<"promise"> = async (machine: string | MachineOrEntry<AnyStateMachine>, id: string, input?: unknown, options?: StartOptions): Promise<Receipt> =>
+    this.#followed(() => this.taskwright.start(typeof machine === "string" ? machine : machineOf(machine).id, id, input, options));
 
   async send(address: Address, event: SentEvent, options?: SendOptions): Promise<Receipt> {
     const key = this.#options.plan === undefined ? undefined : `call-${++this.#calls}`;

@@ -3,7 +3,7 @@ import type * as Stream from "effect/Stream";
 import { describe, expectTypeOf, test } from "vitest";
 import { type AnyStateMachine, assign, createMachine, emit, sendTo, setup } from "xstate";
 import type { Engine } from "../../src/effect.ts";
-import type { ActorHandle, ReplyTo, Receipt, SendError, SentEvent, Taskwright, UnknownMachine, ViewOf } from "../../src/index.ts";
+import { type ActorHandle, durable, type Receipt, type ReplyTo, type SendError, type SentEvent, type StartOptions, type Taskwright, type UnknownMachine, type ViewOf } from "../../src/index.ts";
 
 interface Order {
   readonly amount: number;
@@ -79,6 +79,13 @@ describe("types > a machine that is started", () => {
       engine.start(order as AnyStateMachine, "1", { anything: true });
       engine.start("order", "42", { anything: true }, { by: "ada" });
       engine.start("order", "42");
+      const entry = durable(order, { activities: {} });
+      expectTypeOf(engine.start(entry, "42", { amount: 1 })).toEqualTypeOf<Promise<Receipt>>();
+      expectTypeOf(engine.actor(entry)).toEqualTypeOf<ActorHandle<typeof order>>();
+      // @ts-expect-error an amount is a number
+      engine.start({ machine: order }, "42", { amount: "1" });
+      // @ts-expect-error an amount is a number
+      effects.start(entry, "42", { amount: "1" });
     });
   });
 });
@@ -87,7 +94,7 @@ describe("types > a handle for the actors of one machine", () => {
   test("start demands the input exactly where the machine does", () => {
     compiled(() => {
       const orders = engine.actor(order);
-      expectTypeOf(orders.start).parameters.toEqualTypeOf<[id: string, input: { amount: number }]>();
+      expectTypeOf(orders.start).parameters.toEqualTypeOf<[id: string, input: { amount: number }, options?: StartOptions]>();
       expectTypeOf(orders.start("42", { amount: 1 })).toEqualTypeOf<Promise<Receipt>>();
       // @ts-expect-error the machine needs an input
       orders.start("42");
