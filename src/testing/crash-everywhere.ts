@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import type { OutboxContext } from "../../machines/outbox.ts";
 import type { Turn } from "../journal/index.ts";
+import { fieldDifferences } from "../replay/index.ts";
 import { type TestEngine, type TestEngineOptions, testEngine } from "./test-engine.ts";
 
 /** A place at which the process may end. */
@@ -67,7 +69,7 @@ interface Outcome {
  * after every commit, which is before and after every effect, and before every acknowledgement. A crashed engine is
  * opened again on the same store, and the call that was under way is repeated with the same idempotency key, as a client
  * would. What the scenario returns, and how all actors stand at its end, must be the same each time; rejects with the
- * place and both outcomes if not.
+ * place and what differs if not. Of an outbox it is what became of its entries.
  *
  * Use the test engine's own `start`, `send`, `advance`, `settled` and `snapshot`, and make everything else that has a
  * memory (stand-ins, receivers) inside of the scenario. What may happen more than once (activities, actions) may be
@@ -84,10 +86,22 @@ export const crashEverywhere = async (scenario: (bench: CrashBench) => Promise<u
     } catch (cause) {
       throw new Error(`${where}, the scenario failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     }
-    if (!isDeepStrictEqual(found, expected)) throw new Error(`${where}, the outcome is another one:\n${JSON.stringify(found, null, 2)}\nwithout a crash:\n${JSON.stringify(expected, null, 2)}`);
+    if (!isDeepStrictEqual(found, expected)) throw new Error(`${where}, the outcome is another one:\n${differences(found, expected).join("\n")}`);
   }
   return { points: calm.reached };
 };
+
+/** What differs, actor by actor and field by field. */
+const differences = (found: Outcome, expected: Outcome): ReadonlyArray<string> => {
+  const pairs = [
+    ["returned", found.returned, expected.returned] as const,
+    ...[...new Set([...Object.keys(expected.actors), ...Object.keys(found.actors)])].map((address) => [address, found.actors[address], expected.actors[address]] as const),
+  ];
+  return pairs.flatMap(([name, now, calm]) =>
+    fieldDifferences(calm, now).map(({ path, left, right }) => `  ${name}${path === "" ? "" : `, ${path}`}: ${inJson(right)}; without a crash: ${inJson(left)}`),
+  );
+};
+const inJson = (value: unknown): string => (value === undefined ? "nothing" : JSON.stringify(value));
 
 const run = async (scenario: (bench: CrashBench) => Promise<unknown>, plan: CrashPlan): Promise<Outcome> => {
   let engine: TestEngine | undefined;
@@ -104,7 +118,7 @@ const run = async (scenario: (bench: CrashBench) => Promise<unknown>, plan: Cras
       await engine.settled();
       for (const { address, machine, status, value, context, output } of await everybody(engine)) {
         // How often an attempt was interrupted is no part of the outcome.
-        if (!address.includes("~") && !engines.has(machine)) actors[address] = { status, value, context, output };
+        if (!address.includes("~") && !engines.has(machine)) actors[address] = machine === "outbox" ? { status, ...entriesOf(context as OutboxContext) } : { status, value, context, output };
       }
       await engine.end();
       engine = undefined;
@@ -114,6 +128,9 @@ const run = async (scenario: (bench: CrashBench) => Promise<unknown>, plan: Cras
     await engine?.dispose();
   }
 };
+
+/** What became of an outbox's entries. How often it looked, and when, is no part of the outcome. */
+const entriesOf = ({ pending, poisoned, unknown, delivered, refused, dropped }: OutboxContext) => ({ entries: { pending, poisoned, unknown, delivered, refused, dropped } });
 
 const engines: ReadonlySet<string> = new Set(["activity", "live", "supervisor"]);
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { assign, fromPromise, sendTo, setup } from "xstate";
 import { actorRef } from "../../src/actor/index.ts";
+import { makeOutboxes, outboxRef, retry } from "../../src/index.ts";
 import { type CrashBench, crashEverywhere, matchers, StandIn } from "../../src/testing/index.ts";
 
 expect.extend(matchers);
@@ -50,6 +51,31 @@ describe("testing > crashEverywhere", () => {
       await buy(bench, new StandIn<{ amount: number }, string>(() => `receipt ${++receipts}`));
     };
     await expect(crashEverywhere(scenario)).rejects.toThrow(/crashed before commit \d+ \(SUCCEEDED of actor \d.*\), the outcome is another one[\s\S]*receipt 2[\s\S]*receipt 1/);
+  });
+
+  test("says what differs, and nothing else", async () => {
+    let runs = 0;
+    const error = await crashEverywhere(async (bench) => {
+      await buy(bench);
+      return { same: 1, run: Math.min(2, ++runs) };
+    }).catch((error: unknown) => error as Error);
+    expect((error as Error).message.split("\n").slice(1)).toEqual(["  returned, run: 2; without a crash: 1"]);
+  });
+
+  test("an outbox whose receiver is down at first is the same when its entries are delivered", async () => {
+    const teller = setup({
+      actions: { tell: sendTo(outboxRef("books"), ({ self }) => ({ type: "ENQUEUE", entries: [{ key: self.id, type: "told", payload: 1 }] })) },
+    }).createMachine({ id: "teller", initial: "open", states: { open: { on: { PAY: { target: "told", actions: "tell" } } }, told: {} } });
+    const { points } = await crashEverywhere(async (bench) => {
+      let attempts = 0;
+      const outboxes = makeOutboxes({ books: { destination: () => (++attempts < 3 ? retry("down") : undefined) } });
+      const engine = await bench.engine({ machines: [teller], plugins: [outboxes] });
+      await engine.start("teller", "1");
+      await engine.send("teller/1", { type: "PAY" });
+      await engine.advance("1 hour");
+      expect((await engine.snapshot("outbox/books")).context).toMatchObject({ delivered: 1 });
+    });
+    expect(points.length).toBeGreaterThan(5);
   });
 
   test("an effect that is counted and returned is found: it may happen twice", async () => {
