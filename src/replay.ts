@@ -4,6 +4,7 @@
  */
 export type { Command, Microstep, StoredState } from "./actor/index.ts";
 export type { HistoryEntry, HistoryStart } from "./engine/index.ts";
+export type { Journal } from "./journal/index.ts";
 export {
   type Cause,
   type Change,

@@ -22,6 +22,7 @@ export {
   UrlTooLong,
 } from "./errors.ts";
 export type { Head } from "./gate.ts";
+export type { Engine } from "../engine/index.ts";
 export { layerServer, ServerTag } from "./layer.ts";
 export { defaultServerLimits, type ServerLimits } from "./limits.ts";
 export { type InMemory, runInMemory } from "./in-memory.ts";
