@@ -92,7 +92,7 @@ export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 
   const entry = surroundings.machineOf(view);
   // Its deadlines are known also where its machine is not.
   const unknown = (because: string): Waiting => ({ ...known, verdict: "unknown", because, deadlines: deadlinesOf(view, [], [], surroundings) });
-  if (entry === undefined) return unknown(`the form of the machine "${machine}" that wrote it is not known here`);
+  if (entry === undefined) return unknown(`the form of the machine "${machine}" that wrote it is not known here; give it with --machines, or register it`);
   const chart = optionsOf(entry).machine;
   const graph = knownGraphOf(chart);
   const nodes = nodesById(graph);

@@ -44,7 +44,11 @@ export const machinesOfFiles = (paths: ReadonlyArray<string>, tell: (leftOut: st
     for (const program of programs) tell(`${program}; to have it looked at, name the file itself\n`);
     const found = new Map<AnyStateMachine, FoundMachine>();
     for (const file of files) for (const one of yield* machinesOfModule(file)) if (!found.has(one.machine) || isDurable(one.entry)) found.set(one.machine, one);
-    if (found.size === 0) return yield* refused(`no machine is exported by ${paths.join(", ")}; export what createMachine() or durable() returned`, ...programs);
+    if (found.size === 0) {
+      const makers = (yield* Effect.forEach(files, functionsOf)).flat();
+      const call = makers.length === 0 ? "" : `; ${makers.join(", ")}: if one of these functions makes a machine, call it in a module of its own, and export what it returns`;
+      return yield* refused(`no machine is exported by ${paths.join(", ")}; export what createMachine() or durable() returned${call}`, ...programs);
+    }
     return [...found.values()];
   });
 
@@ -92,6 +96,10 @@ const machinesOfModule = (file: string): Effect.Effect<ReadonlyArray<FoundMachin
     },
     catch: (error) => refused(`${file} can't be loaded: ${error instanceof Error ? error.message : String(error)}`),
   });
+
+/** The names of a module's functions. It was loaded before. */
+const functionsOf = (file: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.promise(async () => Object.entries(await moduleOf(file)).flatMap(([name, value]) => (typeof value === "function" ? [name] : [])));
 
 /** What a module exports; a Node that can't read TypeScript is helped. */
 export const moduleOf = (file: string): Promise<object> => {

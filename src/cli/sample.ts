@@ -9,6 +9,7 @@ import { durationText } from "./duration.ts";
 import { refused } from "./refused.ts";
 import { type RunSurroundings, run } from "./run.ts";
 import { failsTwice, needsAnother, neverAnswers, type SampleTask, sampleTasks, sampleText } from "./sample-file.ts";
+import { isWorkedWith } from "./standing.ts";
 import { openReader, storedTasks } from "./stored-tasks.ts";
 
 export interface SampleOptions {
@@ -32,7 +33,7 @@ export const sample = ({ folder, slots, json }: SampleOptions, surroundings: Run
     const database = path.join(folder, "work.db");
 
     const earlier = yield* lookAt(database);
-    if (isHeld(earlier.owner, yield* Clock.currentTimeMillis))
+    if (isWorkedWith(earlier.owner, yield* Clock.currentTimeMillis))
       return yield* refused(`process ${earlier.owner?.pid} is running the sample in ${folder}; wait until it has ended, or end it with "kill -9 ${earlier.owner?.pid}" and start again`);
     const isOver = earlier.tasks.length === tasks.length && earlier.tasks.every(({ state }) => endedStates.has(state));
     const isSame = existsSync(file) && readFileSync(file, "utf8") === sampleText(tasks);
@@ -84,16 +85,6 @@ const lookAt = (database: string): Effect.Effect<Earlier, JournalError> =>
       () => Effect.succeed<Earlier>({ tasks: [], owner: undefined }),
     ),
   );
-
-/** Whether the process that claimed the journal still has it: its lease runs, and it lives. */
-const isHeld = (owner: OwnerRow | undefined, now: number): boolean => {
-  if (owner === undefined || owner.until < now) return false;
-  try {
-    return process.kill(owner.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-};
 
 const unexpected = ({ line, endsAs, attemptsMin }: SampleTask, task: TaskView | undefined): ReadonlyArray<string> => {
   if (task?.state === endsAs && task.attempts >= attemptsMin) return [];

@@ -1,4 +1,6 @@
+import { hostname } from "node:os";
 import { attemptsMax, standingOf, type TaskView } from "../dispatch/index.ts";
+import { isAlive } from "../engine/index.ts";
 import type { OwnerRow } from "../journal/index.ts";
 import { commandResultOf } from "./command-task.ts";
 import { durationText } from "./duration.ts";
@@ -38,7 +40,8 @@ export const standingText = (task: TaskView, { states, owner, now }: Surrounding
   }
 };
 
-const isWorkedWith = (owner: OwnerRow | undefined, now: number): owner is OwnerRow => owner !== undefined && owner.until >= now;
+/** Whether the process that claimed the journal still has it: its lease runs, and it lives, as far as that can be seen from here. */
+export const isWorkedWith = (owner: OwnerRow | undefined, now: number): owner is OwnerRow => owner !== undefined && owner.until >= now && (owner.host !== hostname() || isAlive(owner.pid));
 
 /** Whether somebody works with the journal; without, nothing in it moves. */
 export const ownerText = (owner: OwnerRow | undefined, now: number): string =>

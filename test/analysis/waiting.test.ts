@@ -179,7 +179,10 @@ describe("analysis > why", () => {
   });
 
   test("says so where the machine is not known, or the state can't be read", () => {
-    expect(ask(view({ machine: "other" }), 0)).toMatchObject({ verdict: "unknown", because: 'the form of the machine "other" that wrote it is not known here' });
+    expect(ask(view({ machine: "other" }), 0)).toMatchObject({
+      verdict: "unknown",
+      because: 'the form of the machine "other" that wrote it is not known here; give it with --machines, or register it',
+    });
     expect(ask(view({ value: "gone" }), 0)).toMatchObject({ verdict: "unknown", because: expect.stringContaining("it can't be read") });
   });
 });

@@ -94,6 +94,10 @@ describe("cli > graph", () => {
   it("says what is not there, and what it may have been", async () => {
     expect(await taskwright("graph", "taks")).toMatchObject({ code: 2, error: expect.stringContaining('did you mean "task"') });
     expect(await taskwright("graph", join(root, "test/vitest.config.ts"))).toMatchObject({ code: 2, error: expect.stringContaining("no machine is exported by") });
+    const { folder, remove } = workFolder();
+    writeFileSync(join(folder, "factory.mjs"), "export const orderOf = () => {}; export const version = 1;");
+    expect((await taskwright("check", join(folder, "factory.mjs"))).error).toMatch(/no machine is exported by .*; orderOf: if one of these functions makes a machine, call it/);
+    remove();
     expect(await taskwright("graph", "worker", "--taken", "a", "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining('an actor of the machine "task", not of "worker"') });
   });
 
