@@ -84,11 +84,15 @@ export const graceMs = 5_000;
 /** Children of children are looked at, too, down to here. */
 const depthMax = 4;
 
+/** How an actor that has ended came to its end. */
+const endOf = ({ status, value, error }: Pick<ActorView, "status" | "value" | "error">): string =>
+  status === "error" ? `it has failed${error === undefined ? "" : `: ${error.message}`}` : status === "stopped" ? "it was stopped" : `it has ended in ${JSON.stringify(value)}`;
+
 /** Why an actor waits, and until when. Nothing is stored and nothing is carried out. */
 export const whyWaiting = (view: ActorView, surroundings: Surroundings, depth = 0): Waiting => {
   const { address, machine, version, at, status } = view;
   const known = { address, machine, version, since: at, states: [], descriptions: [], deadlines: [], children: [], events: [] };
-  if (status !== "active") return { ...known, verdict: "ended", because: `it is over: ${status}` };
+  if (status !== "active") return { ...known, verdict: "ended", because: endOf(view) };
   const entry = surroundings.machineOf(view);
   // Its deadlines are known also where its machine is not.
   const unknown = (because: string): Waiting => ({ ...known, verdict: "unknown", because, deadlines: deadlinesOf(view, [], [], surroundings) });

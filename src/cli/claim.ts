@@ -20,7 +20,7 @@ export interface Claimed {
 /** The claim holds for so long: a command that is ended in the middle hands the journal back soon. */
 const leaseMs = 10_000;
 
-/** Claims a journal that is there and that no engine has. `instead`: the call to make where one has it. */
+/** Claims a journal that is there and that no engine has. `instead`: the call to make where a host of one's own has it. */
 export const claim = (database: string, instead: string): Effect.Effect<Claimed, JournalError | Refused, Scope.Scope> =>
   Effect.gen(function* () {
     if (isServer(database)) return yield* refused(`${database} is a server, and this command writes into a file; give --database, or ask the engine: ${instead}`);
@@ -29,7 +29,7 @@ export const claim = (database: string, instead: string): Effect.Effect<Claimed,
     const journal = yield* SqliteJournal.make({ file: database });
     const now = yield* Clock.currentTimeMillis;
     const opened = yield* Effect.catchTag(journal.open({ id: randomUUID(), pid: process.pid, host: hostname(), now, leaseMs, isAlive }), "JournalOwned", (owned) =>
-      Effect.fail(refused(`${owned.message}; or ask that engine: ${instead}`)),
+      Effect.fail(refused(`${owned.message}; or ask that engine: ${instead}; "--server URL" asks a server that has it`)),
     );
     yield* Effect.addFinalizer(() => Effect.ignore(journal.release));
     return { journal, counters: opened.counters, attempts: opened.released ? undefined : [crashMark(yield* journal.attempts)] };

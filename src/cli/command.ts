@@ -6,7 +6,7 @@ import * as Option from "effect/Option";
 import { availableParallelism } from "node:os";
 import { taskStates } from "../domain/task.ts";
 import type { SignalSource } from "./interrupts.ts";
-import { database, duration, json, machines, machinesGiven, paths } from "./options.ts";
+import { database, duration, json, machines, machinesGiven, paths, words } from "./options.ts";
 import { orderCommands } from "./order-commands.ts";
 import { place, placeGiven, server } from "./place.ts";
 import { outboxCommand } from "./outbox-command.ts";
@@ -159,7 +159,7 @@ export const taskwright = ({ streams, signals, exit }: Surroundings) => {
   const exportFile = Command.make(
     "export",
     {
-      ids: Args.text({ name: "ID" }).pipe(Args.withDescription("The ids of tasks, or addresses of actors."), Args.repeated),
+      ids: words("ID", "The ids of tasks, or addresses of actors."),
       all: Options.boolean("all").pipe(Options.withDescription("All actors of the journal.")),
       machine: Options.text("machine").pipe(Options.withDescription("All actors of this machine."), Options.optional),
       redact: Options.text("redact").pipe(Options.withDescription("What must not be in it, by path: event.card.number,state.context.customer.*"), Options.optional),

@@ -1,4 +1,7 @@
+import * as Args from "@effect/cli/Args";
+import * as HelpDoc from "@effect/cli/HelpDoc";
 import * as Options from "@effect/cli/Options";
+import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { durationMs } from "./duration.ts";
 
@@ -7,6 +10,14 @@ import { durationMs } from "./duration.ts";
  */
 export const database = Options.text("database").pipe(Options.withAlias("d"), Options.withDescription("The journal: an SQLite file."), Options.withDefault("work.db"));
 export const json = Options.boolean("json").pipe(Options.withDescription("Print JSON for programs."));
+
+/** Any number of words. Options that there are not stand among them for the parser: they are refused here. */
+export const words = (name: string, description: string): Args.Args<ReadonlyArray<string>> =>
+  Args.text({ name }).pipe(
+    Args.withDescription(description),
+    Args.mapEffect((word) => (word.startsWith("--") ? Effect.fail(HelpDoc.p(`there is no option "${word}" here; --help lists those that there are`)) : Effect.succeed(word))),
+    Args.repeated,
+  );
 
 /** Files or folders, with commas between them. */
 export const paths = (name: string, description: string): Options.Options<ReadonlyArray<string>> =>

@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
 import { taskStates } from "../domain/task.ts";
 import type { Surroundings } from "./command.ts";
+import { words } from "./options.ts";
 import { place } from "./place.ts";
 import { type Refused, refused } from "./refused.ts";
 import type { OrderName, OrderOptions } from "./task-orders.ts";
 
 const text = (name: string, description: string) => Options.text(name).pipe(Options.withDescription(description), Options.optional);
-const ids = Args.text({ name: "ID" }).pipe(Args.withDescription("The ids of tasks."), Args.repeated);
+const ids = words("ID", "The ids of tasks.");
 const given = {
   by: text("by", "Who gives the order; the history keeps it. Default: the user of this process."),
   why: text("why", "The reason; the history keeps it."),

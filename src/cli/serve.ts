@@ -104,7 +104,7 @@ const work = async (config: ServeConfig, { machines: given, plugins, kinds, outb
       ...(config.tokens === "" ? {} : { tokens: config.tokens }),
       inspector,
       log: ({ level, message, data }) => {
-        if (level !== "info" || json) streams.error(json ? `${JSON.stringify({ level, message, data })}\n` : `${level}: ${message}\n`);
+        if (level !== "info" || json) streams.error(json ? `${JSON.stringify({ level, message, data })}\n` : `${level}: ${message}${data === undefined ? "" : ` ${JSON.stringify(data)}`}\n`);
       },
     });
     listening = await listen(server, config);

@@ -19,5 +19,9 @@ export const asking = <A, R>(server: string, effect: Effect.Effect<A, unknown, R
 const problemText = (error: unknown): string => {
   const { code, detail, message, cause } = error as { readonly code?: string; readonly detail?: string; readonly message?: string; readonly cause?: unknown };
   const below = cause instanceof Error && cause.cause instanceof Error ? ` (${cause.cause.message})` : "";
+  if (code === "unauthenticated")
+    return process.env.TASKWRIGHT_TOKEN
+      ? "the token in TASKWRIGHT_TOKEN is not one of this server's, or its time is over (unauthenticated)"
+      : "this server wants a token; give one in TASKWRIGHT_TOKEN (unauthenticated)";
   return detail !== undefined && code !== undefined ? `${detail} (${code})` : `${message ?? String(error)}${below}`;
 };

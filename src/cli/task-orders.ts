@@ -82,10 +82,7 @@ const intoMailbox = (options: OrderOptions, database: string): Effect.Effect<Ord
   Effect.scoped(
     Effect.gen(function* () {
       const { order, ids, by, why, more } = options;
-      const { journal, counters, attempts } = yield* claim(
-        database,
-        `tasks.${order === "retry" ? "retryNow" : order}(${ids.length === 0 ? "{ … }" : JSON.stringify(ids)}, …); "--server URL" asks a server`,
-      );
+      const { journal, counters, attempts } = yield* claim(database, `tasks.${order === "retry" ? "retryNow" : order}(${ids.length === 0 ? "{ … }" : JSON.stringify(ids)}, …)`);
       const rows = ids.length === 0 ? yield* chosen(journal, options) : yield* Effect.forEach(new Set(ids), (id) => findActor(journal, `task/${id}`, database));
       const { task, taskActions } = yield* Effect.promise(() => import("../../machines/task.ts"));
       const definition = define(task, { actions: taskActions });

@@ -48,7 +48,7 @@ export const moves = ({ id, machines, database, json, event }: MovesOptions, str
       const asked = event === undefined ? undefined : yield* eventOf(event);
       const found = asked === undefined ? movesOf(entry, view) : [moveOf(entry, view, asked)];
       if (json) streams.out(`${JSON.stringify(found, null, 2)}\n`);
-      else streams.out(view.status === "active" ? movesText(found, streams) : `${view.address} is ${view.status}: it takes nothing any more\n`);
+      else streams.out(view.status === "active" ? movesText(found, streams) : `${view.address} has ended: it takes nothing any more\n`);
       return asked !== undefined && found[0]?.accepted !== "yes" ? 1 : 0;
     }),
   );

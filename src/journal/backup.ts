@@ -67,6 +67,13 @@ export const backup = (from: string, to: string): Effect.Effect<Backup, JournalE
 export const restore = (from: string, to: string): Effect.Effect<Backup, JournalError> =>
   Effect.gen(function* () {
     const target = path.resolve(to);
+    // First of all: what lies beside a journal is a part of it.
+    if (fs.existsSync(target))
+      return yield* new JournalError({
+        reason: "failed",
+        where: target,
+        detail: "there is a journal already, and it is not written over: stop what works with it, and move it away, together with its -wal and -shm",
+      });
     for (const rest of [`${target}-wal`, `${target}-shm`])
       if (fs.existsSync(rest)) return yield* new JournalError({ reason: "failed", where: rest, detail: "this belongs to another database; see to whom, and move it away" });
     const { problems } = yield* examine(path.resolve(from));

@@ -25,7 +25,14 @@ export interface Listening {
 /** Milliseconds in which a connection must have moved anything; event streams do so by their heartbeat. */
 const idleFactor = 4;
 
-/** Listens with a server of Node. Rejects with `UnsafeServer` where others could come in without a token. */
+const listenProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there; give another port, or 0 for any that is free",
+  EACCES: "this user may not; give a port above 1023",
+  EADDRNOTAVAIL: "this machine has no such address; give one of its own, or 0.0.0.0 for all of them",
+  ENOTFOUND: "there is no such host; give an address of this machine, or 0.0.0.0 for all of them",
+};
+
+/** Listens with a server of Node. Rejects with `UnsafeServer` where others could come in without a token, or where it can't listen. */
 export const listen = async (server: Server, { host = "127.0.0.1", port }: ListenOptions): Promise<Listening> => {
   if (!server.hasTokens() && host !== "localhost" && !isLoopback(host))
     throw new UnsafeServer({ problems: [`without tokens the server listens on this machine alone, not on ${host}; make one with "taskwright token add NAME --role operate --tokens tokens.json"`] });
@@ -54,9 +61,10 @@ export const listen = async (server: Server, { host = "127.0.0.1", port }: Liste
     return socket.destroySoon();
   });
   await new Promise<void>((resolve, reject) => {
-    http.once("error", reject);
+    const refuse = (error: NodeJS.ErrnoException) => reject(new UnsafeServer({ problems: [`it can't listen on ${host}, port ${port}: ${listenProblems[error.code ?? ""] ?? error.message}`] }));
+    http.once("error", refuse);
     http.listen(port, host, () => {
-      http.off("error", reject);
+      http.off("error", refuse);
       resolve();
     });
   });

@@ -1,7 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
+import * as ParseResult from "effect/ParseResult";
 import * as Schema from "effect/Schema";
 import { wrongId } from "../domain/address.ts";
+import { schemaProblems } from "../domain/names.ts";
 import type { LogEntry, Time } from "../engine/index.ts";
 import { type Caller, roles } from "./caller.ts";
 import { UnsafeServer } from "./errors.ts";
@@ -61,6 +63,8 @@ export const fixedTokens = (stored: ReadonlyArray<StoredToken>, time: Time): Tok
   };
 };
 
+const readTokens = Schema.decodeUnknownEither(Schema.parseJson(TokenFile), { onExcessProperty: "error" });
+
 /** How long a look at the file is good for. Milliseconds. */
 const lookMs = 1_000;
 
@@ -73,7 +77,11 @@ export const tokensOfFile = (file: string, time: Time, log: (entry: LogEntry) =>
     const { mtimeMs, size, ino } = statSync(file);
     return `${mtimeMs} ${size} ${ino}`;
   };
-  const read = () => fixedTokens(Schema.decodeUnknownSync(Schema.parseJson(TokenFile), { onExcessProperty: "error" })(readFileSync(file, "utf8")).tokens, time);
+  const read = () => {
+    const decoded = readTokens(readFileSync(file, "utf8"));
+    if (decoded._tag === "Left") throw new Error(`it is no file of tokens: ${schemaProblems(ParseResult.ArrayFormatter.formatErrorSync(decoded.left))[0]}`);
+    return fixedTokens(decoded.right.tokens, time);
+  };
   let stamp: string;
   let tokens: Tokens;
   let lookedAt = time.now();

@@ -142,6 +142,30 @@ describe("cli > a real journal", () => {
     expect(await taskwright("ps", "--database", file)).toMatchObject({ code: 2, error: expect.stringContaining("not a database") });
   });
 
+  it("restore > does not tell anybody to move away what belongs to a journal that is there", async () => {
+    const copy = join(folder, "kept.db");
+    await taskwright("backup", copy, "--database", database);
+    writeFileSync(join(folder, "there.db-wal"), "");
+    writeFileSync(join(folder, "there.db"), "");
+    expect(await taskwright("restore", copy, "--database", join(folder, "there.db"))).toMatchObject({
+      code: 2,
+      error: expect.stringContaining("there is a journal already, and it is not written over"),
+    });
+    expect(await taskwright("restore", copy, "--database", join(folder, "left.db"))).toMatchObject({ code: 0 });
+  });
+
+  it("export, cancel > an option that there is not is none of the ids", async () => {
+    for (const words of [
+      ["export", "a", "--servr", "x"],
+      ["cancel", "a", "--staet", "queued"],
+    ])
+      expect(await taskwright(...words, "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining(`there is no option "${words[2]}" here`) });
+  });
+
+  it("why > of what has ended it says in which state", async () => {
+    expect((await taskwright("why", "flaky", "--database", database)).out).toMatch(/because +it has ended in "done"/);
+  });
+
   it("doctor > with --histories steps every history again, and finds what was tampered with", async () => {
     expect(await taskwright("doctor", "--database", database, "--machines", "x.ts")).toMatchObject({ code: 2, error: expect.stringContaining("--histories") });
     const whole = await taskwright("doctor", "--histories", "--database", database);

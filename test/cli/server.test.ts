@@ -147,6 +147,11 @@ describe("cli > a server in place of a file", () => {
     process.env.TASKWRIGHT_TOKEN = made.token;
     expect(refused).toMatchObject({ code: 2, error: expect.stringContaining("unauthenticated") });
     expect(await taskwright("ps", "--server", "http://127.0.0.1:9")).toMatchObject({ code: 2, out: "" });
+    process.env.TASKWRIGHT_TOKEN = "tw_wrong";
+    expect(await taskwright("ps", "--server", url)).toMatchObject({ code: 2, error: expect.stringContaining("the token in TASKWRIGHT_TOKEN is not one of this server's") });
+    delete process.env.TASKWRIGHT_TOKEN;
+    expect(await taskwright("cancel", "a", "--server", url)).toMatchObject({ code: 2, error: expect.stringContaining("this server wants a token; give one in TASKWRIGHT_TOKEN") });
+    process.env.TASKWRIGHT_TOKEN = made.token;
     for (const command of [["ps"], ["cancel", "a"], ["submit", "tasks.jsonl"]])
       expect(await taskwright(...command, "--server", "localhost:8080")).toMatchObject({ code: 2, error: expect.stringContaining("--server must be an address like http://127.0.0.1:8080") });
     expect(await taskwright("cancel", "a", "--server", url, "--database", database)).toMatchObject({ code: 2, error: expect.stringContaining("not both") });

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -137,6 +139,12 @@ describe("server > taskwright serve", () => {
     expect(await serve("--budget", "soon")).toMatchObject({ code: 2, text: expect.stringContaining("--budget must be seconds, or a text like 500ms") });
     writeFileSync(join(dir, "nothing.mjs"), "export const lamp = 1;\n");
     expect(await serve("--machines", join(dir, "nothing.mjs"))).toMatchObject({ code: 2, text: expect.stringContaining("it exports no machine, and none of") });
+    expect(await serve("--tokens", config)).toMatchObject({ code: 2, text: expect.stringMatching(/config\.json: the tokens can't be read: it is no file of tokens: .*; "taskwright token add/) });
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    expect(await serve("--database", join(dir, "taken.db"), "--port", String(port))).toMatchObject({ code: 2, text: expect.stringContaining(`port ${port}: another program listens there`) });
+    taken.close();
     const outside = await serve("--database", join(dir, "work.db"), "--host", "0.0.0.0", "--port", "0");
     expect(outside).toMatchObject({ code: 2, text: expect.stringContaining("without tokens the server listens on this machine alone") });
   });
