@@ -91,15 +91,16 @@ const admitted = (address: Address, told: Event, check: Check, limits: Limits): 
 };
 
 /** What the schema makes of a value, as it will be stored: a copy that JSON carries. */
-const stored = (address: Address, where: string, given: unknown, check: Check, limits: Limits): unknown => {
+const stored = (address: Address, where: "" | "input", given: unknown, check: Check, limits: Limits): unknown => {
   const verdict = check(given);
   const join = (path: string) => (where === "" || path === "" ? where + path : path.startsWith("[") ? where + path : `${where}.${path}`);
-  if (!("value" in verdict)) throw new InvalidEvent({ address, path: join(verdict.path), detail: verdict.detail });
+  const what = where === "" ? {} : { what: where };
+  if (!("value" in verdict)) throw new InvalidEvent({ address, path: join(verdict.path), detail: verdict.detail, ...what });
   try {
     return normalize(verdict.value, undefined, { depthMax: limits.payloadDepthMax, copy: true, convert: (value) => (value instanceof ActorReference ? value : undefined) });
   } catch (error) {
     if (!(error instanceof NotJson)) throw error;
-    throw new InvalidEvent({ address, path: join(error.path), detail: `what its schema returns can't be stored: ${error.what}` });
+    throw new InvalidEvent({ address, path: join(error.path), detail: `what its schema returns can't be stored: ${error.what}`, ...what });
   }
 };
 

@@ -37,12 +37,19 @@ export class InvalidAddress extends Schema.TaggedError<InvalidAddress>()("Invali
 }
 
 /** The event or input is not what may be sent: no string type, a reserved type, values JSON cannot carry, or refused by its schema. */
-export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", { address: Schema.String, path: Schema.String, detail: Schema.String }) {
+export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", {
+  address: Schema.String,
+  path: Schema.String,
+  detail: Schema.String,
+  /** Where it is the input of a start that is refused; `path` begins with it. */
+  what: Schema.optionalWith(Schema.Literal("input"), { exact: true }),
+}) {
   readonly code = "invalid_event";
   readonly status = 400;
   readonly retryable = false;
   override get message() {
-    return `the event for "${this.address}" is refused: ${this.path === "" ? "" : `${this.path}: `}${this.detail}`;
+    const path = this.what === undefined ? this.path : this.path.replace(/^input\.?/, "");
+    return `the ${this.what ?? "event"} for "${this.address}" is refused: ${path === "" ? "" : `${path}: `}${this.detail}`;
   }
 }
 

@@ -216,7 +216,8 @@ describe("engine > schemas of inputs", () => {
     const machine = checked({ input: named, supervision: { strategy: "restart" } }, failing as unknown as AnyStateMachine);
     const engine = await bench.engine({ machines: [machine] });
     await expect(engine.start("failing", "1", { level: 1.5 })).rejects.toMatchObject({ _tag: "InvalidEvent", path: "input.name" });
-    await expect(engine.start("failing", "1")).rejects.toMatchObject({ _tag: "InvalidEvent", path: "input" });
+    await expect(engine.start("failing", "1", { level: 1.5 })).rejects.toThrow(/^the input for "failing\/1" is refused: name: .*; level: /);
+    await expect(engine.start("failing", "1")).rejects.toMatchObject({ _tag: "InvalidEvent", path: "input", message: expect.stringMatching(/^the input for "failing\/1" is refused: /) });
     await engine.start("failing", "1", { name: " Ada " });
     expect((await engine.snapshot("failing/1")).context).toEqual({ input: { name: "Ada", level: 1 } });
     await expect(engine.send("failing/1", { type: "BREAK" })).rejects.toMatchObject({ _tag: "ActorFailed" });
