@@ -1,5 +1,7 @@
 import * as Effect from "effect/Effect";
 import { readFile } from "node:fs/promises";
+import type { AnyStateMachine } from "xstate";
+import { type DurableMachine, isDurable } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { type ChangeGroup, eachHistory, Gate, type GateReport, type HistoryFileInvalid, readHistories } from "../replay/index.ts";
 import { entriesOfFiles } from "./machine-files.ts";
@@ -36,7 +38,7 @@ export const compareCommand = ({ file, machines, against, database, json }: Comp
         for (const history of read.histories) gate.add(history);
       }
       const report = gate.report();
-      streams.out(json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, gate.machines));
+      streams.out(json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report, gate.machines) + movesText(report, changed, machines));
       return report.groups.length === 0 ? 0 : 1;
     }),
   );
@@ -50,6 +52,13 @@ const reportText = ({ actors, same, unseen, groups }: GateReport, machines: Read
   for (const [why, count] of Object.entries(unseen)) lines.push(`commands and deadlines of ${count} were not compared: ${why}`);
   return `${[...lines, `${same} of ${actors} ${actors === 1 ? "actor does" : "actors do"} the same, ${actors - same} ${actors - same === 1 ? "does" : "do"} not`].join("\n")}\n`;
 };
+
+/** Where a `migrate` may help: it moves actors, and is not asked what their past would have been. */
+const movesText = ({ groups }: GateReport, changed: ReadonlyArray<AnyStateMachine | DurableMachine>, files: ReadonlyArray<string>): string =>
+  changed
+    .flatMap((entry) => (isDurable(entry) && entry.migrate !== undefined && groups.some(({ kind, machine }) => kind === "state gone" && machine === entry.machine.id) ? [entry.machine.id] : []))
+    .map((id) => `the migrate of ${id} was not asked; where it brings the running actors: taskwright move ${id} --machines ${files.join(",")}\n`)
+    .join("");
 
 const groupText = ({ machine, kind, cause, actors, counterfactual, witness }: ChangeGroup): ReadonlyArray<string> => {
   const { address, seq, events, fields, ends } = witness;

@@ -93,6 +93,17 @@ describe("cli > compare", () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^other state: 1 actor of order\n {2}PAY in open leads to open instead of charging\n {2}shortest: order\/1, entry 3: taskwright\.start, PAY, PAY\n/);
     expect(out).toContain('it ended in "shipping", and ends in "open" now\n  counterfactual in 1:');
+    expect(out).not.toContain("migrate");
+    const moved = join(folder, "moved.mjs");
+    writeFileSync(
+      moved,
+      `import { orderWith } from ${JSON.stringify(new URL("order.ts", import.meta.url).href)};
+const { constructor: Machine } = orderWith({});
+export const order = { machine: new Machine({ id: "order", version: "2", context: {}, initial: "open", states: { open: {}, sent: {} } }, {}), migrate: () => ({ value: "sent" }) };\n`,
+    );
+    const renamed = await taskwright("compare", "--machines", moved, "-d", database);
+    expect(renamed.out).toMatch(/^state gone: 1 actor of order$/m);
+    expect(renamed.out).toMatch(/\nthe migrate of order was not asked; where it brings the running actors: taskwright move order --machines .*moved\.mjs\n$/);
     const file = join(folder, "order.jsonl");
     await taskwright("export", "order/1", "-o", file, "-d", database);
     const read = await taskwright("compare", file, "--machines", changedMachine(), "--json");
