@@ -6,7 +6,7 @@ import type { EngineEvent } from "../domain/event.ts";
 import { type Failure, failureOf } from "../domain/json.ts";
 import type { Limits } from "../domain/limits.ts";
 import { JournalError, type JournalFenced } from "../journal/index.ts";
-import type { DeadLetterRow, Journal, KeyRow, Turn as StoredTurn } from "../journal/index.ts";
+import type { DeadLetterRow, Journal, KeyRow, KeyWanted, Turn as StoredTurn } from "../journal/index.ts";
 import type { Careful, Share } from "./careful.ts";
 import { letterOf, type OwedEffect } from "./effects.ts";
 import { ActorParked, EngineBusy, EngineClosed, EngineDegraded, InvalidAddress } from "./errors.ts";
@@ -254,7 +254,10 @@ export class Loop {
     const absent = this.#absent(batch);
     if (absent.length > 0) yield* this.#load(turn, absent);
     failpoint("turn.loaded");
-    const known = yield* this.#known(batch, turn.at);
+    // What became of earlier calls with the same idempotency keys.
+    const wanted = keysOf(batch);
+    const known = new Map<string, KeyRow>();
+    if (wanted.length > 0) for (const row of yield* journal.keys(wanted)) if (row.at >= turn.at - limits.keyRetentionMs) known.set(`${row.address}\n${row.key}`, row);
     if (careful !== undefined) attempt.recovered = careful.takeSent(batch);
     if (this.#mail.length > 0 || attempt.recovered > 0) turn.postpones = true;
     const poison = share === undefined || careful === undefined ? undefined : yield* this.#beginShare(careful, share, batch);
@@ -351,16 +354,6 @@ export class Loop {
     if (rows.length === addresses.length) return;
     const found = new Set(rows.map((row) => row.address));
     for (const address of addresses) if (!found.has(address)) turn.absent.add(address);
-  });
-
-  /** What became of earlier calls with the same idempotency keys. */
-  readonly #known = Effect.fnUntraced(function* (this: Loop, batch: ReadonlyArray<Delivery>, now: number) {
-    const wanted = batch.flatMap((delivery) => (delivery.key === undefined ? [] : [{ address: delivery.to, key: delivery.key }]));
-    const known = new Map<string, KeyRow>();
-    if (wanted.length === 0) return known;
-    const forgotten = now - this.#options.limits.keyRetentionMs;
-    for (const row of yield* this.#options.journal.keys(wanted)) if (row.at >= forgotten) known.set(`${row.address}\n${row.key}`, row);
-    return known;
   });
 
   #deliver(turn: Turn, delivery: Delivery, known: Map<string, KeyRow>): void {
@@ -690,6 +683,12 @@ interface Attempt {
   mailBuried: ReadonlyArray<number>;
   timers: ReadonlyArray<DueTimer>;
 }
+
+const keysOf = (batch: ReadonlyArray<Delivery>): ReadonlyArray<KeyWanted> => {
+  const wanted: Array<KeyWanted> = [];
+  for (const { to: address, key } of batch) if (key !== undefined) wanted.push({ address, key });
+  return wanted;
+};
 
 const none: ReadonlyArray<never> = [];
 const neverStored = "it stopped before this event was stored";

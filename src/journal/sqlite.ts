@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import * as Claim from "./claim.ts";
 import * as Connection from "./connection.ts";
+import { makeDoor } from "./door.ts";
 import * as Driver from "./driver.ts";
 import * as Entries from "./entries.ts";
 import { JournalError, JournalFenced, JournalOwned } from "./errors.ts";
@@ -101,10 +102,9 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
 
     // One operation at a time: a fiber may be set aside in the middle of a long transaction, and a read by another one
     // would then see rows that are not committed.
-    const door = yield* Effect.makeSemaphore(1);
-    const alone = door.withPermits(1);
-    const connected = Effect.suspend(() => (connection === undefined ? Effect.fail(failed("the journal is not open; call open, or reopen after a failure")) : Effect.succeed(connection)));
-    const reading = <A>(read: (connection: Connection.Connection) => Effect.Effect<A, JournalError>) => alone(Effect.flatMap(connected, read));
+    const alone = makeDoor();
+    const notOpen = failed("the journal is not open; call open, or reopen after a failure");
+    const reading = <A>(read: (connection: Connection.Connection) => Effect.Effect<A, JournalError>) => alone(Effect.suspend(() => (connection === undefined ? notOpen : read(connection))));
 
     /** From now on the file must go on from what it says now. */
     const remember = (open: Connection.Connection, identity: File.Identity) =>
@@ -149,22 +149,24 @@ export const make = (options: SqliteOptions): Effect.Effect<Journal, JournalErro
     /** A transaction in which the claim is known to be ours. `always`: look at the path however fresh the last look. */
     const owning = <A>(body: (connection: Connection.Connection, ours: OwnerRow) => Effect.Effect<A, SqlError>, always = false): Effect.Effect<A, JournalFenced | JournalError> =>
       alone(
-        Effect.gen(function* () {
-          if (reader) return yield* failed("it was opened for reading only; open it with an engine to write");
-          const open = yield* connected;
+        Effect.suspend(() => {
+          const open = connection;
           const ours = claimed;
-          if (ours === undefined || opened === undefined) return yield* failed("nobody claimed the journal; call open first");
-          const now = performance.now();
-          if (always || now - lookedAt > lookMs) {
-            yield* verify(open, opened, ours);
-            lookedAt = now;
-          }
-          return yield* open.transaction(
+          if (reader) return failed("it was opened for reading only; open it with an engine to write");
+          if (open === undefined) return notOpen;
+          if (ours === undefined || opened === undefined) return failed("nobody claimed the journal; call open first");
+          const transaction = open.transaction(
             Effect.flatMap(
               open.rows<{ epoch: number }>("SELECT epoch FROM owner"),
               ([row]): Effect.Effect<A, JournalFenced | SqlError> => (row?.epoch === ours.epoch ? body(open, ours) : Effect.fail(fenced(ours, row?.epoch ?? 0))),
             ),
           );
+          const now = performance.now();
+          if (!always && now - lookedAt <= lookMs) return transaction;
+          return Effect.flatMap(verify(open, opened, ours), () => {
+            lookedAt = now;
+            return transaction;
+          });
         }),
       );
 

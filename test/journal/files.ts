@@ -49,8 +49,10 @@ export interface Watched {
   readonly texts: Array<string>;
   /** The reserved connection of the latest open. */
   connection: Connection | undefined;
-  /** Answers with what a real driver would throw (or a whole SqlError), instead of running the statement. */
+  /** Answers with what a real driver would throw, instead of running the statement. */
   fail: ((sql: string) => unknown) | undefined;
+  /** The same, instead of preparing it. */
+  failPreparation: ((sql: string) => unknown) | undefined;
   /** Runs after each statement, before its answer is seen. */
   after: ((sql: string) => Effect.Effect<void>) | undefined;
 }
@@ -60,18 +62,22 @@ export const watch = (name: DriverName): Effect.Effect<Watched> =>
     const inner = yield* Effect.orDie(Driver.choose(name, "test"));
     const wrap = (connection: Connection): Connection => ({
       ...connection,
-      executeRaw: (sql, params) =>
-        Effect.suspend(() => {
+      executeUnprepared: (sql, params, transform) => {
+        const fault = watched.failPreparation?.(sql);
+        if (fault !== undefined) throw fault;
+        const execute = connection.executeUnprepared(sql, params, transform);
+        return Effect.suspend(() => {
           watched.texts.push(sql);
           const cause = watched.fail?.(sql);
-          if (cause === undefined) return Effect.tap(connection.executeRaw(sql, params), () => watched.after?.(sql) ?? Effect.void);
-          return Effect.fail(cause instanceof SqlError ? cause : new SqlError({ cause }));
-        }),
+          return cause === undefined ? Effect.tap(execute, () => watched.after?.(sql) ?? Effect.void) : Effect.fail(new SqlError({ cause }));
+        });
+      },
     });
     const watched: Watched = {
       texts: [],
       connection: undefined,
       fail: undefined,
+      failPreparation: undefined,
       after: undefined,
       driver: {
         name,
