@@ -183,7 +183,12 @@ export const makeServer = (options: ServerOptions): Server => {
   const document = openApi();
   const issues = requestIssues(document);
   const failures = HttpApiBuilder.middleware(api, (app) =>
-    Effect.catchAllCause(app, (cause) => Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log, issues })))),
+    // Whoever asked has gone away: that is no failure of the server.
+    Effect.catchAllCause(app, (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.failCause(cause as Cause.Cause<never>)
+        : Effect.map(HttpServerRequest.HttpServerRequest, ({ method, url }) => problem(problemOfCause(cause, { method, path: url, log, issues }))),
+    ),
   );
   const live = HttpApiBuilder.api(api).pipe(Layer.provide(groups), Layer.provide(authenticated));
   // Spans are made of what is stored (see `tracing.ts`): one for each request would reach no exporter.

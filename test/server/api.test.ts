@@ -184,6 +184,18 @@ describe("server > problems", () => {
     }
   });
 
+  test("are none where somebody goes away before the answer", async () => {
+    const { engine, url, ask, logged } = await stand();
+    await engine.start("counter", "1");
+    const leaving = new AbortController();
+    const asked = fetch(`${url}${home}/questions?timeoutMs=20000`, { method: "POST", headers: { "content-type": "application/json" }, body: '{"type":"ADD"}', signal: leaving.signal });
+    await engine.waitFor("counter/1", ({ context }) => (context as { readonly count: number }).count === 1);
+    leaving.abort();
+    await expect(asked).rejects.toThrow();
+    await expect.poll(async () => (await ask("GET", "/metrics")).text).toMatch(/\{status="499"\} 1/);
+    expect(logged).toEqual([]);
+  });
+
   test("name every place of a request that does not fit", async () => {
     const { ask } = await stand();
     expect((await ask("POST", "/v1/actors", { body: { machine: 5, extra: 1 } })).body.data.issues.map(({ path }: { path: string }) => path).sort()).toEqual(["extra", "id", "machine"]);
