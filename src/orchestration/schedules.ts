@@ -94,6 +94,8 @@ export const scheduleAddress = (name: string): Address => rootAddress(scheduleMa
 /** The retries of a submission: a dispatcher may be attached a little later than the engine is opened. */
 const submission = { attemptsMax: 12, backoff: { kind: "exponential", baseMs: 100, capMs: 60_000 } } as const;
 const planTimeoutMs = 60_000;
+/** What can't be found out in time is tried again: a clock was set forward, or the store was away. What can't be found out at all is not. */
+const planning = { ...submission, retryOn: ["ActivityTimeout"] };
 const submitTimeoutMs = 60_000;
 
 const scheduleNames: AllNames<NewSchedule> = { when: true, task: true, overlap: true, missed: true, jitterMs: true, until: true };
@@ -209,7 +211,7 @@ export const makeSchedules = (): Schedules => {
     machines: [
       {
         machine: scheduleMachine.provide({ actors: { plan, submit } }),
-        activities: { plan: { timeoutMs: planTimeoutMs }, submit: { retry: submission, timeoutMs: submitTimeoutMs } },
+        activities: { plan: { retry: planning, timeoutMs: planTimeoutMs }, submit: { retry: submission, timeoutMs: submitTimeoutMs } },
         events: ScheduleEvents,
       },
     ],

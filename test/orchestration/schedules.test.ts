@@ -350,4 +350,36 @@ describe("schedules > a store that can't be read", () => {
     expect(desk.ids).toHaveLength(2);
     await engine.dispose();
   });
+
+  test("moments that could not be found out in time are found out later", async () => {
+    const schedules = makeSchedules();
+    const desk = new Desk();
+    let holds = false;
+    let release = () => {};
+    const held = () =>
+      Effect.async<void>((resume) => {
+        release = () => resume(Effect.void);
+      });
+    const engine = await testEngine({
+      machines: [],
+      plugins: [schedules],
+      time: new VirtualTime(start),
+      // The answer of the store takes longer than a plan may.
+      wrap: (journal) => ({ ...journal, commit: (turn) => Effect.zipRight(journal.commit(turn), holds ? held() : Effect.void) }),
+    });
+    schedules.attach(desk);
+    await Effect.runPromise(schedules.create("s", { when: { everyMs: 600_000, anchorMs: start }, task: { kind: "report" } }));
+    await engine.settled();
+    holds = true;
+    engine.time.advance(600_000);
+    for (let round = 0; round < 20; round++) await new Promise(setImmediate);
+    holds = false;
+    engine.time.advance(120_000);
+    release();
+    await engine.settled();
+    await engine.advance(60_000);
+    expect(await Effect.runPromise(schedules.get("s"))).toMatchObject({ state: "waiting", failure: undefined });
+    expect(desk.ids).toHaveLength(1);
+    await engine.dispose();
+  });
 });
