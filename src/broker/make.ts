@@ -225,8 +225,12 @@ export const makeBroker = (options: BrokerOptions): Broker => {
           if (page.length < 1_000) break;
         }
       });
-      const ready = new Promise<void>((resolve) => whenOpened("the broker", doors, openAll, resolve));
+      let isReady = () => {};
+      const ready = new Promise<void>((resolve) => {
+        isReady = resolve;
+      });
       bound = { engine, doors, ready };
+      return whenOpened("the broker", doors, openAll, isReady);
     },
     receive,
     message: (id) => Effect.map(messageOf(id), messageView),

@@ -79,7 +79,7 @@ export const makeInboxes = (options: Readonly<Record<string, InboxOptions>>, act
     opened: (engine, doors) => {
       bound = engine;
       const all = Object.entries(options).map(([name, { outbox }]) => ({ machine: inboxMachine.id, id: name, input: outbox === undefined ? {} : { outbox: outboxAddress(outbox) } }));
-      whenOpened("the inboxes", doors, engine.startAll(all));
+      return whenOpened("the inboxes", doors, engine.startAll(all));
     },
     receive: (name, command) => Effect.flatMap(use, (engine) => engine.send(inboxAddress(name), { type: "COMMAND", command })),
     cursor: (name) => Effect.flatMap(use, (engine) => Effect.map(engine.snapshot(inboxAddress(name)), ({ context }) => (context as InboxContext).applied)),

@@ -79,7 +79,7 @@ export const makeObligations = (options: Readonly<Record<string, ObligationsOpti
         id,
         input: { ...(refreshMs === undefined ? {} : { refreshMs }), ...(backoff === undefined ? {} : { backoff }) },
       }));
-      whenOpened("the obligations", doors, engine.startAll(all));
+      return whenOpened("the obligations", doors, engine.startAll(all));
     },
     current: (name) =>
       Effect.gen(function* () {

@@ -357,7 +357,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
         }
         yield* collect;
       });
-      whenOpened("the outboxes", doors, openAll);
+      return whenOpened("the outboxes", doors, openAll);
     },
     enqueue,
     deliver,

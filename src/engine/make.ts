@@ -277,7 +277,10 @@ export const make = <const Given extends Machines>(
 
     const engine = makeCalls({ journal, limits, refusals, registry, residents: world.residents, sweep, loop, pool, lifecycle, audience, time, owner: { id: owner.id, epoch: opened.epoch }, idle });
     yield* Effect.addFinalizer(() => engine.close());
-    for (const plugin of plugins) plugin.opened(engine, doors);
+    yield* Effect.all(
+      plugins.flatMap((plugin) => plugin.opened(engine, doors) ?? []),
+      { concurrency: "unbounded", discard: true },
+    );
     return engine;
   });
 

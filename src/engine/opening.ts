@@ -9,19 +9,16 @@ export const pluginRetryMs = 1_000;
 
 /**
  * What a plugin does when its engine is open: until it has worked, or the engine is closed. `what`: "the outboxes", say.
- * `done` is called then.
+ * `done` is called then. Ends after the first try: while the store refuses, nobody waits for the next ones.
  */
-export const whenOpened = (what: string, { time, log }: Doors, opening: Effect.Effect<unknown, unknown>, done: () => void = () => {}): void => {
-  const run = () =>
-    Effect.runCallback(opening, {
-      onExit: (exit) => {
-        if (exit._tag === "Success") return done();
-        const error = Cause.squash(exit.cause);
-        const isOver = error instanceof EngineClosed;
-        log({ level: "error", message: `${what} could not be opened${isOver ? "" : "; it is tried again"}`, data: failureOf(error) });
-        if (isOver) done();
-        else time.wakeAt(time.now() + pluginRetryMs, run);
-      },
-    });
-  run();
+export const whenOpened = (what: string, { time, log }: Doors, opening: Effect.Effect<unknown, unknown>, done: () => void = () => {}): Effect.Effect<void> => {
+  const attempt: Effect.Effect<void> = Effect.map(Effect.exit(opening), (exit) => {
+    if (exit._tag === "Success") return done();
+    const error = Cause.squash(exit.cause);
+    const isOver = error instanceof EngineClosed;
+    log({ level: "error", message: `${what} could not be opened${isOver ? "" : "; it is tried again"}`, data: failureOf(error) });
+    if (isOver) done();
+    else time.wakeAt(time.now() + pluginRetryMs, () => Effect.runFork(attempt));
+  });
+  return attempt;
 };

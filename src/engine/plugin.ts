@@ -1,3 +1,4 @@
+import type * as Effect from "effect/Effect";
 import type { Address } from "../domain/address.ts";
 import type { Event } from "../domain/event.ts";
 import type { Limits } from "../domain/limits.ts";
@@ -38,6 +39,6 @@ export interface Plugin {
   readonly machines: ReadonlyArray<DurableMachine>;
   /** By machine id. */
   readonly followers: Readonly<Record<string, (doors: Doors) => Follower>>;
-  /** The engine has recovered and takes calls. */
-  readonly opened: (engine: Engine, doors: Doors) => void;
+  /** The engine has recovered and takes calls. Its host gets it when all plugins have done what they return. */
+  readonly opened: (engine: Engine, doors: Doors) => Effect.Effect<void> | void;
 }

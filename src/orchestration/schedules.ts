@@ -229,7 +229,7 @@ export const makeSchedules = (): Schedules => {
           if (page.length < 1_000) return;
         }
       });
-      whenOpened("the schedules", given, all);
+      return whenOpened("the schedules", given, all);
     },
     attach: (given) => {
       forget();

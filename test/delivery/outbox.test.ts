@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
 import { setup, sendTo } from "xstate";
-import { delivered, makeOutboxes, outboxRef, type OutboxOptions, refused, retry, unknownOutcome } from "../../src/delivery/index.ts";
+import { delivered, makeInboxes, makeOutboxes, outboxRef, type OutboxOptions, refused, retry, unknownOutcome } from "../../src/delivery/index.ts";
 import type { NewEntry, Verdict } from "../../src/domain/outbox.ts";
 import { type Bench, inBothJournals, inMemory, inThreeModes } from "../../src/testing/index.ts";
 import { Receiver } from "./receiver.ts";
@@ -30,6 +30,12 @@ describe("delivery > outbox", () => {
     await run(outboxes.open("made", "box"));
     for (const name of ["box", "made"])
       expect([await run(outboxes.counts(name)), await run(outboxes.entries(name)), await run(outboxes.entry(name, 1))]).toEqual([{ pending: 0, poisoned: 0, unknown: 0 }, [], undefined]);
+  });
+
+  inBothJournals("whoever gets an engine finds its outboxes and inboxes there", async (bench) => {
+    const plugins = [makeOutboxes({ box: { destination: () => {} } }), makeInboxes({ orders: { handler: () => {} } })];
+    const engine = await bench.engine({ machines: [], plugins });
+    expect(await Promise.all(["outbox/box", "inbox/orders"].map((address) => engine.taskwright.snapshot(address)))).toMatchObject([{ seq: 1 }, { seq: 1 }]);
   });
 
   inThreeModes("an entry is stored, sent and gone", async (bench) => {
