@@ -4,9 +4,11 @@ import type { DurableMachine } from "../../src/engine/index.ts";
 import { Forms } from "../../src/replay/index.ts";
 import { brokerMachines } from "./broker.ts";
 import { definitionsOf } from "./life.ts";
+import { inboxMachines } from "./inboxes.ts";
 import { account, alarm, beacon, brittle, family, fragile, herald, limb, parcel, player, slip, sturdy, till } from "./machines.ts";
 import type { Planted } from "./planted.ts";
 import { writer } from "./post.ts";
+import { scheduleMachines } from "./schedules.ts";
 
 const record = () => {};
 
@@ -31,7 +33,10 @@ const machinesOf = (taskMachines: ReadonlyArray<DurableMachine>): ReadonlyArray<
 /** The machines that a planted bug is in take the place of the right ones. */
 const replaced = (machines: ReadonlyArray<DurableMachine>, planted: Planted | undefined): ReadonlyArray<DurableMachine> =>
   machines.map((entry) => {
-    const other = planted?.machines?.[entry.machine.id];
+    const { id } = entry.machine;
+    const other = planted?.machines?.[id];
+    const implementations = planted?.implementations?.[id];
+    if (implementations !== undefined) return { ...entry, machine: entry.machine.provide(implementations) };
     return other === undefined ? entry : { ...entry, machine: other };
   });
 
@@ -41,12 +46,12 @@ export const castOf = (taskMachines: ReadonlyArray<DurableMachine>, planted?: Pl
 const known = new Map<Planted | undefined, ReturnType<typeof soundOf>>();
 /** What histories are stepped by: the machines that ran. */
 export const sound = (planted: Planted | undefined): ReturnType<typeof soundOf> => {
-  const key = planted?.machines === undefined ? undefined : planted;
+  const key = planted?.machines === undefined && planted?.implementations === undefined ? undefined : planted;
   const made = known.get(key) ?? soundOf(planted);
   known.set(key, made);
   return made;
 };
 const soundOf = (planted: Planted | undefined) => {
-  const machines = [...castOf([...dispatchMachines().machines, ...brokerMachines()], planted), ...makeOutboxes({}).machines];
+  const machines = [...castOf([...dispatchMachines().machines, ...brokerMachines(), ...inboxMachines(), ...scheduleMachines()], planted), ...makeOutboxes({}).machines];
   return { definitions: definitionsOf(machines), forms: new Forms(machines) };
 };

@@ -3,6 +3,8 @@ import { childAddress } from "../../src/domain/address.ts";
 import { type BrokerBounds, BrokerBook } from "./check-broker.ts";
 import { checkBank } from "./check-bank.ts";
 import { EntryBook } from "./check-entries.ts";
+import { InboxBook } from "./check-inboxes.ts";
+import { ScheduleBook } from "./check-schedules.ts";
 import { checkTasks, TaskBook } from "./check-tasks.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Life, live, type Moment } from "./life.ts";
@@ -48,6 +50,8 @@ export class Checker {
   readonly entryBook = new EntryBook();
   readonly #tasks = new TaskBook();
   readonly brokerBook: BrokerBook;
+  readonly inboxBook: InboxBook;
+  readonly scheduleBook: ScheduleBook;
   readonly #seqs = new Map<number, number>();
   /** What each client's request was stored as: `address type op`, with the moment. */
   readonly #requests = new Map<string, number>();
@@ -63,11 +67,11 @@ export class Checker {
 
   constructor(options: CheckerOptions) {
     this.#options = options;
-    this.brokerBook = new BrokerBook(
-      this.lives,
-      (invariant, what) => this.violate(invariant, what),
-      (mark) => options.mark(mark),
-    );
+    const violate = (invariant: Invariant, what: string) => this.violate(invariant, what);
+    const mark = (name: Mark) => options.mark(name);
+    this.brokerBook = new BrokerBook(this.lives, violate, mark);
+    this.inboxBook = new InboxBook(violate, mark);
+    this.scheduleBook = new ScheduleBook(violate, mark);
   }
 
   violate(invariant: Invariant, what: string): void {
@@ -105,6 +109,7 @@ export class Checker {
     this.entryBook.check(moments, stored, this.#options.ledger.received, (what) => this.violate("I9", what));
     if (this.entryBook.hasReplaced) this.#options.mark("entry replaced by a later one");
     if (this.#options.bounds.broker !== undefined) this.brokerBook.check(stored, this.#options.bounds.broker);
+    this.scheduleBook.check();
     checkTasks(this.#tasks, this.lives, moments, stored, (what) => this.violate("I6", what));
   }
 
@@ -125,6 +130,8 @@ export class Checker {
       if (moment === undefined) continue;
       moments.push(moment);
       this.brokerBook.follow(moment);
+      this.inboxBook.follow(moment);
+      this.scheduleBook.follow(moment);
       this.#options.onMoment(moment);
     }
     return moments;
@@ -273,6 +280,7 @@ export class Checker {
       if (machine === "activity" && status === "active") found.push(`${address} has not ended: ${state.slice(0, 60)}`);
       if (machine === "task" && status === "active") found.push(`${address} has not ended: ${state.slice(0, 60)}`);
     }
+    found.push(...this.scheduleBook.unrest());
     if (stored.until !== 0 && stored.until < now - 2 * this.#options.bounds.leaseMs) found.push("the lease is old");
     return found;
   }
@@ -293,6 +301,8 @@ export class Checker {
       }
     }
     for (const key of this.entryBook.keys) if (!this.#options.ledger.received.has(key) && !this.entryBook.wasReplaced(key)) this.violate("I9", `"${key}" was stored, and nobody got it`);
+    this.inboxBook.finish();
+    this.scheduleBook.finish(this.#options.ledger.triggered);
     this.brokerBook.finish(this.#options.ledger.messages);
     for (const task of this.#options.ledger.tasks) if (!actors.has(`task/${task}`)) this.violate("I2", `the task ${task} was acknowledged and is not there`);
   }

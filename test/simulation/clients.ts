@@ -1,6 +1,10 @@
+import type { Acknowledgement } from "../../src/domain/inbox.ts";
 import type { TaskSpec } from "../../src/dispatch/index.ts";
 import type { Receipt } from "../../src/engine/index.ts";
+import type { NewSchedule } from "../../src/orchestration/index.ts";
+import { Sender } from "./inboxes.ts";
 import type { SimProcess } from "./process.ts";
+import { drawSchedule } from "./schedules.ts";
 import type { World } from "./world.ts";
 
 /** One thing that a client wants. With a key it asks again until it is answered; without one it asks once. */
@@ -10,16 +14,49 @@ interface Request {
   readonly keyed: boolean;
   readonly call: (process: SimProcess, call: string) => Promise<Answer>;
   readonly onDone?: () => void;
+  /** It is never asked for. */
+  readonly onLeftOut?: () => void;
 }
 /** What was answered, as far as it can be held against the store. */
-type Answer = Receipt | { readonly asked: true } | { readonly handedOut: true } | { readonly submitted: ReadonlyArray<string> } | { readonly cancelled: string } | { readonly received: string };
+type Answer =
+  | Receipt
+  | { readonly asked: true }
+  | { readonly done: true }
+  | { readonly submitted: ReadonlyArray<string> }
+  | { readonly cancelled: string }
+  | { readonly received: string }
+  /** An actor that must be there now. */
+  | { readonly made: string }
+  | { readonly triggered: string };
 
 interface Client {
   readonly name: string;
   request: Request | undefined;
 }
 
-type Wish = "start" | "transfer" | "tell" | "set" | "stop" | "recall" | "giveUp" | "break" | "ball" | "ask" | "family" | "till" | "beacon" | "write" | "submit" | "cancel" | "message" | "handOut";
+type Wish =
+  | "start"
+  | "transfer"
+  | "tell"
+  | "set"
+  | "stop"
+  | "recall"
+  | "giveUp"
+  | "break"
+  | "ball"
+  | "ask"
+  | "family"
+  | "till"
+  | "beacon"
+  | "write"
+  | "submit"
+  | "cancel"
+  | "message"
+  | "handOut"
+  | "command"
+  | "adopt"
+  | "schedule"
+  | "clock";
 
 const machinesToStart = [
   "account",
@@ -67,6 +104,11 @@ const focuses = {
 /** Where there is a broker, messages come before the rest, or few of them are answered before the faults are over. */
 const brokerFocus = { machines: ["account"], wishes: ["message"] } as const;
 
+const partFocuses = {
+  inboxes: { machines: ["account"], wishes: ["command", "adopt"] },
+  schedules: { machines: ["account"], wishes: ["schedule", "clock"] },
+} as const;
+
 /** How much more often: a world is small, and goes deep in one direction rather than a step in each. */
 const focusFactor = 10;
 
@@ -81,13 +123,17 @@ export class Clients {
   readonly #tasks: Array<string> = [];
   readonly #acknowledged: Array<string> = [];
   readonly #seqs = new Map<string, Receipt>();
-  readonly #focus: (typeof focuses)[keyof typeof focuses] | typeof brokerFocus;
+  readonly #focus: { readonly machines: ReadonlyArray<(typeof machinesToStart)[number]>; readonly wishes: ReadonlyArray<Wish> };
+  readonly #senders: ReadonlyArray<Sender>;
+  readonly #schedules: Array<string> = [];
   #ops = 0;
   #calls = 0;
 
   constructor(world: World, count: number) {
     this.#world = world;
-    this.#focus = world.plan.broker === undefined ? world.source.pick("focus", Object.values(focuses)) : brokerFocus;
+    const { broker, part } = world.plan;
+    this.#focus = broker !== undefined ? brokerFocus : part !== "none" ? partFocuses[part] : world.source.pick("focus", Object.values(focuses));
+    this.#senders = part === "inboxes" ? [new Sender(world, "east"), new Sender(world, "west")] : [];
     this.#clients = Array.from({ length: count }, (_, index) => ({ name: `client ${index + 1}`, request: undefined }));
   }
 
@@ -108,7 +154,7 @@ export class Clients {
     const client = this.#clients.find(({ request }) => request === undefined);
     if (client === undefined) return;
     const request = this.#choose(`op#${++this.#ops}`);
-    if (this.#world.isLeftOut(request.op)) return;
+    if (this.#world.isLeftOut(request.op)) return request.onLeftOut?.();
     this.#world.trace(`${client.name} ${request.op}: ${request.says}`);
     client.request = request;
     this.#ask(client, request);
@@ -141,6 +187,10 @@ export class Clients {
       cancel: 2,
       message: plan.broker === undefined ? 0 : 70,
       handOut: plan.broker === undefined ? 0 : 25,
+      command: this.#senders.some(({ isBusy }) => !isBusy) ? 6 : 0,
+      adopt: this.#senders.length > 0 ? 1.5 : 0,
+      schedule: plan.part === "schedules" ? 2 : 0,
+      clock: this.#schedules.length > 0 ? 3 : 0,
     };
     for (const wish of this.#focus.wishes) weights[wish] *= focusFactor;
     const kind = source.weighted("wish", weights);
@@ -232,9 +282,19 @@ export class Clients {
           keyed: false,
           call: async ({ broker }) => {
             for (const { id } of (await broker?.inbox()) ?? []) await broker?.dispatch(id, this.#endpoint());
-            return { handedOut: true };
+            return { done: true };
           },
         };
+      case "command":
+      case "adopt": {
+        const sender = this.#senders.find(({ isBusy, mayMove }) => !isBusy && (kind === "command" || mayMove));
+        if (sender !== undefined) return kind === "command" ? this.#command(op, sender, known("account")) : this.#adopt(op, sender);
+        break;
+      }
+      case "schedule":
+        return this.#schedule(op);
+      case "clock":
+        return this.#clock(op, source.pick("whichSchedule", this.#schedules));
       case "cancel":
         if (this.#tasks.length > 0) {
           const task = source.pick("task", this.#tasks);
@@ -337,6 +397,89 @@ export class Clients {
     };
   }
 
+  #command(op: string, sender: Sender, account: string | undefined): Request {
+    const command = sender.next(op, account);
+    const { requestId } = command.cursor;
+    const inbox = sender.inbox;
+    let answer: Acknowledgement | undefined;
+    return {
+      op,
+      says: `commands ${requestId} of inbox/${inbox}`,
+      keyed: true,
+      call: async ({ inboxes }) => {
+        if (inboxes === undefined) throw new NotReady();
+        const acknowledged = sender.acknowledged(command);
+        await inboxes.receive(inbox, command);
+        answer = await acknowledged;
+        return { done: true };
+      },
+      onDone: () => sender.done(command, answer),
+      onLeftOut: () => {
+        this.#world.checker.inboxBook.givenUp.add(requestId);
+        sender.done(command, undefined);
+      },
+    };
+  }
+
+  /** The next inbox takes over from the one before. */
+  #adopt(op: string, sender: Sender): Request {
+    const [from, next] = [sender.inbox, sender.nextInbox];
+    sender.begin();
+    return {
+      op,
+      says: `has inbox/${next} take over from inbox/${from}`,
+      keyed: true,
+      call: async ({ inboxes }) => {
+        if (inboxes === undefined) throw new NotReady();
+        await inboxes.adopt(next, from);
+        return { done: true };
+      },
+      onDone: () => sender.moved(),
+      onLeftOut: () => sender.done(undefined, undefined),
+    };
+  }
+
+  acknowledged(answer: Acknowledgement): void {
+    for (const sender of this.#senders) sender.heard(answer);
+  }
+
+  #schedule(op: string): Request {
+    const name = `clock-${op.slice(3)}`;
+    let given: NewSchedule | undefined;
+    return {
+      op,
+      says: `makes schedule/${name}`,
+      keyed: true,
+      call: async ({ schedules, clock }) => {
+        if (schedules === undefined) throw new NotReady();
+        given ??= drawSchedule(this.#world.source, clock.now());
+        await schedules.create(name, given);
+        return { made: `schedule/${name}` };
+      },
+      onDone: () => void this.#schedules.push(name),
+    };
+  }
+
+  /** An order to a schedule. */
+  #clock(op: string, name: string): Request {
+    const { source, now } = this.#world;
+    const order = source.pick("clock", ["trigger", "trigger", "backfill", "pause", "resume", "resume", "remove"] as const);
+    const stretch = { from: now - source.whole("backfillMs", 0, 30_000), to: now - 1 };
+    return {
+      op,
+      says: `${order} schedule/${name}`,
+      keyed: order !== "trigger",
+      call: async ({ schedules }) => {
+        if (schedules === undefined) throw new NotReady();
+        if (order === "trigger") return { triggered: await schedules.trigger(name) };
+        if (order === "backfill") await schedules.backfill(name, stretch);
+        else if (order === "remove") await schedules.remove(name);
+        else await schedules[order](name, { by: "client", why: op });
+        return { done: true };
+      },
+    };
+  }
+
   #ask(client: Client, request: Request): void {
     const world = this.#world;
     const process = world.target;
@@ -397,7 +540,7 @@ export class Clients {
     const tag = tagOf(error);
     // One that hears too often that there is no room turns away.
     const turnsAway = tag === "InboxFull" && this.#world.source.chance("turnsAway", 0.1);
-    if (!request.keyed || turnsAway || tag === "ActorFailed" || tag === "UnknownActor" || tag === "UnknownTask") client.request = undefined;
+    if (!request.keyed || turnsAway || tag === "ActorFailed" || tag === "UnknownActor" || tag === "UnknownTask" || scheduleErrors.has(tag)) client.request = undefined;
     else this.#world.later(undefined, this.#world.source.whole("retryMs", 50, tag === "InboxFull" ? 5_000 : 1_000), () => this.#again(client, request));
   }
 
@@ -406,7 +549,12 @@ export class Clients {
     const { store, checker, ledger } = this.#world;
     this.#world.trace(`${request.op} ${call} is answered`);
     if ("asked" in answer) return this.#world.mark("question answered");
-    if ("handedOut" in answer) return;
+    if ("done" in answer) return;
+    if ("triggered" in answer) return void ledger.triggered.add(answer.triggered);
+    if ("made" in answer) {
+      if (store.actor(answer.made) === undefined) checker.violate("I2", `${request.op}: ${answer.made} was acknowledged and is not stored`);
+      return;
+    }
     if ("received" in answer) {
       if (store.actor(`message/${answer.received}`) === undefined) checker.violate("I2", `${request.op}: the message ${answer.received} was acknowledged and is not stored`);
       ledger.messages.add(answer.received);
@@ -460,7 +608,9 @@ class NotReady extends Error {
   readonly _tag = "NotReady";
 }
 
+const scheduleErrors: ReadonlySet<string> = new Set(["InvalidSchedule", "UnknownSchedule", "ScheduleFull"]);
 const known: ReadonlySet<string> = new Set([
+  ...scheduleErrors,
   "EngineDegraded",
   "EngineBusy",
   "EngineClosed",

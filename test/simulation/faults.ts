@@ -26,6 +26,7 @@ export const faults = {
   activityFailed: { most: 1, says: "an activity failed" },
   activityHung: { most: 0.3, says: "an activity never ended" },
   activityDeaf: { most: 1, says: "an activity went on after it was aborted, and answered" },
+  commandRefused: { most: 4, says: "the handler of an inbox refused a command" },
   callbackBroke: { most: 2, says: "the code of a callback threw" },
   actionThrew: { most: 0.2, says: "a custom action threw" },
   actionSlow: { most: 1, says: "a custom action took its time" },

@@ -14,6 +14,8 @@ export class Ledger {
   readonly tasks = new Set<string>();
   /** Messages that the broker has said it took. */
   readonly messages = new Set<string>();
+  /** Runs of schedules that somebody was promised. */
+  readonly triggered = new Set<string>();
   /** Processes of endpoints that have ended. */
   readonly deadOwners = new Set<string>();
 }

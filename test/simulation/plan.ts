@@ -13,6 +13,8 @@ export interface Plan {
   readonly slots: number;
   /** Absent: this world has none. */
   readonly broker: BrokerPlan | undefined;
+  /** What else there is in it. */
+  readonly part: Part;
   readonly limits: {
     readonly leaseMs: number;
     readonly heartbeatMs: number;
@@ -25,6 +27,10 @@ export interface Plan {
     readonly keyRetentionMs: number;
   };
 }
+
+/** What few worlds have, each of them one: it is what they are about. */
+export type Part = "none" | "inboxes" | "schedules";
+const parts: Readonly<Record<Part, number>> = { none: 80, inboxes: 10, schedules: 10 };
 
 /** One seed of forty runs over a real SQLite file. */
 const sqliteEvery = 40;
@@ -41,6 +47,7 @@ export const planOf = (source: Source): Plan => {
     ops: source.whole("plan", 12, 50),
     slots: source.whole("plan", 1, 3),
     broker,
+    part: broker === undefined ? source.weighted("part", parts) : "none",
     limits: {
       leaseMs: 10_000,
       heartbeatMs: 3_000,

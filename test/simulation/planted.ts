@@ -13,8 +13,9 @@ import type { World } from "./world.ts";
 export interface Planted {
   readonly says: string;
   readonly journal?: (journal: Journal, world: World, process: SimProcess) => Journal;
-  /** By their ids, in the place of the sound ones. */
+  /** By their ids, in the place of the sound ones; of `implementations` only what is named is another one. */
   readonly machines?: Readonly<Record<string, AnyStateMachine>>;
+  readonly implementations?: Readonly<Record<string, Parameters<AnyStateMachine["provide"]>[0]>>;
 }
 
 const leaking = assignment.provide({
@@ -131,6 +132,14 @@ export const planted = {
   bufferDeletedBeforePush: {
     says: "what was kept for an endpoint is deleted before it was pushed",
     machines: { endpoint: losing },
+  },
+  cursorNotMoved: {
+    says: "what the handler of an inbox has carried out is not counted as applied",
+    implementations: { inbox: { actions: { moveCursor: assign({ handling: null }) } } },
+  },
+  runForgottenAtItsStart: {
+    says: "a schedule takes its run for ended as soon as it has begun",
+    implementations: { schedule: { actions: { countStart: assign({ current: null }) } } },
   },
 } as const satisfies Readonly<Record<string, Planted>>;
 

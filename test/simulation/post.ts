@@ -1,5 +1,6 @@
 import { sendTo, assign, setup } from "xstate";
 import { delivered, type Destination, makeOutboxes, outboxAddress, outboxRef, retry, unknownOutcome } from "../../src/delivery/index.ts";
+import type { Acknowledgement } from "../../src/domain/inbox.ts";
 import type { Verdict } from "../../src/domain/outbox.ts";
 import type { SimProcess } from "./process.ts";
 import type { World } from "./world.ts";
@@ -22,7 +23,7 @@ export const writer = setup({
 /** A receiver that fails, takes its time, gets a letter twice, hangs, or gets a letter and says that it does not know. */
 const receiver =
   (world: World, process: SimProcess): Destination =>
-  ({ key, payload }, { attempt, signal }) => {
+  ({ key, type, payload }, { attempt, signal }) => {
     if (process.dead) return new Promise(() => {});
     const { ledger, checker } = world;
     const receive = (): Verdict => {
@@ -33,6 +34,7 @@ const receiver =
       if (before !== undefined) world.mark("entry sent again");
       if (before !== undefined && before !== said) checker.violate("I9", `${key} was sent with another content: ${said}, before it was ${before}`);
       ledger.received.set(key, said);
+      if (type === "acknowledgement") world.acknowledged(payload as Acknowledgement);
       return delivered;
     };
     if (world.fault("receiverFailed")) return retry("it is down");

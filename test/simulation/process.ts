@@ -1,6 +1,8 @@
 import type { BrokerInPromises } from "../../src/broker/index.ts";
+import type { InPromises, Inboxes } from "../../src/delivery/index.ts";
 import type { Dispatcher } from "../../src/dispatch/index.ts";
 import type { Taskwright } from "../../src/engine/index.ts";
+import type { Schedules } from "../../src/orchestration/index.ts";
 import { type Host, ProcessClock } from "./clock.ts";
 
 /** A simulated process with one engine in it. */
@@ -13,6 +15,8 @@ export class SimProcess {
   workers: { readonly killAll: () => void } | undefined;
   dispatcher: Dispatcher | undefined;
   broker: BrokerInPromises | undefined;
+  inboxes: InPromises<Inboxes> | undefined;
+  schedules: InPromises<Schedules> | undefined;
   /** Nothing of it goes on, and nobody hears of it any more. */
   dead = false;
   /** It stands still, and does not know it. */

@@ -56,7 +56,7 @@ describe("simulation", () => {
   }
 
   // All of them: npm run simulate -- --planted
-  for (const name of ["dedupeAfterApply", "slotLeakedOnTimeout", "outboxRowOutsideItsTransaction"] as const) {
+  for (const name of ["dedupeAfterApply", "slotLeakedOnTimeout", "outboxRowOutsideItsTransaction", "cursorNotMoved", "runForgottenAtItsStart"] as const) {
     test(
       `planted bug "${name}" > is found`,
       async () => {
@@ -66,8 +66,8 @@ describe("simulation", () => {
     );
   }
 
-  test("all ten planted bugs are in", () => {
-    expect(plantedNames).toHaveLength(10);
+  test("all twelve planted bugs are in", () => {
+    expect(plantedNames).toHaveLength(12);
   });
 
   test(

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { defaultBrokerPolicy } from "../../src/broker/index.ts";
+import type { Acknowledgement } from "../../src/domain/inbox.ts";
 import { dispatchMachines, openDispatcher } from "../../src/dispatch/index.ts";
 import { type ActionInfo, type DurableMachine, openEngine } from "../../src/engine/index.ts";
 import { Journal, type Opened, type Turn } from "../../src/journal/index.ts";
@@ -15,6 +16,7 @@ import type { Host } from "./clock.ts";
 import { diskOf } from "./disk.ts";
 import { SimEndpoint } from "./endpoints.ts";
 import type { Fault } from "./faults.ts";
+import { inboxesOf } from "./inboxes.ts";
 import { Ledger } from "./ledger.ts";
 import { hashOf, type Moment } from "./life.ts";
 import { outside } from "./machines.ts";
@@ -26,6 +28,7 @@ import type { Planted } from "./planted.ts";
 import { postOf } from "./post.ts";
 import { SimProcess } from "./process.ts";
 import { Source } from "./source.ts";
+import { schedulesOf } from "./schedules.ts";
 import * as Stores from "./store.ts";
 import { Turnstile } from "./turnstile.ts";
 import { SimWorkers } from "./workers.ts";
@@ -203,6 +206,12 @@ export class World {
     for (const endpoint of this.#endpoints) endpoint.brokerGone(process);
   }
 
+  /** The outside was told what became of a command. */
+  acknowledged(answer: Acknowledgement): void {
+    this.checker.inboxBook.heard(answer);
+    this.#clients.acknowledged(answer);
+  }
+
   // --- a run ---------------------------------------------------------------------------------------------------------
 
   async run(): Promise<void> {
@@ -333,9 +342,20 @@ export class World {
       const journal = diskOf(this, process, planted?.journal?.(base, this, process) ?? base);
       const dispatch = dispatchMachines({ transports: { command: workers } });
       const brokered = this.plan.broker === undefined ? undefined : brokerOf(this, process, this.plan.broker);
+      const inboxes = this.plan.part === "inboxes" ? inboxesOf(this, process) : undefined;
+      const schedules = this.plan.part === "schedules" ? schedulesOf() : undefined;
       const engine = await openEngine({
-        machines: this.#machines(process, [...dispatch.machines, ...(brokered?.machines ?? [])]),
-        plugins: [{ ...dispatch, machines: [] }, postOf(this, process), ...(brokered === undefined ? [] : [{ ...brokered.broker, machines: [] }])],
+        machines: this.#machines(
+          process,
+          [dispatch, brokered, inboxes, schedules].flatMap((part) => part?.machines ?? []),
+        ),
+        plugins: [
+          { ...dispatch, machines: [] },
+          postOf(this, process),
+          ...(brokered === undefined ? [] : [{ ...brokered.broker, machines: [] }]),
+          ...(inboxes === undefined ? [] : [{ ...inboxes, machines: [] }]),
+          ...(schedules === undefined ? [] : [{ ...schedules, machines: [] }]),
+        ],
         limits: this.plan.limits,
         time: process.clock,
         log: () => {},
@@ -343,9 +363,12 @@ export class World {
       });
       process.engine = engine;
       process.broker = brokered?.broker;
+      process.inboxes = inboxes;
+      process.schedules = schedules;
       process.openedAt = process.clock.now();
       this.trace(`${process.name} is open`);
       process.dispatcher = await openDispatcher(engine, dispatch, { slots: this.plan.slots, defaults: { acceptanceTimeoutMs: 2_000 } });
+      schedules?.attach(process.dispatcher);
     };
     begin().catch((error: unknown) => {
       if (process.dead) return;
