@@ -238,22 +238,24 @@ describe("docs > drivers", () => {
 describe("docs > command line", () => {
   const help = async (...words: ReadonlyArray<string>): Promise<string> => {
     let text = "";
-    const streams = { out: (part: string) => void (text += part), error: (part: string) => void (text += part), isTerminal: false, columns: () => 200, input: async () => "" };
+    const streams = { out: (part: string) => void (text += part), error: (part: string) => void (text += part), isTerminal: false, columns: () => 1_000, input: async () => "" };
     expect(await Effect.runPromise(invoke(["node", "taskwright", ...words, "--help"], streams, () => () => {}))).toBe(0);
     return text;
   };
-  const commands = async () =>
-    [...(await help()).matchAll(/^ {2}- (.*?) {2,}(\S.*)$/gm)].map(([, usage = "", meaning = ""]) => {
-      // Without options, which stand in brackets unless they must be given, words are the command's name, but for its argument.
-      const words = usage.replace(/\[[^\]]*\]|--[\w-]+ \w+/g, "").split(/\s+/);
-      return { name: words.filter((word) => /^\w/.test(word)).join(" "), usage, meaning };
-    });
+  const commands = async () => {
+    const names = [...(await help()).matchAll(/^ {2}([a-z][a-z -]*?)(?: \[?([A-Z]+).*?)? {2,}\S.*$/gm)];
+    return Promise.all(
+      names.map(async ([, name = "", argument]) => {
+        const [, meaning = ""] = /^DESCRIPTION\n {2}(.*)$/m.exec(await help(...name.split(" "))) ?? [];
+        return { name, argument, meaning };
+      }),
+    );
+  };
 
   test("has the commands of the table, with their descriptions", async () => {
     const found = await commands();
     expect(found.map(({ name }) => name)).toContain("run");
-    const argument = (usage: string) => /<(\w+)>/.exec(usage)?.[1];
-    const written = found.map(({ name, usage, meaning }) => [`\`${["taskwright", name, argument(usage)].filter((word) => word !== undefined).join(" ")}\``, meaning]);
+    const written = found.map(({ name, argument, meaning }) => [`\`${["taskwright", name, argument].filter((word) => word !== undefined).join(" ")}\``, meaning]);
     expect(tableAfter(readPage("docs/reference/cli.md"), "# Command line")).toEqual(written);
     expect(tableAfter(readPage("README.md"), "## The command line").map(([command]) => command)).toEqual(written.map(([command]) => command));
   });
@@ -261,7 +263,7 @@ describe("docs > command line", () => {
   test("has the options of the tables", async () => {
     for (const { name } of await commands()) {
       const [, section = ""] = (await help(...name.split(" "))).split(/^OPTIONS$/m);
-      const options = [...section.matchAll(/^(?:\((-\w), )?(--[\w-]+)/gm)].map(([, alias, option]) => (alias === undefined ? `\`${option}\`` : `\`${option}\`, \`${alias}\``));
+      const options = [...section.matchAll(/^ {2}(?:(-\w), )?(--[\w-]+)/gm)].map(([, alias, option]) => (alias === undefined ? `\`${option}\`` : `\`${option}\`, \`${alias}\``));
       expect(options, name).not.toEqual([]);
       expect(tableAfter(readPage("docs/reference/cli.md"), `## Options of \`${name}\``).map(([option]) => option)).toEqual(options);
     }

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { readFileSync } from "node:fs";
 import { taskwright } from "./command.ts";
+import { helpText, complaintText } from "./help.ts";
 import type { SignalSource } from "./interrupts.ts";
 import type { Streams } from "./streams.ts";
 import { printable } from "./summary.ts";
@@ -34,7 +35,7 @@ export const invoke = (argv: ReadonlyArray<string>, streams: Streams, signals: S
   const root = taskwright({ streams, signals, exit: (given) => (code = given) });
   return Command.run(root, { name: "taskwright", version: version() })(argv).pipe(
     Effect.provide(surroundings),
-    withStreams(streams),
+    withStreams(streams, argv.slice(2)),
     Effect.as(undefined),
     Effect.catchAll((error: unknown) => Effect.succeed(error)),
     Effect.flatMap((error) => {
@@ -51,14 +52,14 @@ export const invoke = (argv: ReadonlyArray<string>, streams: Streams, signals: S
   );
 };
 
-/** Help and complaints of the parser go through our streams; without colours where nobody would see them. */
+/** Help and complaints of the parser go through our streams, in our words. */
 const withStreams =
-  ({ out, error, isTerminal }: Streams) =>
+  ({ out, error, columns }: Streams, words: ReadonlyArray<string>) =>
   <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const text = (words: ReadonlyArray<unknown>) => words.map(String).join(" ").trimEnd();
-    const shown = (words: ReadonlyArray<unknown>) => `${isTerminal ? text(words) : text(words).split("\n").map(printable).join("\n")}\n`;
-    const log = (...words: ReadonlyArray<unknown>) => Effect.sync(() => out(shown(words)));
-    const complain = (...words: ReadonlyArray<unknown>) => Effect.sync(() => error(shown(words)));
+    const text = (said: ReadonlyArray<unknown>) => said.map(String).join(" ").trimEnd();
+    const shown = (said: ReadonlyArray<unknown>) => text(said).split("\n").map(printable).join("\n");
+    const log = (...said: ReadonlyArray<unknown>) => Effect.sync(() => out(helpText(`${shown(said)}\n`, words, columns())));
+    const complain = (...said: ReadonlyArray<unknown>) => Effect.sync(() => error(`${complaintText(shown(said), words)}\n`));
     return Console.consoleWith((present) => Effect.withConsole(program, { ...present, log, error: complain }));
   };
 
