@@ -15,6 +15,7 @@ import { actorRef } from "../src/domain/reference.ts";
  * its cursor: it may have been applied there.
  *
  *   ready ──ADOPT──▶ adopting ──SURRENDERED──▶ ready: with the later one of both cursors
+ *                        └──adoptionTimeout──▶ inquiring ──BUSY──▶ adopting     inquiring ──adoptionTimeout──▶ ready
  */
 export interface InboxInput {
   /** The outbox that takes the acknowledgements to the sender; absent: they are emitted. */
@@ -27,6 +28,8 @@ export interface InboxContext {
   /** The latest command that was applied. Invariant: it only grows. */
   readonly applied: Cursor | null;
   readonly handling: Command | null;
+  /** The inbox whose cursor it waits for; absent in states of earlier builds. */
+  readonly adopts?: string | null;
   readonly accepted: number;
   readonly duplicates: number;
   readonly refused: number;
@@ -37,7 +40,10 @@ export type InboxEvent =
   /** Another inbox takes over: its address. */
   | { readonly type: "SURRENDER"; readonly to: string }
   | { readonly type: "ADOPT"; readonly from: string }
-  | { readonly type: "SURRENDERED"; readonly applied: Cursor | null };
+  | { readonly type: "SURRENDERED"; readonly applied: Cursor | null }
+  /** Whoever takes over waits for long: is it still handling something? */
+  | { readonly type: "INQUIRE"; readonly from: string }
+  | { readonly type: "BUSY" };
 
 const later = (left: Cursor | null, right: Cursor | null): Cursor | null => (right === null || (left !== null && isAtOrBelow(right, left)) ? left : right);
 const addressOf = (self: { readonly sessionId: string }): string => self.sessionId;
@@ -86,15 +92,22 @@ export const inbox = setup({
     surrender: enqueueActions(({ context, event, enqueue }) => {
       if (event.type === "SURRENDER") enqueue.sendTo(actorRef(event.to), { type: "SURRENDERED", applied: context.applied });
     }),
+    recordAdopted: assign({ adopts: ({ context, event }) => (event.type === "ADOPT" ? event.from : (context.adopts ?? null)) }),
+    inquire: enqueueActions(({ context, enqueue, self }) => {
+      if (typeof context.adopts === "string") enqueue.sendTo(actorRef(context.adopts), { type: "INQUIRE", from: addressOf(self) });
+    }),
+    tellBusy: enqueueActions(({ event, enqueue }) => {
+      if (event.type === "INQUIRE") enqueue.sendTo(actorRef(event.from), { type: "BUSY" });
+    }),
     adopt: assign({ applied: ({ context, event }) => (event.type === "SURRENDERED" ? later(context.applied, event.applied) : context.applied) }),
   },
   delays: { adoptionTimeout: 60_000 },
 }).createMachine({
   id: "inbox",
-  meta: { senders: { COMMAND: "the sender of its commands", ADOPT: "its host", SURRENDER: "inbox", SURRENDERED: "inbox" } },
+  meta: { senders: { COMMAND: "the sender of its commands", ADOPT: "its host", SURRENDER: "inbox", SURRENDERED: "inbox", INQUIRE: "inbox", BUSY: "inbox" } },
   version: "1",
   description: "Commands of one sender, each applied once, in order.",
-  context: ({ input }) => ({ outbox: input.outbox ?? null, applied: input.applied ?? null, handling: null, accepted: 0, duplicates: 0, refused: 0 }),
+  context: ({ input }) => ({ outbox: input.outbox ?? null, applied: input.applied ?? null, handling: null, adopts: null, accepted: 0, duplicates: 0, refused: 0 }),
   initial: "ready",
   states: {
     ready: {
@@ -111,7 +124,7 @@ export const inbox = setup({
           },
           { target: "handling", actions: "hold" },
         ],
-        ADOPT: { target: "adopting", actions: "askForCursor" },
+        ADOPT: { target: "adopting", actions: ["recordAdopted", "askForCursor"] },
         // It came after its time: the cursor only grows.
         SURRENDERED: { actions: "adopt" },
         SURRENDER: { target: "closed", actions: "surrender" },
@@ -121,6 +134,13 @@ export const inbox = setup({
       // COMMAND, ADOPT and SURRENDER are kept.
       description: "Another inbox says how far it came, once it has handled what it handles. One that is closed, or that never was, says nothing.",
       on: { SURRENDERED: { target: "ready", actions: "adopt" } },
+      after: { adoptionTimeout: "inquiring" },
+    },
+    inquiring: {
+      // As in adopting. What the other one handles would be applied twice if it were not waited for.
+      description: "The other inbox has said nothing for long. One that handles a command says so, and is waited for.",
+      entry: "inquire",
+      on: { BUSY: "adopting", SURRENDERED: { target: "ready", actions: "adopt" } },
       after: { adoptionTimeout: "ready" },
     },
     handling: {
@@ -142,7 +162,7 @@ export const inbox = setup({
           ],
         },
       },
-      on: { SURRENDERED: { actions: "adopt" } },
+      on: { SURRENDERED: { actions: "adopt" }, INQUIRE: { actions: "tellBusy" } },
     },
     closed: { type: "final", description: "Another inbox took over." },
   },

@@ -46,6 +46,8 @@ const InboxEvents = {
   ADOPT: Schema.Struct({ type: Schema.Literal("ADOPT"), from: Schema.String }),
   SURRENDER: Schema.Struct({ type: Schema.Literal("SURRENDER"), to: Schema.String }),
   SURRENDERED: Schema.Struct({ type: Schema.Literal("SURRENDERED"), applied: Schema.NullOr(CursorSchema) }),
+  INQUIRE: Schema.Struct({ type: Schema.Literal("INQUIRE"), from: Schema.String }),
+  BUSY: Schema.Struct({ type: Schema.Literal("BUSY") }),
 };
 
 const optionNames: AllNames<InboxOptions> = { handler: true, outbox: true };

@@ -16,13 +16,16 @@ const forActor = commandOf({ to: "task/1", event: { type: "STOP" } });
 const adopt = { type: "ADOPT", from: "inbox/other" } as const;
 const surrender = { type: "SURRENDER", to: "inbox/heir" } as const;
 const surrendered = { type: "SURRENDERED", applied: cursor(5) } as const;
+const inquire = { type: "INQUIRE", from: "inbox/heir" } as const;
+const busy = { type: "BUSY" } as const;
+const late = elapsed("adoptionTimeout");
 const refusal = { name: "Error", message: "no such task" } as const;
 const kept = "it is not for this state: the engine keeps it for the next one";
 
 describe("machines > inbox", () => {
   describeTable<InboxEvent>(chart, {
     input,
-    samples: { COMMAND: forHost, ADOPT: adopt, SURRENDER: surrender, SURRENDERED: surrendered },
+    samples: { COMMAND: forHost, ADOPT: adopt, SURRENDER: surrender, SURRENDERED: surrendered, INQUIRE: inquire, BUSY: busy },
     rows: {
       ready: {
         way: [],
@@ -31,16 +34,44 @@ describe("machines > inbox", () => {
           ADOPT: to("adopting", adopt),
           SURRENDER: to("closed", surrender),
           SURRENDERED: to("ready", surrendered),
+          INQUIRE: ignored("it handles nothing", inquire),
+          BUSY: ignored("it waits for nobody", busy),
         },
       },
       adopting: {
         way: [adopt],
-        on: { COMMAND: ignored(kept, forActor), ADOPT: ignored(kept, adopt), SURRENDER: ignored(kept, surrender), SURRENDERED: to("ready", surrendered) },
-        after: { adoptionTimeout: to("ready", elapsed("adoptionTimeout")) },
+        on: {
+          COMMAND: ignored(kept, forActor),
+          ADOPT: ignored(kept, adopt),
+          SURRENDER: ignored(kept, surrender),
+          SURRENDERED: to("ready", surrendered),
+          INQUIRE: ignored("two that wait for each other must not wait for ever", inquire),
+          BUSY: ignored("it has not asked, or waits already", busy),
+        },
+        after: { adoptionTimeout: to("inquiring", late) },
+      },
+      inquiring: {
+        way: [adopt, late],
+        on: {
+          COMMAND: ignored(kept, forActor),
+          ADOPT: ignored(kept, adopt),
+          SURRENDER: ignored(kept, surrender),
+          SURRENDERED: to("ready", surrendered),
+          INQUIRE: ignored("two that wait for each other must not wait for ever", inquire),
+          BUSY: to("adopting", busy),
+        },
+        after: { adoptionTimeout: to("ready", late) },
       },
       handling: {
         way: [forHost],
-        on: { COMMAND: ignored(kept, forActor), ADOPT: ignored(kept, adopt), SURRENDER: ignored(kept, surrender), SURRENDERED: to("handling", surrendered) },
+        on: {
+          COMMAND: ignored(kept, forActor),
+          ADOPT: ignored(kept, adopt),
+          SURRENDER: ignored(kept, surrender),
+          SURRENDERED: to("handling", surrendered),
+          INQUIRE: to("handling", inquire),
+          BUSY: ignored("it waits for nobody", busy),
+        },
         children: { "done handle": to("ready", done("handle", undefined)), "error handle": to("ready", failed("handle", refusal)) },
       },
       closed: { way: [surrender], over: "another inbox took over" },
@@ -92,6 +123,13 @@ describe("machines > inbox", () => {
     expect(contextOf(forActor, surrendered).applied).toEqual(cursor(5));
     expect(contextOf(commandOf({ to: "task/1", cursor: cursor(9) }), surrendered).applied).toEqual(cursor(9));
     expect(contextOf(forActor, { type: "SURRENDERED", applied: null }).applied).toEqual(cursor(1));
+  });
+
+  test("one that waits for long asks whether the other one is busy, which says so while it handles a command", () => {
+    const asked = told(input, adopt, late);
+    expect(asked.sent).toEqual(["SURRENDER", "INQUIRE"]);
+    expect(messages(asked).at(-1)).toEqual({ to: "inbox/other", type: "INQUIRE", from: "inbox/1" });
+    expect(messages(told(input, forHost, inquire))).toEqual([{ to: "inbox/heir", type: "BUSY" }]);
   });
 
   const near = fc.record({ createdAt: fc.nat(3), requestId: fc.constantFrom("a", "b") });
