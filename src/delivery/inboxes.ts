@@ -5,7 +5,7 @@ import { type InboxContext, inbox as inboxMachine } from "../../machines/inbox.t
 import { type Address, childId, parentAddress, rootAddress } from "../domain/address.ts";
 import type { Command, Cursor } from "../domain/inbox.ts";
 import { type AllNames, checkNames, said } from "../domain/names.ts";
-import { type ActivityOptions, currentActivity, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError, whenOpened } from "../engine/index.ts";
+import { type ActivityOptions, type ActorToStart, begun, currentActivity, type Engine, EngineClosed, InvalidOptions, type Plugin, type Receipt, type SendError, whenOpened } from "../engine/index.ts";
 import type { JournalError } from "../journal/index.ts";
 import { outboxAddress } from "./outboxes.ts";
 
@@ -75,16 +75,19 @@ export const makeInboxes = (options: Readonly<Record<string, InboxOptions>>, act
     if (handler === undefined) throw new Error(`nobody handles commands of the inbox "${name}"`);
     await handler(input, signal);
   });
+  const actorOf = (name: string): ActorToStart | undefined => {
+    const { outbox } = options[name] ?? {};
+    return options[name] === undefined ? undefined : { machine: inboxMachine.id, id: name, input: outbox === undefined ? {} : { outbox: outboxAddress(outbox) } };
+  };
   return {
     machines: [{ machine: inboxMachine.provide({ actors: { handle } }), activities: { handle: activity }, early: { COMMAND: "keep", ADOPT: "keep", SURRENDER: "keep" }, events: InboxEvents }],
     followers: {},
     opened: (engine, doors) => {
       bound = engine;
-      const all = Object.entries(options).map(([name, { outbox }]) => ({ machine: inboxMachine.id, id: name, input: outbox === undefined ? {} : { outbox: outboxAddress(outbox) } }));
-      return whenOpened("the inboxes", doors, engine.startAll(all));
+      return whenOpened("the inboxes", doors, engine.startAll(Object.keys(options).flatMap((name) => actorOf(name) ?? [])));
     },
-    receive: (name, command) => Effect.flatMap(use, (engine) => engine.send(inboxAddress(name), { type: "COMMAND", command })),
+    receive: (name, command) => Effect.flatMap(use, (engine) => begun(engine, actorOf(name), engine.send(inboxAddress(name), { type: "COMMAND", command }))),
     cursor: (name) => Effect.flatMap(use, (engine) => Effect.map(engine.snapshot(inboxAddress(name)), ({ context }) => (context as InboxContext).applied)),
-    adopt: (name, from) => Effect.flatMap(use, (engine) => engine.send(inboxAddress(name), { type: "ADOPT", from: inboxAddress(from) })),
+    adopt: (name, from) => Effect.flatMap(use, (engine) => begun(engine, actorOf(name), engine.send(inboxAddress(name), { type: "ADOPT", from: inboxAddress(from) }))),
   };
 };

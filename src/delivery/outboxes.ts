@@ -21,6 +21,8 @@ import {
   UnknownActor,
   pluginRetryMs,
   whenOpened,
+  type ActorToStart,
+  begun,
 } from "../engine/index.ts";
 import type { EntryCounts, EntryRow, Journal, JournalError } from "../journal/index.ts";
 import { type EntryView, entryView, listOutboxes, type OutboxView } from "./operating.ts";
@@ -174,10 +176,14 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
   const use = Effect.suspend(() =>
     bound === undefined ? Effect.fail(new EngineClosed({ detail: "these outboxes are not part of an open engine: pass them in its plugins" })) : Effect.succeed(bound),
   );
+  const actorOf = (name: string): ActorToStart | undefined => {
+    const { policy } = options[name] ?? {};
+    return options[name] === undefined ? undefined : { machine: outboxMachine.id, id: name, input: { destination: name, ...(policy === undefined ? {} : { policy }) } };
+  };
   const tell = (name: string, event: (now: number) => { readonly type: string; readonly [key: string]: unknown }, by?: By): Effect.Effect<Receipt, DeliverError> =>
     Effect.gen(function* () {
       const { engine, doors } = yield* use;
-      const receipt = yield* engine.send(outboxAddress(name), event(doors.time.now()), by);
+      const receipt = yield* begun(engine, actorOf(name), engine.send(outboxAddress(name), event(doors.time.now()), by));
       return receipt.outcome === "ended" ? yield* new OutboxClosed({ outbox: name }) : receipt;
     }).pipe(Effect.catchTag("EventRefused", () => refusalOf(name)));
   /** Why it took no entry: there is no room, or it is about to close. */
@@ -338,7 +344,7 @@ export const makeOutboxes = (options: Readonly<Record<string, OutboxOptions>>): 
     followers: { [outboxMachine.id]: makeFollower },
     opened: (engine, doors) => {
       bound = { engine, doors };
-      const all = Object.entries(options).map(([name, { policy }]) => ({ machine: outboxMachine.id, id: name, input: { destination: name, ...(policy === undefined ? {} : { policy }) } }));
+      const all = Object.keys(options).flatMap((name) => actorOf(name) ?? []);
       const openAll = Effect.gen(function* () {
         // All before the host's first call.
         yield* engine.startAll(all);

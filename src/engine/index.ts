@@ -75,7 +75,7 @@ export { takenBy } from "./letters.ts";
 export { actionOf, envelopeOfLetter, idsOf, letterView, storedFilter } from "./letter-calls.ts";
 export { type EngineOptions, isAlive, type LogEntry, layer, make } from "./make.ts";
 export { type OpenOptions, openEngine, type Taskwright } from "./open.ts";
-export { pluginRetryMs, whenOpened } from "./opening.ts";
+export { begun, pluginRetryMs, whenOpened } from "./opening.ts";
 export type { Doors, Follower, Plugin } from "./plugin.ts";
 export { type ActionInfo, type ActivityOptions, type DurableMachine, isDurable, type MachineOptions, makeRegistry, type Registered, type Registry, type WithinTurn } from "./registry.ts";
 export { findParked, type MigrateOptions, type MigrationReport, type ParkedActor } from "./migration.ts";

@@ -1,8 +1,17 @@
 import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
 import { failureOf } from "../domain/json.ts";
-import { EngineClosed } from "./errors.ts";
+import type { ActorToStart, Engine } from "./engine.ts";
+import { EngineClosed, UnknownActor } from "./errors.ts";
 import type { Doors } from "./plugin.ts";
+
+/** A call of an actor that its plugin begins at the opening. Where the store refused that until now, it is begun first. */
+export const begun = <A, E>(engine: Engine, actor: ActorToStart | undefined, call: Effect.Effect<A, E | UnknownActor>) =>
+  Effect.catchIf(
+    call,
+    (error): error is UnknownActor => actor !== undefined && error instanceof UnknownActor,
+    () => Effect.zipRight(engine.startAll(actor === undefined ? [] : [actor]), call),
+  );
 
 /** What a plugin could not do because the store refused is tried again after so many milliseconds. */
 export const pluginRetryMs = 1_000;

@@ -23,4 +23,21 @@ describe("delivery > openings", () => {
       expect(await engine.taskwright.snapshot(address)).toMatchObject({ status: "active" });
       await engine.dispose();
     });
+
+  test("what comes for an inbox or an outbox before that begins it", async () => {
+    let refuses = true;
+    const [inboxes, outboxes] = [makeInboxes({ 1: { handler: () => {} } }), makeOutboxes({ 1: { destination: () => delivered } })];
+    const engine = await testEngine({ machines: [], plugins: [inboxes, outboxes], wrap: (journal) => ({ ...journal, commit: (turn) => (refuses ? refusal : journal.commit(turn)) }) });
+    const calls = () => [inboxes.receive("1", { cursor: { createdAt: 1, requestId: "a" }, type: "stop", payload: {} }), outboxes.enqueue("1", { type: "told", payload: 1 })];
+    refuses = false;
+    while (engine.taskwright.status().state !== "running") await engine.advance(10);
+    await expect(engine.taskwright.snapshot("inbox/1")).rejects.toMatchObject({ _tag: "UnknownActor" });
+    const receipts = Promise.all(calls().map((call) => Effect.runPromise<unknown, unknown>(call)));
+    await engine.settled();
+    expect(await receipts).toMatchObject([
+      { address: "inbox/1", outcome: "handled" },
+      { address: "outbox/1", outcome: "handled" },
+    ]);
+    await engine.dispose();
+  });
 });
