@@ -1,9 +1,25 @@
+import { parseJson } from "../actor/index.ts";
 import type { Address } from "../domain/address.ts";
 import { failureOf } from "../domain/json.ts";
 import type { SentEvent } from "./engine.ts";
 import type { LogEntry } from "./make.ts";
 import type { Resident } from "./resident.ts";
-import type { Transition, Turn } from "./turn.ts";
+import { type Transition, transitionOf } from "./world.ts";
+import type { Turn } from "./turn.ts";
+
+/**
+ * For who began to listen while this turn was being stored, so that what is read right after that and what is heard leave
+ * nothing out: the last transition of each actor, without its steps.
+ */
+const lastOf = ({ history, touched }: Turn): ReadonlyArray<Transition> => {
+  const rows = new Map(history.map((row) => [row.actor, row]));
+  return touched.flatMap((actor) => {
+    const row = rows.get(actor.id);
+    if (row === undefined) return [];
+    const delivery = { from: row.from, event: parseJson(row.event) as Transition["event"] };
+    return [transitionOf(actor, delivery, row.id, row.outcome, undefined)];
+  });
+};
 
 /** Everybody who hears of turns once they are stored. Nothing here is told before. */
 export class Audience {
@@ -54,7 +70,7 @@ export class Audience {
         }
       }
     for (const { address, label, value } of turn.logs) this.#log({ level: "info", message: label ?? "log", address, data: value });
-    for (const transition of turn.transitions)
+    for (const transition of turn.isObserved || this.transitions.size === 0 ? turn.transitions : lastOf(turn))
       for (const listener of this.transitions) {
         try {
           listener(transition);

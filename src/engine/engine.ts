@@ -94,7 +94,10 @@ export interface Engine {
   readonly migrate: (machine: string, options?: MigrateOptions) => Effect.Effect<MigrationReport, SendError | JournalError | InvalidOptions>;
   /** Which build of the host wrote the actor's state last, and since when that build wrote. */
   readonly buildOf: (address: Address) => Effect.Effect<WrittenBy | undefined, JournalError>;
-  /** Hears every stored transition, in order, on the engine's own stack: be quick. Returns how to stop. */
+  /**
+   * Hears every stored transition, in order, on the engine's own stack: be quick. Of what was being stored as it began to
+   * listen, the last one of each actor, without its steps: who reads after this call misses nothing. Returns how to stop.
+   */
   readonly observe: (listener: (transition: Transition) => void) => () => void;
   /** Hears what machines `emit`, from which actor and of which machine. */
   readonly onEmitted: (listener: (address: Address, event: SentEvent, machine: string) => void) => () => void;

@@ -83,8 +83,12 @@ export class Turn implements Load {
   #messages = 0;
   #holding = false;
 
+  /** Somebody listens to every transition since before this turn. */
+  readonly isObserved: boolean;
+
   constructor(world: World, number: number, at: number) {
     this.#world = world;
+    this.isObserved = world.observed();
     this.#undo = new Undo(this.#lists, world.ids, world.residents, this.names);
     this.number = number;
     this.at = at;
@@ -517,7 +521,7 @@ export class Turn implements Load {
     if (delivery.settle !== undefined) {
       this.settlements.push({ delivery, error, receipt: error === undefined ? { address: delivery.to, seq, at: this.at, outcome, duplicate: false } : undefined });
     }
-    if (this.#world.observed()) this.transitions.push(transitionOf(actor, delivery, this.#world.ids.history, outcome, result));
+    if (this.isObserved) this.transitions.push(transitionOf(actor, delivery, this.#world.ids.history, outcome, result));
   }
 
   #countLimit(error: unknown): void {

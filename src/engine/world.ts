@@ -32,7 +32,7 @@ export interface Transition {
 }
 
 /** Of an actor that has just been stepped: everything is read while it is at hand, and not when it is told. */
-export const transitionOf = (actor: Resident, { from, event }: Delivery, id: number, outcome: Outcome, step: Step | undefined): Transition => {
+export const transitionOf = (actor: Resident, { from, event }: Pick<Delivery, "from" | "event">, id: number, outcome: Outcome, step: Step | undefined): Transition => {
   const { address, seq, at, state } = actor;
   const { id: machine, hash } = actor.registered.definition;
   const taken = step === undefined ? [] : allTaken(step.microsteps);
