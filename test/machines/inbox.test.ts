@@ -22,6 +22,15 @@ const late = elapsed("adoptionTimeout");
 const refusal = { name: "Error", message: "no such task" } as const;
 const kept = "it is not for this state: the engine keeps it for the next one";
 
+/** While another inbox is asked for its cursor. */
+const waiting = {
+  COMMAND: ignored(kept, forActor),
+  ADOPT: ignored(kept, adopt),
+  SURRENDER: ignored(kept, surrender),
+  SURRENDERED: to("ready", surrendered),
+  INQUIRE: ignored("two that wait for each other must not wait for ever", inquire),
+};
+
 describe("machines > inbox", () => {
   describeTable<InboxEvent>(chart, {
     input,
@@ -41,11 +50,7 @@ describe("machines > inbox", () => {
       adopting: {
         way: [adopt],
         on: {
-          COMMAND: ignored(kept, forActor),
-          ADOPT: ignored(kept, adopt),
-          SURRENDER: ignored(kept, surrender),
-          SURRENDERED: to("ready", surrendered),
-          INQUIRE: ignored("two that wait for each other must not wait for ever", inquire),
+          ...waiting,
           BUSY: ignored("it has not asked, or waits already", busy),
         },
         after: { adoptionTimeout: to("inquiring", late) },
@@ -53,11 +58,7 @@ describe("machines > inbox", () => {
       inquiring: {
         way: [adopt, late],
         on: {
-          COMMAND: ignored(kept, forActor),
-          ADOPT: ignored(kept, adopt),
-          SURRENDER: ignored(kept, surrender),
-          SURRENDERED: to("ready", surrendered),
-          INQUIRE: ignored("two that wait for each other must not wait for ever", inquire),
+          ...waiting,
           BUSY: to("adopting", busy),
         },
         after: { adoptionTimeout: to("ready", late) },
